@@ -1,0 +1,35 @@
+import { defineConfig } from 'vitest/config';
+
+const never = ['**/node_modules/**', 'out/**', 'dist/**', 'mobile/**'];
+
+// No retries anywhere: a test that passes on the second try has found something.
+export default defineConfig({
+  test: {
+    // Two cores are what CI has, and what the timings in the tests are measured on.
+    maxWorkers: 2,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...never, '**/*.process.test.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          // Tests that start real processes (nodes, Chromium, containers): one file at a time, after the
+          // unit tests, so that their timings are not those of a starved computer.
+          name: 'process',
+          include: ['**/*.process.test.ts'],
+          exclude: never,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+    ],
+  },
+});
