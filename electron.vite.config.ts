@@ -1,0 +1,47 @@
+import { fileURLToPath } from 'node:url';
+import { svelte } from '@sveltejs/vite-plugin-svelte';
+import { defineConfig } from 'electron-vite';
+import type { Plugin } from 'vite';
+
+const path = (relative: string): string => fileURLToPath(new URL(relative, import.meta.url));
+
+/** The dev server reloads over a WebSocket and injects styles; the built page allows neither. */
+const relaxPolicyInDev: Plugin = {
+  name: 'infernet:relax-policy-in-dev',
+  apply: 'serve',
+  transformIndexHtml: (html) =>
+    html
+      .replace("style-src 'self'", "style-src 'self' 'unsafe-inline'")
+      .replace("connect-src 'self'", "connect-src 'self' ws://localhost:*"),
+};
+
+export default defineConfig({
+  main: {
+    build: {
+      outDir: path('./out/main'),
+      rollupOptions: { input: { main: path('./electron/main.ts') } },
+    },
+  },
+  preload: {
+    build: {
+      outDir: path('./out/preload'),
+      rollupOptions: {
+        input: { preload: path('./electron/preload.ts') },
+        // A sandboxed preload cannot be an ES module.
+        output: { format: 'cjs', entryFileNames: 'preload.cjs' },
+      },
+    },
+  },
+  renderer: {
+    root: path('./renderer'),
+    plugins: [svelte(), relaxPolicyInDev],
+    build: {
+      outDir: path('./out/renderer'),
+      // The polyfill is an inline script, which the page's policy forbids, and Chromium needs none.
+      modulePreload: { polyfill: false },
+      // Inlined assets would be data: addresses, which the policy forbids as well.
+      assetsInlineLimit: 0,
+      rollupOptions: { input: { index: path('./renderer/index.html') } },
+    },
+  },
+});
