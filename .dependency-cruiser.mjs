@@ -78,9 +78,9 @@ const libraries = {
 
 const test = String.raw`\.test\.ts$`;
 const executionAdapters = '^node-core/execution/(docker|embedded)/';
-const escape = (/** @type {string} */ text) => text.replaceAll('.', String.raw`\.`);
+const escaped = (/** @type {string} */ text) => text.replaceAll('.', String.raw`\.`);
 const isFile = (/** @type {string} */ path) => /\.\w+$/.test(path);
-const below = (/** @type {string} */ path) => (isFile(path) ? `^${escape(path)}$` : `^${path}/`);
+const below = (/** @type {string} */ path) => (isFile(path) ? `^${escaped(path)}$` : `^${path}/`);
 const room = (/** @type {string} */ name) => below(`node-core/${name.replace('!', '')}`);
 
 const roomRules = Object.entries(table).flatMap(([name, allowed]) => {
@@ -115,7 +115,10 @@ const shellRules = Object.entries(shells).map(([name, allowed]) => ({
   comment: `${name} may import, of ours: ${allowed.join(', ') || 'nothing'}`,
   severity: 'error',
   from: { path: below(name), pathNot: test },
-  to: { path: '^(node-core|electron|renderer|e2e|bench|scripts|mobile)/', pathNot: [below(name), ...allowed.map(room)] },
+  to: {
+    path: '^(node-core|electron|renderer|e2e|bench|scripts|mobile)/',
+    pathNot: [below(name), ...allowed.map(room)],
+  },
 }));
 
 const libraryRules = Object.entries(libraries).map(([library, places]) => ({

@@ -18,13 +18,13 @@ const relaxPolicyInDev: Plugin = {
 export default defineConfig({
   main: {
     build: {
-      outDir: path('./out/main'),
+      emptyOutDir: true,
       rollupOptions: { input: { main: path('./electron/main.ts') } },
     },
   },
   preload: {
     build: {
-      outDir: path('./out/preload'),
+      emptyOutDir: true,
       rollupOptions: {
         input: { preload: path('./electron/preload.ts') },
         // A sandboxed preload cannot be an ES module.
@@ -36,7 +36,7 @@ export default defineConfig({
     root: path('./renderer'),
     plugins: [svelte(), relaxPolicyInDev],
     build: {
-      outDir: path('./out/renderer'),
+      emptyOutDir: true,
       // The polyfill is an inline script, which the page's policy forbids, and Chromium needs none.
       modulePreload: { polyfill: false },
       // Inlined assets would be data: addresses, which the policy forbids as well.

@@ -1,0 +1,79 @@
+// What a test may need beyond Node and npm, and what happens where it is missing.
+//
+//   requires('chromium')('the page has no violations', async () => { … });
+//
+// A missing capability skips the test, visibly and by name: "[needs chromium] the page has …". Under INFERNET_STRICT=1
+// it fails the test and says which Debian package brings it, so that CI cannot be green by lack of equipment.
+// Electron's binary and a GPU are the exceptions: no Debian package brings them (see README, "What was verified").
+
+import { accessSync, constants, existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { test } from 'vitest';
+
+export type Capability = 'root' | 'container-engine' | 'chromium' | 'electron' | 'gpu';
+
+const chromiumPaths = [
+  '/usr/bin/chromium',
+  '/usr/bin/chromium-browser',
+  '/usr/bin/google-chrome',
+  '/Applications/Chromium.app/Contents/MacOS/Chromium',
+  '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+];
+
+/** The browser that tests drive, or undefined. INFERNET_CHROMIUM names another one. */
+export const chromiumPath = [process.env.INFERNET_CHROMIUM, ...chromiumPaths].find(
+  (path) => path !== undefined && existsSync(path),
+);
+
+const isRoot = process.getuid?.() === 0;
+
+interface Need {
+  readonly isThere: () => boolean;
+  /** How a CI gets it; undefined where it cannot. */
+  readonly remedy?: string;
+}
+
+const needs: Readonly<Record<Capability, Need>> = {
+  root: { isThere: () => isRoot, remedy: 'run the tests as root' },
+  'container-engine': {
+    // Tests start a daemon of their own as root; others use the one that their user may talk to.
+    isThere: () => (isRoot && existsSync('/usr/sbin/dockerd')) || canWrite('/var/run/docker.sock'),
+    remedy: 'apt-get install --no-install-recommends docker.io, and run the tests as root',
+  },
+  chromium: { isThere: () => chromiumPath !== undefined, remedy: 'apt-get install --no-install-recommends chromium' },
+  electron: { isThere: isElectronDownloaded },
+  gpu: { isThere: () => existsSync('/dev/nvidia0') || existsSync('/dev/kfd') },
+};
+
+type TestBody = () => unknown;
+type TestFunction = (name: string, body: TestBody, timeoutMs?: number) => void;
+
+/** vitest's `test`, or what stands in for it where a capability is missing. */
+export function requires(...capabilities: readonly [Capability, ...Capability[]]): TestFunction {
+  const missing = capabilities.find((capability) => !needs[capability].isThere());
+  if (missing === undefined) return (name, body, timeoutMs) => test(name, body, timeoutMs);
+  const { remedy } = needs[missing];
+  if (process.env.INFERNET_STRICT === '1' && remedy !== undefined) {
+    return (name) =>
+      test(`[needs ${missing}] ${name}`, () => {
+        throw new Error(`This test needs ${missing}, and INFERNET_STRICT=1 allows no skip: ${remedy}.`);
+      });
+  }
+  return (name, body) => test.skip(`[needs ${missing}] ${name}`, body);
+}
+
+function canWrite(path: string): boolean {
+  try {
+    accessSync(path, constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Electron fetches its binary on first use, which needs its release page. */
+function isElectronDownloaded(): boolean {
+  const folder = dirname(createRequire(import.meta.url).resolve('electron/package.json'));
+  return existsSync(join(folder, 'dist', 'version'));
+}
