@@ -108,7 +108,8 @@ function npm(args, what) {
   }
 }
 
-function install() {
+/** @param {string} stamp */
+function install(stamp) {
   const gpuThere = existsSync(join(modules, '.infernet-gpu'));
   if (!isInstalledByNpm()) {
     say('installing packages (about 700 MB on disk, usually one to three minutes) …');
@@ -124,7 +125,7 @@ function install() {
       throw new InstallError(`Fetching Node 24 failed: npm reported success, but ${nodeBinary} is not there.`);
     }
   }
-  writeFileSync(stampFile, lockfileStamp());
+  writeFileSync(stampFile, stamp);
 }
 
 /** @param {number} pid */
@@ -202,7 +203,7 @@ export async function ensureInstall() {
   }
   try {
     // The one we waited for may have done all of it.
-    if (!isStamped(stamp)) install();
+    if (!isStamped(stamp)) install(stamp);
   } finally {
     rmSync(lockFile, { force: true });
   }
