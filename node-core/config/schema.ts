@@ -1,0 +1,167 @@
+/**
+ * The configuration of a node: every setting with its unit, default and bounds. A file of it is YAML or JSON
+ * (`config/load.ts`); `settings.get` shows it; the interface's settings page is made of it.
+ */
+import { Micro, Price, z } from '../protocol/index.ts';
+
+const ms = (fallback: number, description: string, min = 1) =>
+  z.int().min(min).default(fallback).describe(`${description}, ms`);
+const count = (fallback: number, description: string, min = 1) =>
+  z.int().min(min).default(fallback).describe(description);
+
+const defaultPrice = { shardMicro: '1000', itemMicro: '100' };
+
+export const NodeConfig = z.strictObject({
+  dataFolder: z.string().min(1).describe('where key, log and blobs lie; one process at a time'),
+
+  network: z
+    .strictObject({
+      listen: z
+        .array(z.string())
+        .min(1)
+        .default(['/ip4/0.0.0.0/tcp/0/ws', '/ip4/0.0.0.0/tcp/0'])
+        .describe('multiaddrs to listen on; /ws is the WebSocket transport'),
+      announce: z
+        .array(z.string())
+        .default([])
+        .describe('multiaddrs to tell others instead of those listened on; only what was verified'),
+      bootstrap: z.array(z.string()).default([]).describe('multiaddrs with /p2p/<peer id> through which to join'),
+      mdns: z.boolean().default(false).describe('find peers on the local network'),
+      allowPrivateAddresses: z
+        .boolean()
+        .default(true)
+        .describe('keep private addresses in the DHT: for networks at home, in an office, on one computer'),
+      dhtServer: z.boolean().default(true).describe('serve the DHT; false behind a NAT without a forwarded port'),
+      inboundConnectionsPerSecondMax: count(50, 'new connections accepted per second and remote host'),
+      connectionsMax: count(300, 'open connections'),
+    })
+    .prefault({}),
+
+  provider: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe('run jobs of others'),
+      templates: z
+        .array(z.string())
+        .nullable()
+        .default(null)
+        .describe('names of the templates to serve; null = all that run here'),
+      models: z
+        .array(z.string())
+        .nullable()
+        .default(null)
+        .describe('names of the models to serve; null = all that are here'),
+      prices: z.record(z.string(), Price).default({}).describe('price by template name; others cost `defaultPrice`'),
+      defaultPrice: Price.default(defaultPrice).describe(
+        'price of a shard: a fixed part and a part per item, micro-credits',
+      ),
+      runsMax: count(1, 'shards that run at once'),
+      queueMax: count(64, 'shards that wait, over all clients'),
+      inFlightPerClientMax: count(8, 'shards of one client, waiting or running'),
+      creditLimitMicro: Micro.default('16000').describe(
+        'unpaid work granted to a client, micro-credits; by default 8 shards of 10 items at the default price',
+      ),
+      quoteTtlMs: ms(600_000, 'how long a quote holds'),
+      itemsPerShardMax: count(200, 'largest shard taken, items'),
+      blockedClients: z.array(z.string()).default([]).describe('peer ids that are not served'),
+      drainMs: ms(20_000, 'how long running work may take to finish when the node stops', 0),
+    })
+    .prefault({}),
+
+  execution: z
+    .strictObject({
+      templateFolders: z
+        .array(z.string())
+        .default([])
+        .describe('further folders with templates; the shipped ones are always there'),
+      modelFolders: z.array(z.string()).default([]).describe('further folders with GGUF models'),
+      threads: count(1, 'threads of one model; more than the free cores make it slower, not faster'),
+      contextTokens: count(512, 'context window, tokens', 64),
+      nodeBinary: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe('program that runs the runners; null = this process’s own'),
+      measure: z.boolean().default(true).describe('measure tokens per second at first start'),
+    })
+    .prefault({}),
+
+  aggregator: z
+    .strictObject({
+      jobsActiveMax: count(32, 'jobs at once'),
+      inFlightPerProviderMax: count(2, 'shards of one job at one provider: the one that runs and the next'),
+      attemptsPerShardMax: count(6, 'replicas of one shard, all in all'),
+      leaseMs: ms(10_000, 'without a renewal for this long a provider may stop'),
+      leaseRenewMs: ms(1_000, 'how often leases are renewed'),
+      suspectMs: ms(3_000, 'silence on the lease channel after which work is hedged'),
+      graceMs: ms(60_000, 'how long a committed result is kept beyond the lease'),
+      replicaMs: ms(120_000, 'time for one attempt'),
+      revealMs: ms(10_000, 'time for a reveal'),
+      quoteMs: ms(3_000, 'time for a quote'),
+      stragglerFactorPercent: count(300, 'a replica slower than this share of the job’s median is hedged, %', 101),
+      stragglerMs: ms(5_000, 'no replica is called a straggler before'),
+      discoverMs: ms(4_000, 'how long a job looks for providers before the own node may take it', 0),
+      candidatesMax: count(64, 'providers considered for one job'),
+      resultsKeepMs: ms(30 * 24 * 3_600_000, 'how long results of finished jobs are kept'),
+    })
+    .prefault({}),
+
+  directory: z
+    .strictObject({
+      recordTtlMs: ms(3_600_000, 'how long a node record holds'),
+      recordRefreshMs: ms(600_000, 'how often it is published anew'),
+      heartbeatMs: ms(10_000, 'presence heartbeat; jittered by a fifth'),
+      goneMs: ms(25_000, 'silence after which a peer counts as gone'),
+      discoverEveryMs: ms(15_000, 'how often capability keys are looked up'),
+      lookupMs: ms(5_000, 'time for one look-up in the DHT'),
+      peersMax: count(10_000, 'peers kept in mind'),
+      knownGoodMax: count(64, 'peers remembered over a restart'),
+    })
+    .prefault({}),
+
+  verification: z
+    .strictObject({
+      badProbabilityPpm: count(
+        1000,
+        'a copy is bad when honest disagreement would explain its differences with less than this probability, per million',
+      ),
+    })
+    .prefault({}),
+
+  messaging: z
+    .strictObject({
+      requestMs: ms(10_000, 'time for the answer to a request'),
+      connectMs: ms(5_000, 'time to open a channel'),
+      channelsMax: count(256, 'open job channels'),
+      messagesPerSecondMax: count(2000, 'messages accepted from one peer per second'),
+      sendQueueBytesMax: count(8 * 1024 * 1024, 'bytes that wait for a slow peer before its channel is closed'),
+    })
+    .prefault({}),
+
+  store: z
+    .strictObject({
+      snapshotEntries: count(5_000, 'log entries between snapshots'),
+    })
+    .prefault({}),
+
+  control: z
+    .strictObject({
+      listen: z
+        .string()
+        .default('127.0.0.1:0')
+        .describe(
+          'loopback address of the control API, host:port; port 0 = any; written to control.json in the data folder',
+        ),
+      allowedOrigins: z.array(z.string()).default([]).describe('web origins that may connect; none by default'),
+      streamBufferMax: count(10_000, 'events that wait for a slow subscriber before it is disconnected'),
+    })
+    .prefault({}),
+
+  log: z
+    .strictObject({
+      level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    })
+    .prefault({}),
+});
+export type NodeConfig = z.infer<typeof NodeConfig>;
+/** As it is written: what has a default may be left out. */
+export type NodeConfigInput = z.input<typeof NodeConfig>;

@@ -1,0 +1,2 @@
+export { MessageRefused, PeerUnreachable } from './errors.ts';
+export { Messenger, type MessengerOptions } from './messenger.ts';

@@ -1,0 +1,122 @@
+/** One peer: its channel, what waits for it, and the requests that it has yet to answer. */
+import type { Channel, Clock } from '../ports/index.ts';
+import type { AnyMessage, Envelope, PeerId } from '../protocol/index.ts';
+import { protocolVersion } from '../protocol/index.ts';
+import { type MessageRefused, PeerUnreachable } from './errors.ts';
+import { RateLimit } from './inbox.ts';
+import { Outbox } from './outbox.ts';
+
+interface Pending {
+  resolve(envelope: Envelope): void;
+  reject(error: Error): void;
+}
+
+export interface LinkOptions {
+  readonly peer: PeerId;
+  readonly clock: Clock;
+  readonly messagesPerSecondMax: number;
+  readonly sendQueueBytesMax: number;
+  /** The last channel to the peer is gone. */
+  onDown(reason: string): void;
+}
+
+export class Link {
+  readonly rate: RateLimit;
+  readonly #options: LinkOptions;
+  readonly #outbox: Outbox;
+  readonly #pending = new Map<string, Pending>();
+  /** The one in use first. Two peers that open at the same time have two for a while. */
+  #channels: Channel[] = [];
+  #nextId = 1;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.rate = new RateLimit(options.clock, options.messagesPerSecondMax);
+    this.#outbox = new Outbox(options.sendQueueBytesMax, (reason) => this.close(reason));
+  }
+
+  get peer(): PeerId {
+    return this.#options.peer;
+  }
+
+  get channel(): Channel | null {
+    return this.#channels[0] ?? null;
+  }
+
+  get idle(): boolean {
+    return this.#pending.size === 0;
+  }
+
+  add(channel: Channel): void {
+    this.#channels.push(channel);
+    channel.onClose((reason) => this.#remove(channel, reason));
+    if (this.#channels[0] === channel) this.#outbox.use(channel);
+    // A peer needs one channel; a second is the trace of a simultaneous opening, a third of something else.
+    if (this.#channels.length > 2) this.#channels[0]?.close('replaced by a newer channel');
+  }
+
+  close(reason: string): void {
+    for (const channel of [...this.#channels]) {
+      channel.close(reason);
+      this.#remove(channel, reason);
+    }
+  }
+
+  post(message: AnyMessage, re?: string): string {
+    const id = (this.#nextId++).toString(36);
+    const envelope: Envelope = {
+      v: protocolVersion,
+      type: message.type,
+      id,
+      at: this.#options.clock.now(),
+      body: message.body,
+    };
+    if (re !== undefined) envelope.re = re;
+    this.#outbox.push(envelope);
+    return id;
+  }
+
+  /** Resolves with the answer. @throws PeerUnreachable, MessageRefused */
+  ask(message: AnyMessage, deadlineMs: number): Promise<Envelope> {
+    return new Promise((resolve, reject) => {
+      const id = this.post(message);
+      const cancel = this.#options.clock.after(deadlineMs, () => {
+        this.#pending.delete(id);
+        reject(new PeerUnreachable(`no answer to ${message.type} within ${deadlineMs} ms`));
+      });
+      this.#pending.set(id, {
+        resolve: (envelope) => {
+          cancel();
+          resolve(envelope);
+        },
+        reject: (error) => {
+          cancel();
+          reject(error);
+        },
+      });
+    });
+  }
+
+  /** An answer came. @returns false when nobody waits for it (any more). */
+  answer(envelope: Envelope, refused: MessageRefused | null): boolean {
+    const pending = this.#pending.get(envelope.re ?? '');
+    if (pending === undefined) return false;
+    this.#pending.delete(envelope.re ?? '');
+    if (refused !== null) pending.reject(refused);
+    else pending.resolve(envelope);
+    return true;
+  }
+
+  #remove(channel: Channel, reason: string): void {
+    const at = this.#channels.indexOf(channel);
+    if (at < 0) return;
+    this.#channels.splice(at, 1);
+    if (at > 0) return;
+    // Answers to what was asked over the lost channel will not come.
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    this.#outbox.use(this.#channels[0] ?? null);
+    for (const { reject } of pending) reject(new PeerUnreachable(`the channel closed: ${reason}`));
+    if (this.#channels.length === 0) this.#options.onDown(reason);
+  }
+}

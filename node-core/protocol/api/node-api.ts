@@ -1,0 +1,337 @@
+/**
+ * The control API: what desktop, browser, command line and phone may ask of a node. JSON-RPC 2.0 over several carriers
+ * (`control/`); each method names the scope that its caller needs.
+ */
+import { FailureCode } from '../codes.ts';
+import { HardwarePassport, Offer, Price } from '../discovery/node-record.ts';
+import { events, type NodeEvent } from '../events/events.ts';
+import { JobSpec } from '../job/job-spec.ts';
+import { jobStates, replicaStates, shardStates } from '../job/states.ts';
+import { Cid, DurationMs, EpochMs, Id, Json, Micro, PeerId, ReplicaId, ShardId } from '../primitives.ts';
+import { z } from '../zod.ts';
+
+/** Each scope includes the ones before it. */
+export const scopes = ['follow', 'submit', 'manage', 'owner'] as const;
+export const Scope = z.enum(scopes);
+export type Scope = z.infer<typeof Scope>;
+
+export function scopeIncludes(held: Scope, needed: Scope): boolean {
+  return scopes.indexOf(held) >= scopes.indexOf(needed);
+}
+
+export const NodeStatus = z.object({
+  peerId: PeerId,
+  version: z.string(),
+  state: z
+    .enum(['starting', 'online', 'alone', 'draining', 'stopped'])
+    .describe('alone = running without a single connected peer'),
+  startedAt: EpochMs,
+  addresses: z.array(z.string()),
+  connectedPeers: z.int(),
+  knownProviders: z.int().describe('live providers other than this node'),
+  unreachableBootstrap: z.array(z.object({ address: z.string(), reason: z.string() })),
+  provider: z.object({ on: z.boolean(), running: z.int(), queued: z.int(), queueMax: z.int() }),
+  jobsActive: z.int(),
+  faults: z.array(z.string()).describe('what is wrong on this computer, with what to do'),
+});
+export type NodeStatus = z.infer<typeof NodeStatus>;
+
+export const ProviderStatus = z.object({
+  on: z.boolean(),
+  hardware: HardwarePassport,
+  offers: z.array(Offer),
+  notOffered: z.array(z.object({ template: z.string(), reason: z.string() })),
+  work: z.array(
+    z.object({
+      replicaId: ReplicaId,
+      client: PeerId,
+      templateName: z.string(),
+      state: z.enum(replicaStates),
+      items: z.int(),
+      itemsDone: z.int(),
+    }),
+  ),
+});
+export type ProviderStatus = z.infer<typeof ProviderStatus>;
+
+export const JobSummary = z.object({
+  jobId: Id,
+  label: z.string(),
+  state: z.enum(jobStates),
+  template: Cid,
+  templateName: z.string(),
+  items: z.int(),
+  shardsTotal: z.int(),
+  shardsAccepted: z.int(),
+  budgetMicro: Micro,
+  spentMicro: Micro,
+  createdAt: EpochMs,
+  endedAt: EpochMs.nullable(),
+  code: FailureCode.nullable(),
+  reason: z.string().describe('why it failed, or what it waits for'),
+});
+export type JobSummary = z.infer<typeof JobSummary>;
+
+export const ReplicaView = z.object({
+  replicaId: ReplicaId,
+  provider: PeerId,
+  role: z.enum(['copy', 'tie-breaker', 'hedge', 'own-node']),
+  state: z.enum(replicaStates),
+  itemsDone: z.int(),
+  priceMicro: Micro,
+  terms: z.record(z.string(), z.number()).describe('why this node: factors of its score, 0…1'),
+});
+
+export const ShardView = z.object({
+  shardId: ShardId,
+  index: z.int(),
+  start: z.int(),
+  count: z.int(),
+  state: z.enum(shardStates),
+  how: z.enum(['checked', 'unchecked-by-policy', 'own-node']).nullable(),
+  replicas: z.array(ReplicaView),
+});
+
+export const JobDetail = JobSummary.extend({
+  deadlineAt: EpochMs,
+  shards: z.array(ShardView).describe('of a running job; a finished one is told by its log entries'),
+});
+export type JobDetail = z.infer<typeof JobDetail>;
+
+export const JobPlan = z.object({
+  shards: z.int(),
+  candidates: z.array(
+    z.object({ peerId: PeerId, score: z.number(), terms: z.record(z.string(), z.number()), price: Price }),
+  ),
+  readers: z.int().describe('how many providers will be able to read each input'),
+  reserveMicro: Micro.describe('set aside at most: (copies + tie-breakers) × price'),
+  expectedMicro: Micro.describe('paid if all goes well: copies × price'),
+  missing: z.array(z.string()).describe('what stands in the way, with what to do'),
+});
+export type JobPlan = z.infer<typeof JobPlan>;
+
+export const JobResults = z.object({
+  jobId: Id,
+  state: z.enum(jobStates),
+  outputs: z
+    .array(
+      z.object({
+        index: z.int(),
+        output: Json.nullable(),
+        how: z.enum(['checked', 'unchecked-by-policy', 'own-node', 'missing']),
+      }),
+    )
+    .describe('one per input item, in order'),
+});
+export type JobResults = z.infer<typeof JobResults>;
+
+export const PeerView = z.object({
+  peerId: PeerId,
+  self: z.boolean(),
+  connected: z.boolean(),
+  live: z.boolean().describe('heard of within the failure detector’s time'),
+  lastSeenAt: EpochMs.nullable(),
+  addresses: z.array(z.string()),
+  agent: z.string(),
+  hardware: HardwarePassport.nullable(),
+  offers: z.array(Offer),
+  load: z.object({ running: z.int(), queued: z.int(), queueMax: z.int() }).nullable(),
+  reputation: z.object({
+    score: z.number().describe('0…1'),
+    good: z.int(),
+    bad: z.int(),
+    noted: z.int(),
+    receipts: z.int().describe('the score rests on so many receipts'),
+  }),
+  channel: z.object({ transport: z.string(), path: z.string() }).nullable().describe('job channel in use'),
+});
+export type PeerView = z.infer<typeof PeerView>;
+
+export const WalletSummary = z.object({
+  unit: z.literal('micro-credit'),
+  notice: z.string().describe('credits are not money'),
+  paidMicro: Micro,
+  receivedMicro: Micro,
+  reservedMicro: Micro,
+  owedToUsMicro: Micro.describe('accepted work that no voucher covers yet'),
+  peers: z.array(
+    z.object({
+      peerId: PeerId,
+      paidMicro: Micro,
+      paidAckedMicro: Micro,
+      reservedMicro: Micro,
+      receivedMicro: Micro,
+      earnedMicro: Micro,
+      unpaidMicro: Micro.describe('work for this peer, running or done, that no voucher covers'),
+      creditLimitMicro: Micro,
+    }),
+  ),
+});
+export type WalletSummary = z.infer<typeof WalletSummary>;
+
+export const LogLine = z.object({
+  seq: z.int(),
+  at: EpochMs,
+  room: z.string(),
+  summary: z.string(),
+  event: z.unknown().describe('an event of the log, see “Events”'),
+});
+
+const page = {
+  limit: z.int().min(1).max(1000).default(100),
+  before: z.int().min(1).optional().describe('rows before this seq'),
+};
+const none = z.object({});
+const ofJob = z.object({ jobId: Id });
+
+function method<const S extends Scope, Params extends z.ZodType, Result extends z.ZodType>(
+  scope: S,
+  summary: string,
+  params: Params,
+  result: Result,
+) {
+  return { scope, summary, params, result };
+}
+
+export const nodeMethods = {
+  'node.status': method('follow', 'State, addresses and peers of the node.', none, NodeStatus),
+  'node.stop': method('owner', 'Drains and stops the node.', z.object({ drainMs: DurationMs.optional() }), none),
+  'provider.status': method('follow', 'What this node offers and runs.', none, ProviderStatus),
+  'provider.switch': method(
+    'manage',
+    'Becomes a provider, or stops being one.',
+    z.object({ on: z.boolean() }),
+    ProviderStatus,
+  ),
+  'jobs.templates': method(
+    'follow',
+    'Templates and models that jobs may name.',
+    none,
+    z.object({
+      templates: z.array(
+        z.object({
+          id: Cid,
+          name: z.string(),
+          title: z.string(),
+          description: z.string(),
+          verifier: z.string(),
+          models: z.array(z.object({ cid: Cid, name: z.string() })),
+          providers: z.int(),
+        }),
+      ),
+    }),
+  ),
+  'jobs.plan': method('submit', 'What a job would cost and who would run it, without starting it.', JobSpec, JobPlan),
+  'jobs.submit': method('submit', 'Submits a job.', JobSpec, z.object({ jobId: Id })),
+  'jobs.list': method(
+    'follow',
+    'Jobs, newest first.',
+    z.object({ ...page, state: z.enum(jobStates).optional(), text: z.string().max(200).optional() }),
+    z.object({ jobs: z.array(JobSummary.extend({ seq: z.int() })) }),
+  ),
+  'jobs.get': method('follow', 'One job with its shards.', ofJob, JobDetail),
+  'jobs.results': method('submit', 'Outputs so far, in the order of the inputs.', ofJob, JobResults),
+  'jobs.cancel': method(
+    'submit',
+    'Cancels a job; what was accepted stays and is paid.',
+    ofJob.extend({ reason: z.string().max(200).default('cancelled by its owner') }),
+    JobSummary,
+  ),
+  'peers.list': method('follow', 'Nodes that this node knows of.', none, z.object({ peers: z.array(PeerView) })),
+  'wallet.summary': method('follow', 'Credits by peer.', none, WalletSummary),
+  'wallet.ledger': method(
+    'follow',
+    'Payments, newest first.',
+    z.object({ ...page, peer: PeerId.optional() }),
+    z.object({
+      rows: z.array(
+        z.object({
+          seq: z.int(),
+          at: EpochMs,
+          peer: PeerId,
+          direction: z.enum(['paid', 'received']),
+          amountMicro: Micro,
+          cumulativeMicro: Micro,
+          replicaId: z.string().nullable(),
+        }),
+      ),
+    }),
+  ),
+  'logs.query': method(
+    'follow',
+    'Entries of the node’s log.',
+    z.object({
+      after: z.int().min(0).default(0),
+      limit: z.int().min(1).max(1000).default(100),
+      jobId: Id.optional(),
+      peerId: PeerId.optional(),
+      types: z
+        .array(z.enum(Object.keys(events) as [keyof typeof events, ...(keyof typeof events)[]]))
+        .max(64)
+        .optional(),
+    }),
+    z.object({ entries: z.array(LogLine), next: z.int().describe('the cursor to go on from') }),
+  ),
+  'settings.get': method(
+    'manage',
+    'The configuration in force, without secrets.',
+    none,
+    z.object({ config: z.record(z.string(), Json) }),
+  ),
+} as const;
+
+export type MethodName = keyof typeof nodeMethods;
+/** Parameters as a caller writes them. */
+export type MethodInput<M extends MethodName> = z.input<(typeof nodeMethods)[M]['params']>;
+/** Parameters after parsing. */
+export type MethodParams<M extends MethodName> = z.infer<(typeof nodeMethods)[M]['params']>;
+export type MethodResult<M extends MethodName> = z.infer<(typeof nodeMethods)[M]['result']>;
+
+export function isMethodName(name: string): name is MethodName {
+  return Object.hasOwn(nodeMethods, name);
+}
+
+/** One item of the event stream. */
+export type StreamItem =
+  | { readonly kind: 'event'; readonly seq: number; readonly at: EpochMs; readonly event: NodeEvent }
+  /** Not in the log and not repeated after a reconnection. */
+  | {
+      readonly kind: 'progress';
+      readonly jobId: Id;
+      readonly shardId: ShardId;
+      readonly replicaId: ReplicaId;
+      readonly provider: PeerId;
+      readonly itemsDone: number;
+    };
+
+/** What `createNode` implements and every carrier carries. */
+export interface NodeApi {
+  /** @param params parsed by the method's schema inside. @throws ApiError */
+  call<M extends MethodName>(method: M, params: MethodInput<M>): Promise<MethodResult<M>>;
+  /**
+   * Events with `seq` > `after` as they become durable, then on; nothing is missed or doubled.
+   * @returns a function that ends the stream.
+   */
+  subscribe(after: number, receive: (item: StreamItem) => void): () => void;
+}
+
+/** JSON-RPC error codes of this API. */
+export const apiErrors = {
+  'invalid-params': -32602,
+  'method-not-found': -32601,
+  'not-found': -32004,
+  'not-allowed': -32003,
+  'insufficient-funds': -32010,
+  unavailable: -32011,
+  internal: -32603,
+} as const;
+export type ApiErrorKind = keyof typeof apiErrors;
+
+export class ApiError extends Error {
+  readonly kind: ApiErrorKind;
+  constructor(kind: ApiErrorKind, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ApiError';
+    this.kind = kind;
+  }
+}

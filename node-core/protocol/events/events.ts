@@ -1,0 +1,247 @@
+/**
+ * The log: everything that a node decided or learnt and must still know after a kill. Each room's state is a reducer over
+ * these events; SQLite's tables are read models of them; the event stream of the control API shows them.
+ * Never in here: a token, a payload, a heartbeat. Outputs, inputs and salts lie in blobs, by hash.
+ */
+import { FailureCode } from '../codes.ts';
+import { NodeRecord } from '../discovery/node-record.ts';
+import { PlannedJob } from '../job/job-spec.ts';
+import { Verdict } from '../messages/messages.ts';
+import { Cid, DurationMs, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
+import { SignedCommitment } from '../records/commitment.ts';
+import { Evidence, Receipt } from '../records/receipt.ts';
+import { PaidReplica, paidTailMax, SignedVoucher } from '../records/voucher.ts';
+import { z } from '../zod.ts';
+
+const reason = z.string().max(500);
+const ofReplica = { jobId: Id, shardId: ShardId, replicaId: ReplicaId, provider: PeerId };
+const ofWork = { replicaId: ReplicaId, jobId: Id, client: PeerId };
+const ofBook = { replicaId: ReplicaId, peer: PeerId, priceMicro: Micro };
+
+/** Named factors of a provider's score, each 0…1; thousandths, so that the log holds integers. */
+export const ScoreTerms = z.record(z.string(), z.int());
+export type ScoreTerms = z.infer<typeof ScoreTerms>;
+
+function event<const Room extends string, const Type extends string, Shape extends z.ZodRawShape>(
+  room: Room,
+  type: Type,
+  summary: string,
+  shape: Shape,
+) {
+  return { room, summary, schema: z.object({ type: z.literal(type), ...shape }) };
+}
+
+export const events = {
+  'node.started': event('node', 'node.started', 'The node started.', {
+    version: z.string(),
+    peerId: PeerId,
+    unclean: z.boolean().describe('the last run did not end in order'),
+  }),
+  'node.stopped': event('node', 'node.stopped', 'The node stopped in order.', { reason }),
+  'provider.switched': event('node', 'provider.switched', 'The owner switched the provider on or off.', {
+    on: z.boolean(),
+  }),
+
+  'peer.joined': event('directory', 'peer.joined', 'A peer’s record was seen for the first time, or has changed.', {
+    record: NodeRecord,
+  }),
+  'peer.left': event('directory', 'peer.left', 'A peer left, or fell silent.', {
+    peerId: PeerId,
+    how: z.enum(['tombstone', 'silent', 'expired']),
+  }),
+
+  'job.created': event('aggregator', 'job.created', 'A job was submitted.', {
+    jobId: Id,
+    job: PlannedJob,
+    inputsHash: Sha256.describe('blob with inputs and item salt'),
+    itemBytes: z.int().min(0),
+    deadlineAt: EpochMs,
+  }),
+  'job.planned': event('aggregator', 'job.planned', 'The job was cut into shards.', {
+    jobId: Id,
+    counts: z.array(z.int().min(1)).describe('items of each shard, in order'),
+  }),
+  'job.waiting': event('aggregator', 'job.waiting', 'The job cannot go on at present; why, and what would help.', {
+    jobId: Id,
+    code: FailureCode,
+    reason,
+  }),
+  'job.cancelling': event('aggregator', 'job.cancelling', 'The owner cancelled the job.', { jobId: Id, reason }),
+  'job.ended': event('aggregator', 'job.ended', 'The job reached its final state.', {
+    jobId: Id,
+    state: z.enum(['done', 'failed', 'cancelled']),
+    code: FailureCode.nullable(),
+    reason,
+    resultsHash: Sha256.nullable().describe('blob with the merged outputs'),
+    shardsAccepted: z.int().min(0),
+    shardsTotal: z.int().min(0),
+    itemsAccepted: z.int().min(0),
+    spentMicro: Micro,
+  }),
+
+  'shard.accepted': event('aggregator', 'shard.accepted', 'A shard has its answer.', {
+    jobId: Id,
+    shardId: ShardId,
+    how: z.enum(['checked', 'unchecked-by-policy', 'own-node']),
+    outputsHash: Sha256.describe('blob with the outputs'),
+  }),
+  'shard.exhausted': event('aggregator', 'shard.exhausted', 'A shard has no attempts left.', {
+    jobId: Id,
+    shardId: ShardId,
+    code: FailureCode,
+    reason,
+  }),
+  'shard.cancelled': event('aggregator', 'shard.cancelled', 'A shard was cancelled with its job.', {
+    jobId: Id,
+    shardId: ShardId,
+  }),
+
+  'replica.assigned': event('aggregator', 'replica.assigned', 'A provider was chosen for an attempt at a shard.', {
+    ...ofReplica,
+    attempt: z.int().min(1),
+    role: z.enum(['copy', 'tie-breaker', 'hedge', 'own-node']),
+    priceMicro: Micro,
+    deadlineAt: EpochMs,
+    terms: ScoreTerms.describe('why this node'),
+  }),
+  'replica.started': event('aggregator', 'replica.started', 'The provider took the replica.', ofReplica),
+  'replica.declined': event('aggregator', 'replica.declined', 'The provider did not take it.', {
+    ...ofReplica,
+    code: FailureCode,
+    reason,
+  }),
+  'replica.failed': event('aggregator', 'replica.failed', 'The attempt failed.', {
+    ...ofReplica,
+    code: FailureCode,
+    reason,
+  }),
+  'replica.cancelled': event('aggregator', 'replica.cancelled', 'The attempt was cancelled.', ofReplica),
+  'replica.lost': event('aggregator', 'replica.lost', 'The provider did not answer in time, or did not reveal.', {
+    ...ofReplica,
+    reason,
+    committed: z.boolean(),
+  }),
+  'replica.committed': event('aggregator', 'replica.committed', 'The provider committed to its outputs.', {
+    ...ofReplica,
+    commitment: SignedCommitment,
+  }),
+  'replica.revealed': event(
+    'aggregator',
+    'replica.revealed',
+    'The provider revealed outputs that open its commitment.',
+    { ...ofReplica, resultHash: Sha256.describe('blob with outputs, item hashes and reveal'), outputsHash: Sha256 },
+  ),
+  'replica.judged': event('aggregator', 'replica.judged', 'The verdict.', {
+    ...ofReplica,
+    verdict: Verdict,
+    itemsWrong: z.int().min(0),
+    reason,
+  }),
+
+  'work.admitted': event('provider', 'work.admitted', 'A client’s replica was taken into the queue.', {
+    ...ofWork,
+    shardId: ShardId,
+    attempt: z.int().min(1),
+    template: Cid,
+    model: Cid.nullable(),
+    items: z.int().min(1),
+    priceMicro: Micro,
+    inputsHash: Sha256.describe('blob with params, inputs and item salt'),
+    deadlineAt: EpochMs,
+    leaseMs: DurationMs,
+    graceMs: DurationMs,
+    reveal: z.enum(['with-commit', 'on-request']),
+    priority: z.int().min(0).max(9),
+  }),
+  'work.started': event('provider', 'work.started', 'Its run began.', ofWork),
+  'work.committed': event('provider', 'work.committed', 'Its outputs are durable and committed to.', {
+    ...ofWork,
+    commitment: SignedCommitment,
+    resultHash: Sha256.describe('blob with outputs and reveal'),
+  }),
+  'work.revealed': event('provider', 'work.revealed', 'Its outputs were shown to the client.', ofWork),
+  'work.failed': event('provider', 'work.failed', 'It failed.', { ...ofWork, code: FailureCode, reason }),
+  'work.cancelled': event('provider', 'work.cancelled', 'Its client cancelled it.', ofWork),
+  'work.judged': event('provider', 'work.judged', 'Its client’s verdict.', { ...ofWork, verdict: Verdict }),
+  'work.lost': event('provider', 'work.lost', 'Its client did not come back for it.', ofWork),
+  'work.forgotten': event('provider', 'work.forgotten', 'Its payloads were deleted; nobody may ask for it any more.', {
+    replicaIds: z.array(ReplicaId),
+  }),
+
+  'payment.reserved': event('payment', 'payment.reserved', 'Payer: the price is set aside before the work leaves.', {
+    ...ofBook,
+    jobId: Id,
+  }),
+  'payment.released': event('payment', 'payment.released', 'Payer: the reservation ended without payment.', {
+    ...ofBook,
+    jobId: Id,
+    reason,
+  }),
+  'payment.paid': event('payment', 'payment.paid', 'Payer: the replica is paid; the voucher follows from here.', {
+    ...ofBook,
+    jobId: Id,
+    cumulativeMicro: Micro,
+    seq: z.int().min(1),
+    head: Sha256,
+  }),
+  'payment.acked': event('payment', 'payment.acked', 'Payer: the payee has stored the voucher.', {
+    peer: PeerId,
+    cumulativeMicro: Micro,
+  }),
+  'payment.adopted': event(
+    'payment',
+    'payment.adopted',
+    'Payer, restored from a backup: adopts a higher voucher that it had signed itself.',
+    { voucher: SignedVoucher, replicas: z.array(PaidReplica).max(paidTailMax) },
+  ),
+  'payment.extended': event('payment', 'payment.extended', 'Payee: unpaid work for a client began.', ofBook),
+  'payment.earned': event('payment', 'payment.earned', 'Payee: the client accepted the work.', ofBook),
+  'payment.dropped': event('payment', 'payment.dropped', 'Payee: work that will not be paid.', { ...ofBook, reason }),
+  'payment.received': event('payment', 'payment.received', 'Payee: a higher voucher was stored.', {
+    voucher: SignedVoucher,
+    amountMicro: Micro,
+    replicas: z.array(PaidReplica).max(paidTailMax),
+  }),
+
+  'receipt.stored': event('reputation', 'receipt.stored', 'A receipt that convinces.', { receipt: Receipt }),
+  'reputation.noted': event(
+    'reputation',
+    'reputation.noted',
+    'Own experience without proof: lowers the score that this node keeps, and makes no receipt.',
+    { peerId: PeerId, what: z.enum(['lost', 'failed', 'no-reveal']), replicaId: ReplicaId },
+  ),
+  'peer.penalised': event('reputation', 'peer.penalised', 'A peer’s answer was rejected with evidence.', {
+    peerId: PeerId,
+    jobId: Id,
+    replicaId: ReplicaId,
+    reason,
+    evidence: Evidence,
+  }),
+} as const;
+
+export type EventType = keyof typeof events;
+export type EventOf<T extends EventType> = z.infer<(typeof events)[T]['schema']>;
+export type NodeEvent = { [T in EventType]: EventOf<T> }[EventType];
+
+/** An event with its place in the log. */
+export interface LogEntry {
+  /** Rises by one, from 1; also the cursor of the event stream. */
+  readonly seq: number;
+  readonly at: EpochMs;
+  readonly event: NodeEvent;
+}
+
+export function isEventType(type: string): type is EventType {
+  return Object.hasOwn(events, type);
+}
+
+/** Parses an event read from disk. @throws z.ZodError */
+export function parseEvent(value: unknown): NodeEvent {
+  const { type } = z.object({ type: z.string() }).parse(value);
+  if (!isEventType(type))
+    throw new TypeError(
+      `the log holds an event of unknown type ${JSON.stringify(type)}; it was written by a later version`,
+    );
+  const schema: z.ZodType<NodeEvent> = events[type].schema;
+  return schema.parse(value);
+}

@@ -1,0 +1,24 @@
+/** The protocol of Infernet: schemas first, everything else from them. No I/O in here. */
+export * from './api/node-api.ts';
+export * from './codec/base64url.ts';
+export * from './codec/canonical.ts';
+export * from './codec/content-id.ts';
+export * from './codec/peer-id.ts';
+export * from './codes.ts';
+export * from './discovery/capability.ts';
+export * from './discovery/node-record.ts';
+export * from './events/events.ts';
+export * from './job/job-spec.ts';
+export * from './job/json-schema.ts';
+export * from './job/states.ts';
+export * from './job/template.ts';
+export * from './limits.ts';
+export * from './messages/envelope.ts';
+export * from './messages/messages.ts';
+export * from './primitives.ts';
+export * from './records/commitment.ts';
+export * from './records/quote.ts';
+export * from './records/receipt.ts';
+export * from './records/voucher.ts';
+export * from './signed.ts';
+export { z } from './zod.ts';

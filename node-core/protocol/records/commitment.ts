@@ -1,0 +1,70 @@
+/**
+ * Commit, then reveal: a provider binds itself to its outputs before it can see anybody else's.
+ *
+ * Outputs are hashed item by item with the job's salt, so that two copies can be compared by hashes alone (by a third
+ * party too) while the hashes of short outputs, such as labels, cannot be guessed by who does not know the salt.
+ */
+import { hashOf } from '../codec/canonical.ts';
+import { protocolLimits } from '../limits.ts';
+import { Base64Url, EpochMs, Id, type Json, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
+import { signedSchema } from '../signed.ts';
+import { z } from '../zod.ts';
+
+export const Commitment = z.object({
+  v: z.literal(1),
+  jobId: Id,
+  shardId: ShardId,
+  replicaId: ReplicaId,
+  peerId: PeerId,
+  digest: Sha256.describe('SHA-256 of the canonical `{jobId, shardId, replicaId, peerId, outputsHash, salt}`'),
+  at: EpochMs,
+});
+export type Commitment = z.infer<typeof Commitment>;
+export const SignedCommitment = signedSchema(Commitment);
+export type SignedCommitment = z.infer<typeof SignedCommitment>;
+
+/** The provider's signed word on what it had committed to; a reveal that does not match is thereby evidence against it. */
+export const Reveal = z.object({
+  v: z.literal(1),
+  replicaId: ReplicaId,
+  outputsHash: Sha256.describe('SHA-256 of the canonical `{items: itemHashes}`'),
+  salt: Base64Url.describe('the provider’s salt, 16 bytes'),
+});
+export type Reveal = z.infer<typeof Reveal>;
+export const SignedReveal = signedSchema(Reveal);
+export type SignedReveal = z.infer<typeof SignedReveal>;
+
+/** What opens a commitment. */
+export const Opening = z.object({
+  reveal: SignedReveal,
+  itemHashes: z.array(Sha256).min(1).max(protocolLimits.itemsPerShardMax),
+});
+export type Opening = z.infer<typeof Opening>;
+
+/** @param itemSalt the job's salt, the same for all copies. */
+export function itemHashOf(itemSalt: string, index: number, output: Json): Sha256 {
+  return hashOf({ itemSalt, index, output });
+}
+
+export function itemHashesOf(itemSalt: string, outputs: readonly Json[]): Sha256[] {
+  return outputs.map((output, index) => itemHashOf(itemSalt, index, output));
+}
+
+export function outputsHashOf(itemHashes: readonly Sha256[]): Sha256 {
+  return hashOf({ items: itemHashes });
+}
+
+export type CommitmentSubject = Pick<Commitment, 'jobId' | 'shardId' | 'replicaId' | 'peerId'>;
+
+export function commitmentDigest(subject: CommitmentSubject, outputsHash: Sha256, salt: string): Sha256 {
+  const { jobId, shardId, replicaId, peerId } = subject;
+  return hashOf({ jobId, shardId, replicaId, peerId, outputsHash, salt });
+}
+
+/** Does the revealed hash and salt belong to the commitment? */
+export function opens(commitment: Commitment, reveal: Reveal): boolean {
+  return (
+    reveal.replicaId === commitment.replicaId &&
+    commitmentDigest(commitment, reveal.outputsHash, reveal.salt) === commitment.digest
+  );
+}

@@ -1,0 +1,135 @@
+/**
+ * Receipts: signed memories of work, good and bad. A receipt must convince a third party, so a bad one carries evidence
+ * that anyone can check, and is worth nothing without it.
+ */
+
+import { canonicalJson } from '../codec/canonical.ts';
+import { Base64Url, Cid, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
+import { isSigned, type VerifiesBytes } from '../signed.ts';
+import { z } from '../zod.ts';
+import { Opening, opens, outputsHashOf, SignedCommitment } from './commitment.ts';
+
+/** Commitments and openings of copies of one shard. */
+export const Evidence = z.object({
+  accused: z.object({ commitment: SignedCommitment, opening: Opening.describe('what was revealed') }),
+  quorum: z
+    .array(z.object({ commitment: SignedCommitment, opening: Opening }))
+    .max(8)
+    .describe(
+      'the copies that agreed with each other; empty when the accused’s reveal does not open its own commitment',
+    ),
+});
+export type Evidence = z.infer<typeof Evidence>;
+
+const common = {
+  v: z.literal(1),
+  client: PeerId,
+  provider: PeerId,
+  jobId: Id,
+  shardId: ShardId,
+  replicaId: ReplicaId,
+  template: Cid,
+  model: Cid.nullable(),
+  items: z.int().min(1),
+  at: EpochMs,
+};
+
+export const GoodReceipt = z.object({
+  ...common,
+  kind: z.literal('good'),
+  priceMicro: Micro,
+  check: z.object({
+    type: z.literal('replicate'),
+    copies: z.int().min(1),
+    quorum: z.int().min(1),
+    agreed: z.int().min(1).describe('copies that agreed, this one included'),
+  }),
+  digest: Sha256.describe('of the commitment'),
+});
+export const BadReceipt = z.object({
+  ...common,
+  kind: z.literal('bad'),
+  reason: z.enum(['reveal-mismatch', 'minority']),
+  itemsWrong: z.int().min(0),
+  evidence: Evidence,
+});
+
+export const ReceiptBody = z.discriminatedUnion('kind', [GoodReceipt, BadReceipt]);
+export type ReceiptBody = z.infer<typeof ReceiptBody>;
+
+/** A good receipt needs both signatures; a bad one the client's, and its evidence. */
+export const Receipt = z.object({
+  body: ReceiptBody,
+  clientSignature: Base64Url,
+  providerSignature: Base64Url.nullable(),
+});
+export type Receipt = z.infer<typeof Receipt>;
+
+/** Items in which the accused differs from the copies that agreed. */
+export function itemsThatDiffer(accused: Opening, agreed: Opening): number {
+  let count = Math.abs(accused.itemHashes.length - agreed.itemHashes.length);
+  for (const [i, hash] of accused.itemHashes.entries()) {
+    const other = agreed.itemHashes[i];
+    if (other !== undefined && other !== hash) count++;
+  }
+  return count;
+}
+
+/**
+ * Why a receipt does not convince, or null when it does. Checks signatures and, of a bad one, the evidence.
+ */
+export function receiptFault(verifier: VerifiesBytes, receipt: Receipt): string | null {
+  const { body } = receipt;
+  const signedBy = (by: PeerId, signature: string): boolean => isSigned(verifier, 'receipt', { body, by, signature });
+  if (!signedBy(body.client, receipt.clientSignature)) return 'the client’s signature does not verify';
+  if (body.kind === 'good') {
+    if (receipt.providerSignature === null) return 'a good receipt needs the provider’s signature';
+    return signedBy(body.provider, receipt.providerSignature) ? null : 'the provider’s signature does not verify';
+  }
+  return evidenceFault(verifier, body);
+}
+
+function hashesMatch(opening: Opening): boolean {
+  return outputsHashOf(opening.itemHashes) === opening.reveal.body.outputsHash;
+}
+
+function evidenceFault(verifier: VerifiesBytes, body: z.infer<typeof BadReceipt>): string | null {
+  const { accused, quorum } = body.evidence;
+  const about = (c: SignedCommitment, peerId: PeerId): boolean =>
+    c.by === peerId && c.body.peerId === peerId && c.body.shardId === body.shardId && c.body.jobId === body.jobId;
+  if (!about(accused.commitment, body.provider) || accused.commitment.body.replicaId !== body.replicaId) {
+    return 'the commitment is not of this provider and replica';
+  }
+  if (!isSigned(verifier, 'commitment', accused.commitment)) return 'the accused’s commitment is not signed by it';
+  if (accused.opening.reveal.by !== body.provider || !isSigned(verifier, 'reveal', accused.opening.reveal)) {
+    return 'the reveal is not signed by the accused';
+  }
+  const opened = opens(accused.commitment.body, accused.opening.reveal.body);
+  if (body.reason === 'reveal-mismatch') return opened ? 'the reveal does match the commitment' : null;
+  if (!opened || !hashesMatch(accused.opening)) return 'the opening does not match the accused’s commitment';
+  if (quorum.length < 2) return 'fewer than two copies agreed';
+  const peers = new Set<PeerId>();
+  const first = quorum[0];
+  for (const copy of quorum) {
+    const peer = copy.commitment.by;
+    if (peer === body.provider || peer === body.client)
+      return 'the accused and the client do not count among the copies that agreed';
+    if (!about(copy.commitment, peer) || !isSigned(verifier, 'commitment', copy.commitment))
+      return 'a commitment of the quorum is not signed';
+    if (!opens(copy.commitment.body, copy.opening.reveal.body) || !hashesMatch(copy.opening))
+      return 'an opening of the quorum does not match its commitment';
+    if (first !== undefined && canonicalJson(copy.opening.itemHashes) !== canonicalJson(first.opening.itemHashes)) {
+      return 'the copies of the quorum do not agree with each other';
+    }
+    peers.add(peer);
+  }
+  if (peers.size !== quorum.length) return 'a provider counts twice in the quorum';
+  if (
+    first === undefined ||
+    itemsThatDiffer(accused.opening, first.opening) !== body.itemsWrong ||
+    body.itemsWrong === 0
+  ) {
+    return 'the stated number of differing items is wrong';
+  }
+  return null;
+}
