@@ -1,0 +1,23 @@
+/** The Clock port by this computer's clocks. */
+// biome-ignore-all lint/style/noRestrictedGlobals: this is where the Clock port comes from
+// biome-ignore-all lint/plugin: this is where the Clock port comes from
+import type { Clock } from '../ports/index.ts';
+
+/** The platform's timers count in 32 bits: a longer wait would fire at once. */
+const timerMsMax = 2 ** 31 - 1;
+
+export function createSystemClock(): Clock {
+  return {
+    now: () => Date.now(),
+    elapsed: () => performance.now(),
+    after(ms, run) {
+      let timer: NodeJS.Timeout;
+      const wait = (left: number) => {
+        const step = Math.min(Math.max(left, 0), timerMsMax);
+        timer = setTimeout(() => (left > step ? wait(left - step) : run()), step);
+      };
+      wait(ms);
+      return () => clearTimeout(timer);
+    },
+  };
+}
