@@ -217,6 +217,8 @@ export default {
   options: {
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^(out|dist|mobile)/' },
+    // node-core/protocol has a package.json of its own, for browser and phone; here both count.
+    combinedDependencies: true,
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {
