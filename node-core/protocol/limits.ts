@@ -18,6 +18,8 @@ export const protocolLimits = {
   messagesPerFrameMax: 1000,
   /** Replica ids in one lease renewal. */
   leasesPerMessageMax: 1000,
+  /** Arrays and objects inside each other in an input, an output or a parameter: what parses it calls itself. */
+  jsonDepthMax: 64,
   /** Offers in one node record. */
   offersPerRecordMax: 32,
 } as const;

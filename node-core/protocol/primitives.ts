@@ -1,4 +1,5 @@
 /** The small types that every schema is made of. Units stand last in names: `Ms`, `Micro`, `Bytes`. */
+import { protocolLimits } from './limits.ts';
 import { z } from './zod.ts';
 
 /** libp2p peer id of an Ed25519 key in base58btc (`12D3KooW…`); the public key can be read from it. */
@@ -78,9 +79,40 @@ export function shardIdOf(jobId: Id, index: number): ShardId {
   return `${jobId}.${index}`;
 }
 
-/** Plain JSON, as inputs, outputs and parameters travel. */
-export const Json: z.ZodType<Json> = z.json();
+/**
+ * Plain JSON that has canonical bytes, as inputs, outputs and parameters travel.
+ *
+ * Not `z.json()`: nested deeply enough, a peer's value would overflow its stack, and it drops a key `__proto__`, after
+ * which the value no longer has the hash that its sender signed.
+ */
+export const Json: z.ZodType<Json> = z
+  .custom<Json>(
+    (value) => isJson(value, protocolLimits.jsonDepthMax),
+    `expected JSON with well-formed Unicode, nested at most ${protocolLimits.jsonDepthMax} deep`,
+  )
+  .describe('any JSON');
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+function isJson(value: unknown, depthLeft: number): boolean {
+  switch (typeof value) {
+    case 'boolean':
+      return true;
+    case 'number':
+      return Number.isFinite(value);
+    case 'string':
+      return value.isWellFormed();
+    case 'object':
+      break;
+    default:
+      return false;
+  }
+  if (value === null) return true;
+  if (depthLeft === 0) return false;
+  if (Array.isArray(value)) return value.every((item) => isJson(item, depthLeft - 1));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  return Object.entries(value).every(([key, item]) => key.isWellFormed() && isJson(item, depthLeft - 1));
+}
 
 /** Arithmetic on amounts. */
 export const micro = {

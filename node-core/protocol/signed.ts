@@ -17,6 +17,22 @@ export interface VerifiesBytes {
   verify(peerId: PeerId, bytes: Uint8Array, signature: Uint8Array): boolean;
 }
 
+/** Domains of signatures: what is signed, and by whom. A signature of one domain never verifies in another. */
+export const signatureDomains = {
+  'node-record': 'NodeRecord, by its node',
+  leave: 'Leave, by the node that leaves',
+  presence: 'Presence, by its node',
+  quote: 'Quote, by the provider',
+  commitment: 'Commitment, by the provider',
+  reveal: 'Reveal, by the provider',
+  receipt: 'ReceiptBody, by the client, and by the provider too if it is good',
+  voucher: 'Voucher, by the payer',
+  'voucher-ack': 'VoucherAck, by the payee',
+  release: 'Release, by the provider',
+  snapshot: 'hash and place of a snapshot of the own log, by the node itself; it never leaves the computer',
+} as const;
+export type SignatureDomain = keyof typeof signatureDomains;
+
 export interface Signed<Body> {
   body: Body;
   by: PeerId;
@@ -24,24 +40,32 @@ export interface Signed<Body> {
 }
 
 /**
- * Schema of a signed body. It checks the shape; {@link isSigned} checks the signature. Fields that a later version adds
- * to the body are kept, or its signature would no longer verify here.
+ * Checks a value by `schema`, but keeps it as it came. What is signed must not be touched: parsing drops the fields that a
+ * later version adds, at any depth, and the signature would no longer verify here.
  */
+export function asSent<T>(schema: z.ZodType<T>): z.ZodType<T> {
+  return z.custom<T>().superRefine((value, context) => {
+    for (const { message, path } of schema.safeParse(value).error?.issues ?? []) {
+      context.addIssue({ code: 'custom', message, path });
+    }
+  });
+}
+
+/** Schema of a signed body. It checks the shape; {@link isSigned} checks the signature. */
 export function signedSchema<Shape extends z.ZodRawShape>(body: z.ZodObject<Shape>) {
-  const keepsUnknownFields: z.ZodType<z.infer<z.ZodObject<Shape>>> = body.loose();
   return z.object({
-    body: keepsUnknownFields,
+    body: asSent(body),
     by: PeerId.describe('who signed'),
     signature: Base64Url.describe('Ed25519 over `infernet/<type>/1\\n` and the canonical body'),
   });
 }
 
-/** @param type domain of the signature, as `node-record` or `voucher`. */
-export function signBody<Body>(signer: SignsBytes, type: string, body: Body): Signed<Body> {
+/** @param type domain of the signature. */
+export function signBody<Body>(signer: SignsBytes, type: SignatureDomain, body: Body): Signed<Body> {
   return { body, by: signer.peerId, signature: toBase64Url(signer.sign(signingBytes(type, body))) };
 }
 
-export function isSigned(verifier: VerifiesBytes, type: string, signed: Signed<unknown>): boolean {
+export function isSigned(verifier: VerifiesBytes, type: SignatureDomain, signed: Signed<unknown>): boolean {
   try {
     return verifier.verify(signed.by, signingBytes(type, signed.body), fromBase64Url(signed.signature));
   } catch {

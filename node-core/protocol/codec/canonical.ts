@@ -10,7 +10,7 @@ import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
 import type { Sha256 } from '../primitives.ts';
 
-/** @throws TypeError for what JSON cannot hold (undefined, functions, NaN, lone surrogates). */
+/** @throws Error for what JSON cannot hold (undefined, functions, NaN, lone surrogates). */
 export function canonicalJson(value: unknown): string {
   const text = canonicalize(value);
   if (text === undefined) throw new TypeError('a value without a JSON form has no canonical bytes');

@@ -35,12 +35,15 @@ export interface FileManifest {
  *     hasher.cid();
  */
 export class ContentHasher {
+  #ended = false;
   #size = 0;
   #inChunk = 0;
   #hash = sha256.create();
   readonly #chunks: CID[] = [];
 
   update(piece: Uint8Array): void {
+    // The last chunk is closed: what came now would begin a new one, and the id would be none of any file.
+    if (this.#ended) throw new TypeError('the file has ended');
     let rest = piece;
     while (rest.length > 0) {
       const part = rest.subarray(0, chunkBytes - this.#inChunk);
@@ -54,6 +57,7 @@ export class ContentHasher {
 
   /** Ends the last chunk; nothing may be fed afterwards. */
   manifest(): FileManifest {
+    this.#ended = true;
     if (this.#inChunk > 0) this.#closeChunk();
     return { v: 1, kind: 'file', size: this.#size, chunks: this.#chunks };
   }
@@ -83,10 +87,14 @@ export function contentIdOf(bytes: Uint8Array): Cid {
 /**
  * Content id of a folder: the dag-cbor CID of `{v: 1, kind: "folder", entries: [{name, cid}…]}`, entries sorted by the
  * UTF-16 code units of their names, as RFC 8785 sorts keys.
+ * @throws TypeError when two files have the same name: their order, and so the id, would be arbitrary.
  */
 export function folderCid(files: ReadonlyArray<{ name: string; cid: Cid }>): Cid {
   const entries = [...files]
     .sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0))
     .map(({ name, cid }) => ({ name, cid: CID.parse(cid) }));
+  for (const [i, { name }] of entries.entries()) {
+    if (name === entries[i + 1]?.name) throw new TypeError(`a folder holds ${name} once`);
+  }
   return cidOf(dagCbor.code, sha256(dagCbor.encode({ v: 1, kind: 'folder', entries }))).toString();
 }

@@ -19,7 +19,7 @@ export function peerIdOf(publicKey: Uint8Array): PeerId {
   return base58btc.baseEncode(bytes);
 }
 
-/** @throws TypeError when the text is not the peer id of an Ed25519 key. */
+/** @throws Error when the text is not the peer id of an Ed25519 key. */
 export function publicKeyOf(peerId: PeerId): Uint8Array {
   const bytes = base58btc.baseDecode(peerId);
   if (bytes.length !== 38 || PREFIX.some((byte, i) => bytes[i] !== byte)) {

@@ -58,5 +58,6 @@ export function normaliseOutput(verifier: VerifierClass, output: Json): Json {
   if (verifier !== 'label' || output === null || typeof output !== 'object' || Array.isArray(output)) return output;
   const label = output['label'];
   if (typeof label !== 'string') return output;
-  return { ...output, label: label.normalize('NFKC').trim().toLowerCase() };
+  // Twice NFKC: lower-casing can leave what composes (J̌ → ǰ), and a normalised label must stay as it is.
+  return { ...output, label: label.normalize('NFKC').toLowerCase().normalize('NFKC').trim() };
 }

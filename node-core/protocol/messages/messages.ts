@@ -30,7 +30,10 @@ const RunOrCheck = z.discriminatedUnion('type', [
   z.object({ type: z.literal('run') }),
   z.object({
     type: z.literal('check'),
-    claimedTokens: z.array(tokens).describe('reserved for validators: the tokens to check, per item'),
+    claimedTokens: z
+      .array(tokens)
+      .max(protocolLimits.itemsPerShardMax)
+      .describe('reserved for validators: the tokens to check, per item'),
   }),
 ]);
 
@@ -41,7 +44,7 @@ const Payload = z.discriminatedUnion('type', [
     itemSalt: Base64Url.describe('salt of the item hashes, the same for all copies of the job'),
   }),
   z
-    .object({ type: z.literal('sealed'), ciphertext: z.string() })
+    .object({ type: z.literal('sealed'), ciphertext: z.string().max(protocolLimits.frameBytesMax) })
     .describe('reserved: sealed to the chosen provider by the client of a foreign aggregator'),
 ]);
 
@@ -136,7 +139,7 @@ export const messages = {
       item: z.int().min(0),
       index: z.int().min(0),
       tokens,
-      text: z.string(),
+      text: z.string().max(protocolLimits.inlineBytesMax),
       runningHash: Sha256,
     }),
   ),

@@ -6,7 +6,7 @@
  */
 import { hashOf } from '../codec/canonical.ts';
 import { protocolLimits } from '../limits.ts';
-import { Base64Url, EpochMs, Id, type Json, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
+import { Base64Url, type Cid, EpochMs, Id, type Json, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
 import { signedSchema } from '../signed.ts';
 import { z } from '../zod.ts';
 
@@ -16,6 +16,7 @@ export const Commitment = z.object({
   shardId: ShardId,
   replicaId: ReplicaId,
   peerId: PeerId,
+  taskHash: Sha256.describe('what the provider was given, see taskHashOf: only copies of one task can differ unfairly'),
   digest: Sha256.describe('SHA-256 of the canonical `{jobId, shardId, replicaId, peerId, outputsHash, salt}`'),
   at: EpochMs,
 });
@@ -27,6 +28,9 @@ export type SignedCommitment = z.infer<typeof SignedCommitment>;
 export const Reveal = z.object({
   v: z.literal(1),
   replicaId: ReplicaId,
+  digest: Sha256.describe(
+    'of the commitment that this opens: an honest reveal fits no other, not even under the same replica id',
+  ),
   outputsHash: Sha256.describe('SHA-256 of the canonical `{items: itemHashes}`'),
   salt: Base64Url.describe('the provider’s salt, 16 bytes'),
 });
@@ -54,6 +58,22 @@ export function outputsHashOf(itemHashes: readonly Sha256[]): Sha256 {
   return hashOf({ items: itemHashes });
 }
 
+export interface Task {
+  readonly template: Cid;
+  readonly model: Cid | null;
+  readonly params: { readonly [name: string]: Json };
+  readonly inputsHash: Sha256;
+  readonly itemSalt: string;
+}
+
+/**
+ * SHA-256 of the canonical `{template, model, params, inputsHash, itemSalt}`. Each provider signs it with its commitment:
+ * else a client could give one of them other inputs, and show its honest answer as a wrong one.
+ */
+export function taskHashOf({ template, model, params, inputsHash, itemSalt }: Task): Sha256 {
+  return hashOf({ template, model, params, inputsHash, itemSalt });
+}
+
 export type CommitmentSubject = Pick<Commitment, 'jobId' | 'shardId' | 'replicaId' | 'peerId'>;
 
 export function commitmentDigest(subject: CommitmentSubject, outputsHash: Sha256, salt: string): Sha256 {
@@ -65,6 +85,7 @@ export function commitmentDigest(subject: CommitmentSubject, outputsHash: Sha256
 export function opens(commitment: Commitment, reveal: Reveal): boolean {
   return (
     reveal.replicaId === commitment.replicaId &&
+    reveal.digest === commitment.digest &&
     commitmentDigest(commitment, reveal.outputsHash, reveal.salt) === commitment.digest
   );
 }

@@ -5,7 +5,7 @@
 
 import { canonicalJson } from '../codec/canonical.ts';
 import { Base64Url, Cid, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
-import { isSigned, type VerifiesBytes } from '../signed.ts';
+import { asSent, isSigned, type VerifiesBytes } from '../signed.ts';
 import { z } from '../zod.ts';
 import { Opening, opens, outputsHashOf, SignedCommitment } from './commitment.ts';
 
@@ -59,7 +59,7 @@ export type ReceiptBody = z.infer<typeof ReceiptBody>;
 
 /** A good receipt needs both signatures; a bad one the client's, and its evidence. */
 export const Receipt = z.object({
-  body: ReceiptBody,
+  body: asSent(ReceiptBody).describe('a ReceiptBody'),
   clientSignature: Base64Url,
   providerSignature: Base64Url.nullable(),
 });
@@ -81,6 +81,7 @@ export function itemsThatDiffer(accused: Opening, agreed: Opening): number {
 export function receiptFault(verifier: VerifiesBytes, receipt: Receipt): string | null {
   const { body } = receipt;
   const signedBy = (by: PeerId, signature: string): boolean => isSigned(verifier, 'receipt', { body, by, signature });
+  if (body.client === body.provider) return 'nobody writes receipts for work done for itself';
   if (!signedBy(body.client, receipt.clientSignature)) return 'the client’s signature does not verify';
   if (body.kind === 'good') {
     if (receipt.providerSignature === null) return 'a good receipt needs the provider’s signature';
@@ -104,6 +105,11 @@ function evidenceFault(verifier: VerifiesBytes, body: z.infer<typeof BadReceipt>
   if (accused.opening.reveal.by !== body.provider || !isSigned(verifier, 'reveal', accused.opening.reveal)) {
     return 'the reveal is not signed by the accused';
   }
+  // Else an honest reveal of one replica would prove a mismatch with the commitment to another.
+  const { replicaId, digest } = accused.opening.reveal.body;
+  if (replicaId !== body.replicaId || digest !== accused.commitment.body.digest) {
+    return 'the reveal is of another commitment';
+  }
   const opened = opens(accused.commitment.body, accused.opening.reveal.body);
   if (body.reason === 'reveal-mismatch') return opened ? 'the reveal does match the commitment' : null;
   if (!opened || !hashesMatch(accused.opening)) return 'the opening does not match the accused’s commitment';
@@ -118,12 +124,16 @@ function evidenceFault(verifier: VerifiesBytes, body: z.infer<typeof BadReceipt>
       return 'a commitment of the quorum is not signed';
     if (!opens(copy.commitment.body, copy.opening.reveal.body) || !hashesMatch(copy.opening))
       return 'an opening of the quorum does not match its commitment';
+    if (copy.commitment.body.taskHash !== accused.commitment.body.taskHash) {
+      return 'a copy of the quorum was given another task';
+    }
     if (first !== undefined && canonicalJson(copy.opening.itemHashes) !== canonicalJson(first.opening.itemHashes)) {
       return 'the copies of the quorum do not agree with each other';
     }
     peers.add(peer);
   }
   if (peers.size !== quorum.length) return 'a provider counts twice in the quorum';
+  if (first?.opening.itemHashes.length !== body.items) return 'the stated number of items is wrong';
   if (
     first === undefined ||
     itemsThatDiffer(accused.opening, first.opening) !== body.itemsWrong ||
