@@ -85,6 +85,10 @@ export const events = {
     how: z.enum(['checked', 'unchecked-by-policy', 'own-node']),
     outputsHash: Sha256.describe('blob with the outputs'),
   }),
+  'shard.disagreed': event('aggregator', 'shard.disagreed', 'The copies found no quorum; one more is asked.', {
+    jobId: Id,
+    shardId: ShardId,
+  }),
   'shard.exhausted': event('aggregator', 'shard.exhausted', 'A shard has no attempts left.', {
     jobId: Id,
     shardId: ShardId,
@@ -120,6 +124,7 @@ export const events = {
     ...ofReplica,
     reason,
     committed: z.boolean(),
+    holdUntil: EpochMs.describe('its price stays reserved until then: it might still have been done'),
   }),
   'replica.committed': event('aggregator', 'replica.committed', 'The provider committed to its outputs.', {
     ...ofReplica,
@@ -136,6 +141,18 @@ export const events = {
     verdict: Verdict,
     itemsWrong: z.int().min(0),
     reason,
+    evidence: Evidence.nullable(),
+  }),
+  'verdict.delivered': event(
+    'aggregator',
+    'verdict.delivered',
+    'The provider knows that it will not be paid for a replica, and why.',
+    {
+      replicaId: ReplicaId,
+    },
+  ),
+  'job.forgotten': event('aggregator', 'job.forgotten', 'The results of a job were deleted by their retention.', {
+    jobId: Id,
   }),
 
   'work.admitted': event('provider', 'work.admitted', 'A client’s replica was taken into the queue.', {

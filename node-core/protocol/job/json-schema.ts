@@ -23,7 +23,9 @@ export function compileSchema(jsonSchema: Readonly<Record<string, Json>>): JsonS
   try {
     schema = z.fromJSONSchema(jsonSchema);
   } catch (error) {
-    throw new TypeError(`this JSON Schema is not understood: ${error instanceof Error ? error.message : String(error)}`);
+    throw new TypeError(
+      `this JSON Schema is not understood: ${error instanceof Error ? error.message : String(error)}`,
+    );
   }
   return (value) => {
     const result = schema.safeParse(value);

@@ -177,6 +177,8 @@ export const messages = {
     z.object({ replicaId: ReplicaId, verdict: Verdict, policy: VerificationPolicy, evidence: Evidence.nullable() }),
   ),
 
+  'shard.verdict.ack': define('P', 'The verdict is stored.', z.object({ replicaId: ReplicaId })),
+
   receipt: define('CP', 'A receipt to countersign, or countersigned.', z.object({ receipt: Receipt })),
   'payment.voucher': define(
     'C',
