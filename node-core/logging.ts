@@ -8,7 +8,7 @@
  * Lines are written without waiting for the reader, so that a stuck terminal does not stop the node; what a reader leaves
  * lying beyond {@link bufferBytesMax} is dropped.
  */
-import { type DestinationStream, destination as fileDestination, pino, stdTimeFunctions } from 'pino';
+import { destination as fileDestination, pino, stdTimeFunctions } from 'pino';
 import type { LogFields, Logger } from './ports/index.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';

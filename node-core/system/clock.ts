@@ -1,6 +1,4 @@
 /** The Clock port by this computer's clocks. */
-// biome-ignore-all lint/style/noRestrictedGlobals: this is where the Clock port comes from
-// biome-ignore-all lint/plugin: this is where the Clock port comes from
 import type { Clock } from '../ports/index.ts';
 
 /** The platform's timers count in 32 bits: a longer wait would fire at once. */
