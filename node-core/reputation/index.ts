@@ -1,0 +1,2 @@
+export { type BadWork, type GoodWork, Reputation, type ReputationOptions } from './reputation.ts';
+export type { Score } from './scores.ts';

@@ -1,0 +1,136 @@
+/**
+ * Redundant execution, judged: which answer holds, and which copy is too far from it to be honest. Pure.
+ *
+ * An item's answer is what at least `quorum` providers gave, and more than gave any other one. A copy that differs is not
+ * thereby bad: honest computers differ now and then (another CPU, another build), at the rate that the template states.
+ * It is bad when that rate would explain its differences with less than `badProbabilityPpm`. ARCHITECTURE, “Trust”.
+ */
+import { InfernetError, type ReplicaId, type VerifierClass } from '../protocol/index.ts';
+import { tailIsBelow } from './binomial.ts';
+import { type Copy, type ItemTally, tally } from './tally.ts';
+
+export interface Comparison {
+  readonly verifier: VerifierClass;
+  /** Providers that must agree on an item. */
+  readonly quorum: number;
+  readonly copies: readonly Copy[];
+  /** From the template: items per million on which two honest providers differ. */
+  readonly honestDisagreementPpm: number;
+  /** From the config: less likely than this, and a copy is bad. Per million. */
+  readonly badProbabilityPpm: number;
+}
+
+export interface CopyVerdict {
+  readonly replicaId: ReplicaId;
+  /**
+   * `undecided` besides an agreement: too far off to be paid, but no two providers agree on all items, so that nothing
+   * could be shown to a third party (I8).
+   */
+  readonly verdict: 'accepted' | 'rejected' | 'undecided';
+  /** Items in which the copy differs from the answer that holds. */
+  readonly itemsWrong: number;
+}
+
+export type Outcome =
+  | {
+      readonly kind: 'agreed';
+      /** A replica whose outputs are the answer for all items; null when the answer must be merged from `items`. */
+      readonly winner: ReplicaId | null;
+      /** All such replicas, sorted: of them two or more, by different providers, are evidence against a rejected copy. */
+      readonly holders: readonly ReplicaId[];
+      /** Per item, a replica that holds the answer. */
+      readonly items: readonly ReplicaId[];
+      /** In the order of the copies. */
+      readonly verdicts: readonly CopyVerdict[];
+    }
+  | {
+      readonly kind: 'no-quorum';
+      /** Indices of the items that have no answer. */
+      readonly itemsWithout: readonly number[];
+      /** All `undecided`: nobody is paid, nobody penalised. */
+      readonly verdicts: readonly CopyVerdict[];
+    };
+
+/** Can copies of this verifier class be compared by hashes? Asked when a job is submitted. */
+export function supportsReplication(verifier: VerifierClass): boolean {
+  return verifier === 'exact' || verifier === 'label';
+}
+
+/**
+ * Judges the copies of one shard. The result does not depend on their order.
+ *
+ * With a quorum of 1 a single copy is accepted as it is (unchecked); two that differ then have no answer.
+ *
+ * @throws InfernetError `policy` for a class that hashes cannot compare, RangeError when the copies differ in length.
+ */
+export function compareCopies(comparison: Comparison): Outcome {
+  const { verifier, quorum, copies } = comparison;
+  if (!supportsReplication(verifier)) {
+    throw new InfernetError('policy', `results of verifier class ${verifier} cannot be compared by replication yet`);
+  }
+  const tallies = tally(copies);
+  const itemsWithout = tallies.flatMap((votes, item) => (hasQuorum(votes, quorum) ? [] : [item]));
+  if (copies.length === 0 || itemsWithout.length > 0) {
+    return {
+      kind: 'no-quorum',
+      itemsWithout,
+      verdicts: copies.map(({ replicaId }) => ({ replicaId, verdict: 'undecided', itemsWrong: 0 })),
+    };
+  }
+
+  const sorted = [...copies].sort((a, b) => (a.replicaId < b.replicaId ? -1 : 1));
+  const holders = sorted.filter((copy) => itemsWrong(copy, tallies) === 0);
+  const winner = holders[0];
+  const items = tallies.map(({ leader }, item) => {
+    const holder = winner ?? sorted.find((copy) => copy.itemHashes[item] === leader);
+    if (holder === undefined) throw new Error('an answer with a quorum has a holder');
+    return holder.replicaId;
+  });
+  return {
+    kind: 'agreed',
+    winner: winner?.replicaId ?? null,
+    holders: holders.map(({ replicaId }) => replicaId),
+    items,
+    verdicts: copies.map((copy) => judge(copy, tallies, holders, comparison)),
+  };
+}
+
+/**
+ * Could `more` further copies still give every item its quorum? False too when all items have theirs.
+ * @throws RangeError when the copies differ in length.
+ */
+export function tieBreakNeeded(question: {
+  readonly quorum: number;
+  readonly copies: readonly Copy[];
+  readonly more?: number;
+}): boolean {
+  const { quorum, copies, more = 1 } = question;
+  const tallies = tally(copies);
+  if (copies.length === 0) return more >= quorum;
+  if (tallies.every((votes) => hasQuorum(votes, quorum))) return false;
+  return more > 0 && tallies.every((votes) => votes.most + more >= quorum);
+}
+
+function hasQuorum(votes: ItemTally, quorum: number): boolean {
+  return votes.leader !== null && votes.most >= quorum;
+}
+
+function itemsWrong(copy: Copy, tallies: readonly ItemTally[]): number {
+  return copy.itemHashes.filter((hash, item) => hash !== tallies[item]?.leader).length;
+}
+
+function judge(
+  copy: Copy,
+  tallies: readonly ItemTally[],
+  holders: readonly Copy[],
+  { honestDisagreementPpm, badProbabilityPpm }: Comparison,
+): CopyVerdict {
+  const wrong = itemsWrong(copy, tallies);
+  const { replicaId } = copy;
+  if (wrong === 0 || !tailIsBelow(tallies.length, wrong, honestDisagreementPpm, badProbabilityPpm)) {
+    return { replicaId, verdict: 'accepted', itemsWrong: wrong };
+  }
+  const witnesses = new Set(holders.map(({ peerId }) => peerId));
+  witnesses.delete(copy.peerId);
+  return { replicaId, verdict: witnesses.size >= 2 ? 'rejected' : 'undecided', itemsWrong: wrong };
+}
