@@ -1,0 +1,90 @@
+/** Opens a GGUF model on the CPU with node-llama-cpp, in a process that may neither start others nor read beyond it. */
+import childProcess from 'node:child_process';
+import { EventEmitter } from 'node:events';
+import { createRequire, syncBuiltinESMExports } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { RunnerError } from './serve.mjs';
+
+/**
+ * @typedef {typeof import('node-llama-cpp')} Library
+ * @typedef {import('node-llama-cpp').LlamaModel} LlamaModel
+ * @typedef {import('node-llama-cpp').LlamaContextSequence} LlamaContextSequence
+ * @typedef {import('node-llama-cpp').ChatWrapper} ChatWrapper
+ * @typedef {{
+ *   library: Library, model: LlamaModel, sequence: LlamaContextSequence, chat: ChatWrapper, contextTokens: number,
+ * }} OpenModel
+ */
+
+/**
+ * On Linux the library first loads its binary in a forked process, to survive a crash of it. Ours is such a process
+ * already, and permission to start processes is the one that we like least to give. So the fork is answered here.
+ */
+function answerBinaryTest() {
+  const fork = () => {
+    const child = Object.assign(new EventEmitter(), {
+      exitCode: null,
+      stdout: null,
+      stderr: null,
+      kill: () => true,
+      /** @param {{type: string}} message */
+      send(message) {
+        if (message.type === 'start') setImmediate(() => child.emit('message', { type: 'loaded' }));
+        if (message.type === 'test') setImmediate(() => child.emit('message', { type: 'done' }));
+        if (message.type === 'exit') setImmediate(() => child.emit('exit', 0));
+      },
+    });
+    setImmediate(() => child.emit('message', { type: 'ready' }));
+    return child;
+  };
+  Object.assign(childProcess, { fork });
+  syncBuiltinESMExports();
+}
+
+/**
+ * Templates of an installed app lie outside of the folders where Node looks for packages: the host says where those are.
+ * @returns {Promise<Library>}
+ */
+async function importLibrary() {
+  answerBinaryTest();
+  const modules = process.env['INFERNET_NODE_MODULES'];
+  if (modules === undefined) return await import('node-llama-cpp');
+  const entry = createRequire(join(modules, 'index.js')).resolve('node-llama-cpp');
+  return await import(pathToFileURL(entry).href);
+}
+
+/**
+ * @param {import('./serve.mjs').LoadRequest} request
+ * @returns {Promise<OpenModel>}
+ */
+export async function openModel({ model: modelPath, threads, contextTokens: contextTokensMax }) {
+  if (modelPath === null) throw new RunnerError('model-missing', 'this template needs a model');
+  const { library, llama } = await startLlama(threads).catch((error) => {
+    throw new RunnerError('container', `llama.cpp could not be started: ${error.message}`);
+  });
+  const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
+  const contextTokens = Math.min(contextTokensMax, model.trainContextSize);
+  const context = await model.createContext({ contextSize: contextTokens, sequences: 1, threads });
+  return {
+    library,
+    model,
+    sequence: context.getSequence(),
+    chat: library.resolveChatWrapper(model),
+    contextTokens,
+  };
+}
+
+/** @param {number} threads */
+async function startLlama(threads) {
+  const library = await importLibrary();
+  const llama = await library.getLlama({
+    gpu: false,
+    build: 'never',
+    skipDownload: true,
+    progressLogs: false,
+    logLevel: library.LlamaLogLevel.error,
+    // Threads of llama.cpp spin while they wait: more of them than free cores is slower by orders of magnitude.
+    maxThreads: threads,
+  });
+  return { library, llama };
+}
