@@ -1,0 +1,35 @@
+/** Why did a runner die? */
+import { readFileSync } from 'node:fs';
+import type { Failure } from './failure.ts';
+
+export interface Death {
+  readonly exitCode: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stderrTail: string;
+  /** Of {@link oomKills} when the process started and when it had died; null where the system does not count. */
+  readonly oomKillsBefore: number | null;
+  readonly oomKillsAfter: number | null;
+}
+
+const memoryWords = /heap out of memory|bad_alloc|failed to allocate|unable to allocate|cannot allocate memory/i;
+
+export function failureOf(death: Death): Failure {
+  const { exitCode, signal, stderrTail, oomKillsBefore, oomKillsAfter } = death;
+  const killed =
+    signal === 'SIGKILL' && oomKillsBefore !== null && oomKillsAfter !== null && oomKillsAfter > oomKillsBefore;
+  const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`;
+  const tail = stderrTail === '' ? '' : `; it last wrote: ${stderrTail.slice(-500)}`;
+  return killed || memoryWords.test(stderrTail)
+    ? { code: 'out-of-memory', message: `the runner ran out of memory and ended ${how}${tail}` }
+    : { code: 'container', message: `the runner ended ${how}${tail}` };
+}
+
+/** How often Linux has killed a process for want of memory since boot. */
+export function oomKills(): number | null {
+  try {
+    const found = /^oom_kill (\d+)$/m.exec(readFileSync('/proc/vmstat', 'utf8'))?.[1];
+    return found === undefined ? null : Number(found);
+  } catch {
+    return null;
+  }
+}

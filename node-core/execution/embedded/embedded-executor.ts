@@ -1,0 +1,219 @@
+/**
+ * Executor in child processes of this computer, for the shipped templates: see sandbox.ts for what that protects from
+ * and what not.
+ *
+ *     const executor = createEmbeddedExecutor({
+ *       templateFolders: ['resources/templates'],
+ *       modelFolders: ['resources/models'],
+ *       cacheFolder: join(dataFolder, 'cache'),
+ *     });
+ *     const { templates, models, faults } = await executor.start();
+ *     const outcome = await executor.run(request, signal);
+ *     await executor.stop();
+ */
+import { cpus } from 'node:os';
+import type {
+  CancelSignal,
+  Executor,
+  ExecutorInventory,
+  InstalledTemplate,
+  RunOutcome,
+  RunRequest,
+} from '../../ports/index.ts';
+import type { Cid, Json } from '../../protocol/index.ts';
+import { detectHardware } from '../hardware/detect-hardware.ts';
+import { type LocalModel, ModelShelf } from '../models/model-shelf.ts';
+import { type LoadedTemplate, loadTemplates } from '../templates/load-templates.ts';
+import type { Failure } from './failure.ts';
+import { openSpeedCache, type SpeedCache, tokensPerSecondMilli } from './measure.ts';
+import type { Workload } from './messages.ts';
+import { defaultLimits, type EmbeddedLimits, type EmbeddedOptions } from './options.ts';
+import type { RunResult } from './process-run.ts';
+import { runOnce } from './run-once.ts';
+import { RunnerPool } from './runner-pool.ts';
+import type { RunnerStart } from './runner-process.ts';
+import { launchOf } from './sandbox.ts';
+
+export interface EmbeddedExecutor extends Executor {
+  /** Process ids of the runners that live now. */
+  readonly pids: readonly number[];
+}
+
+export function createEmbeddedExecutor(options: EmbeddedOptions): EmbeddedExecutor {
+  return new ChildProcessExecutor(options);
+}
+
+const never: CancelSignal = { cancelled: false, onCancel: () => undefined };
+
+class ChildProcessExecutor implements EmbeddedExecutor {
+  readonly #options: EmbeddedOptions;
+  readonly #limits: EmbeddedLimits;
+  readonly #threads: number;
+  readonly #shelf: ModelShelf;
+  readonly #pool: RunnerPool;
+  readonly #templates = new Map<Cid, LoadedTemplate>();
+  readonly #models = new Map<Cid, LocalModel>();
+  #modelFaults: readonly string[] = [];
+  #runs = 0;
+
+  constructor(options: EmbeddedOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#threads = options.threads ?? 1;
+    this.#shelf = new ModelShelf({ folders: options.modelFolders, cacheFolder: options.cacheFolder });
+    this.#pool = new RunnerPool({
+      limits: this.#limits,
+      runsMax: options.runsMax ?? 4,
+      prepare: (workload) => this.#prepare(workload),
+      log: options.log ?? null,
+    });
+  }
+
+  get pids(): readonly number[] {
+    return this.#pool.pids;
+  }
+
+  async start(): Promise<ExecutorInventory> {
+    const { cacheFolder, templateFolders } = this.#options;
+    const [found, shelf, hardware] = await Promise.all([
+      loadTemplates(templateFolders),
+      this.#shelf.read(),
+      detectHardware({ cacheFolder }),
+    ]);
+    for (const loaded of found.templates) this.#templates.set(loaded.template.id, loaded);
+    for (const model of shelf.models) this.#models.set(model.info.cid, model);
+    this.#modelFaults = shelf.faults;
+
+    const speeds = await openSpeedCache(cacheFolder, this.#threads, cpus()[0]?.model ?? 'unknown');
+    const faults = [...found.faults, ...shelf.faults, ...hardware.faults];
+    const templates: InstalledTemplate[] = [];
+    for (const loaded of found.templates) templates.push(await this.#install(loaded, speeds, faults));
+    for (const fault of faults) this.#options.log?.warn({ fault }, 'execution: something is left out');
+    return {
+      hardware: hardware.passport,
+      templates,
+      models: shelf.models.map(({ info }) => info),
+      faults,
+    };
+  }
+
+  async run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome> {
+    const { template, model, params, inputs } = request;
+    const refused = this.#refusal(request);
+    if (refused !== null) return { ok: false, ...refused };
+    const work = { id: this.#nextId(), params, inputs, onProgress: request.onProgress.bind(request) };
+    const result = await runOnce(this.#pool, {
+      workload: { template, model },
+      work,
+      timeoutMs: request.timeoutMs,
+      signal,
+      check: () => this.#checkModel(model),
+    });
+    return result.ok ? { ok: true, outputs: result.outputs } : result;
+  }
+
+  async stop(): Promise<void> {
+    await this.#pool.stop();
+  }
+
+  #refusal({ template: id, model, params, inputs }: RunRequest): Failure | null {
+    const loaded = this.#templates.get(id);
+    if (loaded === undefined) return { code: 'template-missing', message: `no template ${id} on this computer` };
+    if (loaded.template.needsModel) {
+      if (model === null) return { code: 'model-missing', message: `${loaded.template.name} needs a model` };
+      if (!this.#models.has(model)) return { code: 'model-missing', message: this.#withoutModel(model) };
+    } else if (model !== null) {
+      return { code: 'bad-input', message: `${loaded.template.name} takes no model` };
+    }
+    const wrong = loaded.checks.params(params);
+    if (wrong !== null) return { code: 'bad-input', message: `params: ${wrong}` };
+    for (const [index, input] of inputs.entries()) {
+      const fault = loaded.checks.input(input);
+      if (fault !== null) return { code: 'bad-input', message: `input ${index}: ${fault}` };
+    }
+    return null;
+  }
+
+  #withoutModel(model: Cid): string {
+    const fault = this.#modelFaults.find((text) => text.includes(model));
+    return fault ?? `no model ${model} on this computer`;
+  }
+
+  async #checkModel(model: Cid | null): Promise<Failure | null> {
+    if (model === null) return null;
+    const found = await this.#shelf.find(model);
+    return found.ok ? null : { code: 'model-missing', message: found.fault };
+  }
+
+  #prepare({ template, model }: Workload): RunnerStart | Failure {
+    const loaded = this.#templates.get(template);
+    const local = model === null ? null : this.#models.get(model);
+    if (loaded === undefined || local === undefined) return { code: 'internal', message: 'asked for what is not here' };
+    const modelPath = local?.path ?? null;
+    return {
+      template: loaded,
+      modelPath,
+      launch: launchOf(loaded, modelPath, {
+        nodeBinary: this.#options.nodeBinary ?? process.execPath,
+        env: this.#options.env ?? {},
+        modulesFolder: this.#options.modulesFolder ?? null,
+      }),
+      threads: this.#threads,
+      contextTokens: this.#options.contextTokens ?? 4096,
+      limits: this.#limits,
+    };
+  }
+
+  async #install(loaded: LoadedTemplate, speeds: SpeedCache, faults: string[]): Promise<InstalledTemplate> {
+    const { template } = loaded;
+    const usable: (Cid | null)[] = [];
+    const tokensPerSecond: Record<string, number> = {};
+    const reasons: string[] = [];
+    // The default model last: its runner is the one that stays warm.
+    const candidates = template.needsModel ? [...this.#models.keys()].reverse() : [null];
+    for (const model of candidates) {
+      const workload = { template: template.id, model };
+      const speed =
+        speeds.get(workload) ?? (this.#options.measure === false ? 0 : await this.#measure(loaded, workload));
+      if (typeof speed === 'number') {
+        usable.unshift(model);
+        if (model !== null) tokensPerSecond[model] = speed;
+        if (speed > 0 && speeds.get(workload) === null) await speeds.set(workload, speed);
+        continue;
+      }
+      const name = model === null ? '' : ` with model ${this.#models.get(model)?.info.name ?? model}`;
+      const reason = `${template.name} cannot run${name}: ${speed.message}`;
+      faults.push(reason);
+      reasons.push(reason);
+    }
+    if (template.needsModel && this.#models.size === 0) {
+      reasons.push(...this.#modelFaults, `no model in ${this.#options.modelFolders.join(', ') || 'any folder'}`);
+    }
+    return {
+      template,
+      models: usable.filter((model) => model !== null),
+      runnable: usable.length > 0 ? { ok: true } : { ok: false, reason: reasons.join('; ') },
+      tokensPerSecondMilli: tokensPerSecond,
+    };
+  }
+
+  /** Runs the template's sample. A slow computer is not a broken one: what merely takes too long has speed 0. */
+  async #measure(loaded: LoadedTemplate, workload: Workload): Promise<number | Failure> {
+    const { sample } = loaded;
+    if (sample === null) return 0;
+    const inputs: readonly Json[] = sample.inputs;
+    const result: RunResult = await runOnce(this.#pool, {
+      workload,
+      work: { id: this.#nextId(), params: sample.params, inputs, onProgress: () => undefined },
+      timeoutMs: this.#limits.measureMsMax,
+      signal: never,
+      check: async () => null,
+    });
+    if (result.ok) return result.tokens === 0 ? 0 : tokensPerSecondMilli(result.tokens, result.busyMs);
+    return result.code === 'timeout' || result.code === 'no-capacity' ? 0 : result;
+  }
+
+  #nextId(): string {
+    return String(++this.#runs);
+  }
+}

@@ -1,0 +1,64 @@
+import type { Logger } from '../../ports/index.ts';
+
+export interface EmbeddedOptions {
+  /** Folders of template folders; the shipped `resources/templates` first. */
+  readonly templateFolders: readonly string[];
+  /** Folders of GGUF files; the shipped `resources/models` first. Its first model is the default. */
+  readonly modelFolders: readonly string[];
+  /** For hashes of models, hardware and measured speeds. May be shared by nodes, and lost at any time. */
+  readonly cacheFolder: string;
+  /**
+   * Program that runs the runners. Default: the one that runs this. In the packaged app that is Electron's, which acts
+   * as Node with `env: { ELECTRON_RUN_AS_NODE: '1' }`.
+   */
+  readonly nodeBinary?: string;
+  /** Added to the otherwise nearly empty environment of runners. Nothing secret: runners work on strangers' input. */
+  readonly env?: Readonly<Record<string, string>>;
+  /**
+   * The `node_modules` with node-llama-cpp in it. Default: the nearest one above the template. In the packaged app
+   * templates lie outside of it, so it must be said.
+   */
+  readonly modulesFolder?: string;
+  /** Threads of one runner process, spinning while they wait: never more than free cores. Default 1. */
+  readonly threads?: number;
+  /** Runs at one time in one process; they take turns item by item. Default 4. */
+  readonly runsMax?: number;
+  /** Context of a model; its own limit if that is lower. Default 4096. */
+  readonly contextTokens?: number;
+  /** Measure tokens per second at start where no measurement is cached. Default true. */
+  readonly measure?: boolean;
+  readonly log?: Logger;
+  readonly limits?: Partial<EmbeddedLimits>;
+}
+
+export interface EmbeddedLimits {
+  /** Runner processes at one time, each with a model in memory. The longest idle one makes room. */
+  readonly processesMax: number;
+  /** Runs that wait for a place, over all processes; more are refused with `no-capacity`. */
+  readonly waitingMax: number;
+  /** An idle runner ends after this time and gives its memory back. */
+  readonly idleMs: number;
+  /** Starting a runner and loading its model. */
+  readonly loadMsMax: number;
+  /** A runner that has not given up a cancelled run by then is killed. */
+  readonly cancelMsMax: number;
+  /** Crashes of one template and model within {@link crashWindowMs}; then it rests for as long. */
+  readonly crashesMax: number;
+  readonly crashWindowMs: number;
+  /** Kept of what a runner writes to stderr, for fault messages. */
+  readonly stderrTailBytes: number;
+  /** One measurement. */
+  readonly measureMsMax: number;
+}
+
+export const defaultLimits: EmbeddedLimits = {
+  processesMax: 2,
+  waitingMax: 64,
+  idleMs: 5 * 60_000,
+  loadMsMax: 60_000,
+  cancelMsMax: 2000,
+  crashesMax: 5,
+  crashWindowMs: 60_000,
+  stderrTailBytes: 2048,
+  measureMsMax: 30_000,
+};

@@ -1,0 +1,77 @@
+/** A run from the first check to its last message, within its time. */
+import type { CancelSignal } from '../../ports/index.ts';
+import type { Failure } from './failure.ts';
+import type { Workload } from './messages.ts';
+import type { RunResult, RunWork } from './process-run.ts';
+import type { Lease, RunnerPool } from './runner-pool.ts';
+
+export interface RunOnce {
+  readonly workload: Workload;
+  readonly work: RunWork;
+  /** For all of it: waiting for a place, loading the model, running. */
+  readonly timeoutMs: number;
+  readonly signal: CancelSignal;
+  /** Last look at the model file, before a runner is asked. */
+  check(): Promise<Failure | null>;
+}
+
+/**
+ * Settles as soon as the outcome is clear. The place in the runner is given back later, when the runner has let go: a
+ * run that is told to stop is not gone at once, and the next must not crowd it.
+ */
+export function runOnce(pool: RunnerPool, { workload, work, timeoutMs, signal, check }: RunOnce): Promise<RunResult> {
+  const { promise, resolve } = Promise.withResolvers<RunResult>();
+  let over = false;
+  let letGo: (reason: Failure) => void = () => undefined;
+  const stop = (reason: Failure): void => {
+    if (over) return;
+    over = true;
+    resolve({ ok: false, ...reason });
+    letGo(reason);
+  };
+  const timer = setTimeout(
+    () => stop({ code: 'timeout', message: `the run did not end within ${timeoutMs} ms` }),
+    timeoutMs,
+  );
+  const settle = (result: RunResult): void => {
+    over = true;
+    resolve(result);
+  };
+
+  const drive = async (): Promise<void> => {
+    const wrong = await check();
+    if (over) return;
+    if (wrong !== null) return settle({ ok: false, ...wrong });
+    const place = pool.acquire(workload);
+    letGo = place.withdraw;
+    const got = await place.got;
+    if (!('process' in got)) return settle({ ok: false, ...got });
+    try {
+      await inPlace(got);
+    } finally {
+      got.release();
+    }
+  };
+
+  const inPlace = async ({ process }: Lease): Promise<void> => {
+    // A load goes on without us: its runner is there for the next.
+    letGo = () => undefined;
+    const failure = await process.ready;
+    if (over) return;
+    if (failure !== null) return settle({ ok: false, ...failure });
+    letGo = () => process.cancel(work.id);
+    const onProgress = (itemsDone: number): void => {
+      if (!over) work.onProgress(itemsDone);
+    };
+    const result = await process.run({ ...work, onProgress });
+    if (!over) settle(result);
+  };
+
+  const cancelled = (): void => stop({ code: 'cancelled', message: 'the run was cancelled' });
+  if (signal.cancelled) cancelled();
+  else {
+    signal.onCancel(cancelled);
+    drive().catch((error: unknown) => settle({ ok: false, code: 'internal', message: String(error) }));
+  }
+  return promise.finally(() => clearTimeout(timer));
+}

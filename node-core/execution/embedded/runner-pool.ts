@@ -1,0 +1,189 @@
+/**
+ * Keeps runners warm: one process per template and model, started when needed, shared by runs, ended when idle, started
+ * anew after a crash — but not for ever.
+ */
+import type { Logger } from '../../ports/index.ts';
+import type { Failure } from './failure.ts';
+import { type Workload, workloadKey } from './messages.ts';
+import type { EmbeddedLimits } from './options.ts';
+import { RunnerProcess, type RunnerStart } from './runner-process.ts';
+
+export interface PoolOptions {
+  readonly limits: EmbeddedLimits;
+  readonly runsMax: number;
+  /** How to start a runner for a workload. */
+  prepare(workload: Workload): RunnerStart | Failure;
+  readonly log: Logger | null;
+}
+
+/** A place in a runner. Release it when the runner has nothing more to do with the run. */
+export interface Lease {
+  readonly process: RunnerProcess;
+  release(): void;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly process: RunnerProcess;
+  leases: number;
+  usedAt: number;
+  idleTimer: NodeJS.Timeout | null;
+  /** We ended it on purpose: its death is no crash. */
+  retired: boolean;
+}
+
+interface Waiter {
+  readonly workload: Workload;
+  readonly settle: (got: Lease | Failure) => void;
+}
+
+export class RunnerPool {
+  readonly #options: PoolOptions;
+  readonly #entries = new Map<string, Entry>();
+  /** Processes that may still be there, also those that are on their way out. */
+  readonly #living = new Set<RunnerProcess>();
+  readonly #crashes = new Map<string, { at: number; why: string }[]>();
+  readonly #waiters: Waiter[] = [];
+  #stopped = false;
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+  }
+
+  /** Process ids of the runners, for people and tests. */
+  get pids(): readonly number[] {
+    return [...this.#living].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  /**
+   * Waits for a place. `withdraw` ends the waiting with the failure given to it.
+   * @returns the promise of a place, and the way out of the line.
+   */
+  acquire(workload: Workload): { got: Promise<Lease | Failure>; withdraw: (reason: Failure) => void } {
+    const { promise, resolve } = Promise.withResolvers<Lease | Failure>();
+    const waiter: Waiter = { workload, settle: resolve };
+    if (this.#waiters.length >= this.#options.limits.waitingMax) {
+      resolve({ code: 'no-capacity', message: `${this.#waiters.length} runs are already waiting on this computer` });
+    } else {
+      this.#waiters.push(waiter);
+      this.#serveWaiters();
+    }
+    const withdraw = (reason: Failure): void => {
+      const at = this.#waiters.indexOf(waiter);
+      if (at < 0) return;
+      this.#waiters.splice(at, 1);
+      resolve(reason);
+    };
+    return { got: promise, withdraw };
+  }
+
+  /** Kills all runners; settles when they are gone. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#serveWaiters();
+    for (const entry of this.#entries.values()) this.#retire(entry, 'the executor stops');
+    await Promise.all([...this.#living].map(({ exited }) => exited));
+  }
+
+  /** In the order of arrival; who must wait does not hold up those behind that need another runner. */
+  #serveWaiters(): void {
+    for (const waiter of [...this.#waiters]) {
+      const got = this.#stopped
+        ? ({ code: 'internal', message: 'the executor stops' } as const)
+        : this.#tryAcquire(waiter.workload);
+      if (got === null) continue;
+      this.#waiters.splice(this.#waiters.indexOf(waiter), 1);
+      waiter.settle(got);
+    }
+  }
+
+  #tryAcquire(workload: Workload): Lease | Failure | null {
+    const key = workloadKey(workload);
+    const present = this.#entries.get(key);
+    if (present?.process.alive) return present.leases < this.#options.runsMax ? this.#lease(present) : null;
+    if (present !== undefined) this.#forget(present);
+
+    const rest = this.#restOf(key);
+    if (rest !== null) return rest;
+    if (this.#entries.size >= this.#options.limits.processesMax && !this.#makeRoom()) return null;
+    const start = this.#options.prepare(workload);
+    if ('code' in start) return start;
+    return this.#lease(this.#begin(key, start));
+  }
+
+  #begin(key: string, start: RunnerStart): Entry {
+    const process = new RunnerProcess(start);
+    const entry: Entry = { key, process, leases: 0, usedAt: performance.now(), idleTimer: null, retired: false };
+    this.#entries.set(key, entry);
+    this.#living.add(process);
+    const template = start.template.template.name;
+    this.#options.log?.info({ template, pid: process.pid ?? null }, 'runner started');
+    void process.exited.then(({ code, message }) => {
+      this.#living.delete(process);
+      this.#forget(entry);
+      if (!entry.retired) {
+        // The message may hold what the runner wrote, and so what a client asked: it goes to the client, not the log.
+        this.#options.log?.warn({ template, pid: process.pid ?? null, code }, 'runner ended unexpectedly');
+        this.#crashes.set(key, [...(this.#crashes.get(key) ?? []), { at: performance.now(), why: message }]);
+      }
+      this.#serveWaiters();
+    });
+    return entry;
+  }
+
+  #lease(entry: Entry): Lease {
+    entry.leases++;
+    if (entry.idleTimer !== null) clearTimeout(entry.idleTimer);
+    entry.idleTimer = null;
+    let released = false;
+    return {
+      process: entry.process,
+      release: () => {
+        if (released) return;
+        released = true;
+        entry.leases--;
+        entry.usedAt = performance.now();
+        if (entry.leases === 0 && entry.process.alive) {
+          entry.idleTimer = setTimeout(() => this.#retire(entry, 'idle'), this.#options.limits.idleMs);
+          entry.idleTimer.unref();
+        }
+        this.#serveWaiters();
+      },
+    };
+  }
+
+  /** Ends the runner that has been idle for longest. Are all at work, there is no room. */
+  #makeRoom(): boolean {
+    const [oldest] = [...this.#entries.values()]
+      .filter(({ leases }) => leases === 0)
+      .sort((a, b) => a.usedAt - b.usedAt);
+    if (oldest === undefined) return false;
+    this.#retire(oldest, 'another model needs its place');
+    return true;
+  }
+
+  #retire(entry: Entry, why: string): void {
+    entry.retired = true;
+    this.#forget(entry);
+    entry.process.end({ code: 'internal', message: `the runner was ended: ${why}` });
+  }
+
+  #forget(entry: Entry): void {
+    if (entry.idleTimer !== null) clearTimeout(entry.idleTimer);
+    if (this.#entries.get(entry.key) === entry) this.#entries.delete(entry.key);
+  }
+
+  /** A runner that crashes again and again would keep the computer busy with starting it. */
+  #restOf(key: string): Failure | null {
+    const { crashesMax, crashWindowMs } = this.#options.limits;
+    const recent = (this.#crashes.get(key) ?? []).filter(({ at }) => performance.now() - at < crashWindowMs);
+    if (recent.length === 0) this.#crashes.delete(key);
+    else this.#crashes.set(key, recent);
+    const last = recent.at(-1);
+    if (last === undefined || recent.length < crashesMax) return null;
+    return {
+      code: 'container',
+      message: `the runner ended ${recent.length} times within ${crashWindowMs / 1000} s and rests; the last time: ${last.why}`,
+    };
+  }
+}
