@@ -3,8 +3,17 @@
  * against the payer, and how it is checked. The first is `credit`; rails on a chain come later behind this interface.
  * PAYMENTS, sections 1 and 5.
  */
-import type { PeerId, Sha256, SignedVoucher, SignedVoucherAck, WireErrorCode } from '../protocol/index.ts';
+import type {
+  SignedVoucherAck as AckSchema,
+  PeerId,
+  Sha256,
+  SignedVoucher,
+  WireErrorCode,
+  z,
+} from '../protocol/index.ts';
 import type { Point } from './chain.ts';
+
+export type SignedVoucherAck = z.infer<typeof AckSchema>;
 
 /** One direction between two peers. */
 export interface Channel {

@@ -1,0 +1,323 @@
+/**
+ * The books: a projection of the log. What this node owes and has set aside as a payer, and what it is owed as a payee.
+ * Bounded: entries of settled work are removed; per peer the last payments stay (`paidTailMax`).
+ *
+ * Every amount is in micro-credits. Nothing here depends on the order of keys, which a snapshot does not keep.
+ */
+import type { Projection } from '../journal/index.ts';
+import {
+  type EventOf,
+  type Id,
+  type Micro,
+  micro,
+  type PaidReplica,
+  type PeerId,
+  paidTailMax,
+  type ReplicaId,
+  type SignedVoucher,
+} from '../protocol/index.ts';
+import { adoptionOf } from './adopt.ts';
+import { pointAfter, pointOf, samePoint } from './chain.ts';
+import { append, newTail, priceIn, seqReaching, type Tail } from './tail.ts';
+
+/** What this node pays one peer. */
+export interface PayerBook {
+  tail: Tail;
+  /** The highest voucher that the payee has stored, as far as we know. */
+  ackedMicro: Micro;
+  ackedSeq: number;
+  reservedMicro: Micro;
+  /** Log entry that last moved the tail's end: durable with it. */
+  changedAt: number;
+  /** Log entry of the last adoption: points from before it are of another history. */
+  adoptedAt: number;
+  /** Jobs whose replicas this peer may have been paid for in a life that we forgot: it is not paid for them again. */
+  doubtfulJobs: Id[];
+}
+
+/** What one peer pays this node. */
+export interface PayeeBook {
+  best: SignedVoucher | null;
+  /** The last payments of that voucher, oldest first, at most `paidTailMax`. */
+  recent: PaidReplica[];
+  inFlightMicro: Micro;
+  /** Accepted work that no voucher covers yet. */
+  owedMicro: Micro;
+  /** Log entry that last raised the best voucher. */
+  changedAt: number;
+}
+
+interface Reservation {
+  readonly peer: PeerId;
+  readonly jobId: Id;
+  readonly priceMicro: Micro;
+}
+
+interface Due {
+  readonly client: PeerId;
+  readonly priceMicro: Micro;
+}
+
+export interface Books {
+  payers: Record<PeerId, PayerBook>;
+  payees: Record<PeerId, PayeeBook>;
+  reservations: Record<ReplicaId, Reservation>;
+  /** Per job that has not ended. */
+  jobs: Record<Id, { reservedMicro: Micro; spentMicro: Micro }>;
+  /** Replicas of those jobs that an adopted voucher had paid. */
+  adopted: Record<ReplicaId, PeerId>;
+  /** Work for others under way, and accepted but unpaid. */
+  inFlight: Record<ReplicaId, Due>;
+  owed: Record<ReplicaId, Due>;
+}
+
+export const booksProjection: Projection<Books> = {
+  name: 'books',
+  version: 1,
+  initial: () => ({ payers: {}, payees: {}, reservations: {}, jobs: {}, adopted: {}, inFlight: {}, owed: {} }),
+  apply(books, { seq, event }) {
+    switch (event.type) {
+      case 'job.created':
+        books.jobs[event.jobId] ??= { reservedMicro: micro.zero, spentMicro: micro.zero };
+        break;
+      case 'job.ended':
+        endJob(books, event.jobId);
+        break;
+      case 'payment.reserved':
+        reserve(books, event);
+        break;
+      case 'payment.released':
+        unreserve(books, event.replicaId);
+        break;
+      case 'payment.paid':
+        pay(books, event, seq);
+        break;
+      case 'payment.acked':
+        acknowledge(books, event);
+        break;
+      case 'payment.adopted':
+        adopt(books, event, seq);
+        break;
+      case 'payment.extended':
+        extend(books, event);
+        break;
+      case 'payment.earned':
+        earn(books, event.replicaId);
+        break;
+      case 'payment.dropped':
+        drop(books, event.replicaId);
+        break;
+      case 'payment.received':
+        receive(books, event, seq);
+        break;
+    }
+  },
+};
+
+/** Was the replica paid in a life that a backup forgot, or may it have been? Then it is not paid again. */
+export function paidBefore(books: Books, replicaId: ReplicaId): boolean {
+  if (books.adopted[replicaId] !== undefined) return true;
+  const jobId = jobOf(replicaId);
+  const end = replicaId.slice(-8);
+  return Object.entries(books.payers).some(([peer, book]) => peer.endsWith(end) && book.doubtfulJobs.includes(jobId));
+}
+
+function jobOf(replicaId: ReplicaId): Id {
+  return replicaId.slice(0, 32);
+}
+
+// ── payer ──
+
+function payerBook(books: Books, peer: PeerId): PayerBook {
+  books.payers[peer] ??= {
+    tail: newTail(),
+    ackedMicro: micro.zero,
+    ackedSeq: 0,
+    reservedMicro: micro.zero,
+    changedAt: 0,
+    adoptedAt: 0,
+    doubtfulJobs: [],
+  };
+  return books.payers[peer];
+}
+
+function reserve(books: Books, { replicaId, peer, jobId, priceMicro }: EventOf<'payment.reserved'>): void {
+  books.reservations[replicaId] = { peer, jobId, priceMicro };
+  const book = payerBook(books, peer);
+  book.reservedMicro = micro.add(book.reservedMicro, priceMicro);
+  books.jobs[jobId] ??= { reservedMicro: micro.zero, spentMicro: micro.zero };
+  const job = books.jobs[jobId];
+  job.reservedMicro = micro.add(job.reservedMicro, priceMicro);
+}
+
+function unreserve(books: Books, replicaId: ReplicaId): Reservation | null {
+  const reservation = books.reservations[replicaId];
+  if (reservation === undefined) return null;
+  const { peer, jobId, priceMicro } = reservation;
+  delete books.reservations[replicaId];
+  const job = books.jobs[jobId];
+  if (job !== undefined) job.reservedMicro = micro.subtract(job.reservedMicro, priceMicro);
+  const book = payerBook(books, peer);
+  book.reservedMicro = micro.subtract(book.reservedMicro, priceMicro);
+  if (book.tail.end.seq === 0 && book.reservedMicro === micro.zero) delete books.payers[peer];
+  return reservation;
+}
+
+function spend(books: Books, jobId: Id, priceMicro: Micro): void {
+  const job = books.jobs[jobId];
+  if (job !== undefined) job.spentMicro = micro.add(job.spentMicro, priceMicro);
+}
+
+/** @throws Error when the payment does not follow from the books: two were computed for one moment. */
+function pay(books: Books, event: EventOf<'payment.paid'>, seq: number): void {
+  const { replicaId, peer, jobId, priceMicro } = event;
+  const book = payerBook(books, peer);
+  const reservation = books.reservations[replicaId];
+  const paid: PaidReplica = { replicaId, priceMicro };
+  if (reservation?.peer !== peer || reservation.priceMicro !== priceMicro) {
+    throw new Error(`${replicaId} is paid without its reservation`);
+  }
+  if (!samePoint(pointAfter(book.tail.end, paid), event)) {
+    throw new Error(
+      `the payment of ${replicaId} does not follow the one before: pay replicas of one moment in one call`,
+    );
+  }
+  append(book.tail, paid);
+  book.changedAt = seq;
+  unreserve(books, replicaId);
+  spend(books, jobId, priceMicro);
+}
+
+function acknowledge(books: Books, { peer, cumulativeMicro }: EventOf<'payment.acked'>): void {
+  const book = payerBook(books, peer);
+  if (!micro.less(book.ackedMicro, cumulativeMicro)) return;
+  book.ackedMicro = cumulativeMicro;
+  book.ackedSeq = seqReaching(book.tail, cumulativeMicro);
+}
+
+function adopt(books: Books, { voucher, replicas }: EventOf<'payment.adopted'>, seq: number): void {
+  const { body } = voucher;
+  const book = payerBook(books, body.payee);
+  const adoption = adoptionOf(book.tail, pointOf(body), replicas);
+  if (adoption.kind !== 'merged' && adoption.kind !== 'unlisted') return;
+  const paidHere = new Set(book.tail.recent.map(({ replicaId }) => replicaId));
+  book.tail = adoption.tail;
+  book.ackedMicro = body.cumulativeMicro;
+  book.ackedSeq = body.seq;
+  book.changedAt = seq;
+  book.adoptedAt = seq;
+  for (const { replicaId, priceMicro } of adoption.kind === 'merged' ? adoption.forgotten : replicas) {
+    if (!paidHere.has(replicaId)) settleByAdoption(books, body.payee, replicaId, priceMicro);
+  }
+  if (adoption.kind === 'merged') return;
+  for (const [replicaId, { peer, priceMicro }] of Object.entries(books.reservations)) {
+    if (peer === body.payee) settleByAdoption(books, peer, replicaId, priceMicro);
+  }
+  book.doubtfulJobs = Object.keys(books.jobs).sort();
+}
+
+function settleByAdoption(books: Books, peer: PeerId, replicaId: ReplicaId, priceMicro: Micro): void {
+  if (books.reservations[replicaId]?.peer === peer) unreserve(books, replicaId);
+  const jobId = jobOf(replicaId);
+  if (books.jobs[jobId] === undefined) return;
+  books.adopted[replicaId] = peer;
+  spend(books, jobId, priceMicro);
+}
+
+function endJob(books: Books, jobId: Id): void {
+  delete books.jobs[jobId];
+  for (const replicaId of Object.keys(books.adopted)) if (jobOf(replicaId) === jobId) delete books.adopted[replicaId];
+  for (const book of Object.values(books.payers)) {
+    if (book.doubtfulJobs.includes(jobId)) book.doubtfulJobs = book.doubtfulJobs.filter((id) => id !== jobId);
+  }
+}
+
+// ── payee ──
+
+function payeeBook(books: Books, client: PeerId): PayeeBook {
+  books.payees[client] ??= {
+    best: null,
+    recent: [],
+    inFlightMicro: micro.zero,
+    owedMicro: micro.zero,
+    changedAt: 0,
+  };
+  return books.payees[client];
+}
+
+function forgetIfEmpty(books: Books, client: PeerId): void {
+  const book = books.payees[client];
+  if (book?.best === null && book.inFlightMicro === micro.zero && book.owedMicro === micro.zero) {
+    delete books.payees[client];
+  }
+}
+
+/** What a voucher has paid already (a payee restored from a backup may run a replica twice) is not due again. */
+function extend(books: Books, { replicaId, peer, priceMicro }: EventOf<'payment.extended'>): void {
+  const book = payeeBook(books, peer);
+  const dueMicro = lessPaid(priceMicro, priceIn(book.recent, replicaId) ?? micro.zero);
+  if (dueMicro !== micro.zero) {
+    books.inFlight[replicaId] = { client: peer, priceMicro: dueMicro };
+    book.inFlightMicro = micro.add(book.inFlightMicro, dueMicro);
+  }
+  forgetIfEmpty(books, peer);
+}
+
+function earn(books: Books, replicaId: ReplicaId): void {
+  const due = drop(books, replicaId, true);
+  if (due !== null) owe(books, replicaId, due);
+}
+
+function owe(books: Books, replicaId: ReplicaId, due: Due): void {
+  const book = payeeBook(books, due.client);
+  books.owed[replicaId] = due;
+  book.owedMicro = micro.add(book.owedMicro, due.priceMicro);
+}
+
+function drop(books: Books, replicaId: ReplicaId, keepBook = false): Due | null {
+  const due = books.inFlight[replicaId];
+  if (due === undefined) return null;
+  delete books.inFlight[replicaId];
+  const book = payeeBook(books, due.client);
+  book.inFlightMicro = micro.subtract(book.inFlightMicro, due.priceMicro);
+  if (!keepBook) forgetIfEmpty(books, due.client);
+  return due;
+}
+
+function receive(books: Books, { voucher, amountMicro, replicas }: EventOf<'payment.received'>, seq: number): void {
+  const client = voucher.body.payer;
+  const book = payeeBook(books, client);
+  book.best = voucher;
+  book.changedAt = seq;
+  let unlistedMicro = amountMicro;
+  for (const paid of replicas) {
+    book.recent.push(paid);
+    // The verdict may have been lost: that the client pays says that it accepted.
+    if (books.inFlight[paid.replicaId]?.client === client) earn(books, paid.replicaId);
+    if (books.owed[paid.replicaId]?.client === client) cover(books, paid.replicaId, paid.priceMicro);
+    unlistedMicro = lessPaid(unlistedMicro, paid.priceMicro);
+  }
+  if (book.recent.length > paidTailMax) book.recent.splice(0, book.recent.length - paidTailMax);
+  if (unlistedMicro === micro.zero) return;
+  // Paid for more than a list holds: it covers what is owed, whichever it was. Sorted, as a snapshot keeps no order.
+  for (const replicaId of Object.keys(books.owed).sort()) {
+    if (books.owed[replicaId]?.client === client) unlistedMicro = cover(books, replicaId, unlistedMicro);
+  }
+}
+
+/** A client that lists less than the price stays in debt with the rest. @returns what of `paidMicro` is left. */
+function cover(books: Books, replicaId: ReplicaId, paidMicro: Micro): Micro {
+  const due = books.owed[replicaId];
+  if (due === undefined) return paidMicro;
+  const coveredMicro = micro.min(due.priceMicro, paidMicro);
+  const restMicro = micro.subtract(due.priceMicro, coveredMicro);
+  if (restMicro === micro.zero) delete books.owed[replicaId];
+  else books.owed[replicaId] = { client: due.client, priceMicro: restMicro };
+  const book = payeeBook(books, due.client);
+  book.owedMicro = micro.subtract(book.owedMicro, coveredMicro);
+  return micro.subtract(paidMicro, coveredMicro);
+}
+
+function lessPaid(priceMicro: Micro, paidMicro: Micro): Micro {
+  return micro.less(paidMicro, priceMicro) ? micro.subtract(priceMicro, paidMicro) : micro.zero;
+}

@@ -1,0 +1,300 @@
+/**
+ * The payer's messages: one voucher to a peer at a time, for all that was paid by then; sent again with growing pauses
+ * until the payee says that it holds it.
+ *
+ * A voucher is only ever made of what is durable (crash rule 2): memory is ahead of the disk while a commit is under way,
+ * so the last durable payment is kept beside the books.
+ */
+import type { Journal, View } from '../journal/index.ts';
+import type { Messenger } from '../messaging/index.ts';
+import type { Clock, Logger } from '../ports/index.ts';
+import {
+  type LogEntry,
+  type MessageBody,
+  micro,
+  type PeerId,
+  paidTailMax,
+  type SignedVoucher,
+  type Statement,
+} from '../protocol/index.ts';
+import { adoptionOf } from './adopt.ts';
+import type { Books, PayerBook } from './books.ts';
+import { type Point, pointOf } from './chain.ts';
+import type { Channel, Fault, PaymentRail } from './rail.ts';
+import { newTail, paymentsAfter, pointWithHead } from './tail.ts';
+
+/** The part of the messenger that payment needs. */
+export type Mail = Pick<Messenger, 'handle' | 'onUp' | 'request' | 'send'>;
+
+/** How a voucher is repeated that nobody acknowledges. */
+export const voucherRetry = {
+  /** Pause before the second attempt; doubles with each. */
+  pauseMs: 1_000,
+  pauseMsMax: 60_000,
+  /** After so many the next payment or connection begins anew. */
+  attemptsMax: 10,
+} as const;
+
+export interface SenderOptions {
+  readonly self: PeerId;
+  readonly journal: Journal;
+  readonly books: View<Books>;
+  readonly mail: Mail;
+  readonly clock: Clock;
+  readonly rail: PaymentRail;
+  readonly log: Logger;
+}
+
+interface Outgoing {
+  sending: boolean;
+  attempts: number;
+  cancelTimer: (() => void) | null;
+  /** What the payee last said that it holds, when that differs from what the books say. */
+  heldSeq: number | null;
+}
+
+export class VoucherSender {
+  readonly #options: SenderOptions;
+  readonly #outgoing = new Map<PeerId, Outgoing>();
+  /** Last durable point of peers with a commit under way. */
+  readonly #durable = new Map<PeerId, { at: number; point: Point }>();
+  #stopped = false;
+
+  constructor(options: SenderOptions) {
+    this.#options = options;
+    options.journal.subscribe((entry) => this.#onDurable(entry));
+  }
+
+  /** Sends what is unacknowledged to every payee. */
+  start(): void {
+    const { payers } = this.#options.books.state;
+    for (const peer of Object.keys(payers).sort()) if (this.#claim(peer) !== null) this.settle(peer);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const { cancelTimer } of this.#outgoing.values()) cancelTimer?.();
+    this.#outgoing.clear();
+  }
+
+  /** Sends what was paid and is durable, soon and once for all that comes in the same moment. */
+  settle(peer: PeerId): void {
+    if (this.#stopped || peer === this.#options.self) return;
+    const out = this.#of(peer);
+    out.attempts = 0;
+    out.cancelTimer?.();
+    out.cancelTimer = null;
+    if (out.sending) return;
+    out.sending = true;
+    void this.#run(peer, out);
+  }
+
+  /** The peer is there again: unless the exchange of statements settles it, a voucher follows. */
+  nudge(peer: PeerId): void {
+    if (this.#stopped || this.#claim(peer) === null) return;
+    const out = this.#of(peer);
+    out.attempts = 0;
+    if (!out.sending) this.#pause(peer, out, voucherRetry.pauseMs);
+  }
+
+  /** The channel as this node, its payer, knows it; null when it never paid or reserved anything. */
+  statement(peer: PeerId): Statement | null {
+    const book = this.#options.books.state.payers[peer];
+    if (book === undefined) return null;
+    const channel = this.#channel(peer);
+    const point = this.#durablePoint(peer, book);
+    return {
+      channelId: this.#options.rail.channelId(channel),
+      payer: channel.payer,
+      payee: channel.payee,
+      best: point === null || point.seq === 0 ? null : this.#options.rail.makeVoucher(channel, point),
+      recent: point === null ? [] : paymentsAfter(book.tail, book.tail.base.seq, point.seq),
+    };
+  }
+
+  /** What the payee holds, with a voucher that is signed by us or null. Adopts what we have forgotten. */
+  async reconcile(peer: PeerId, best: SignedVoucher | null, recent: Statement['recent']): Promise<Fault | null> {
+    const { rail, journal, log, books } = this.#options;
+    const book = books.state.payers[peer];
+    if (best === null) {
+      if (book === undefined) return null;
+      this.#of(peer).heldSeq = 0;
+      this.settle(peer);
+      return null;
+    }
+    const fault = rail.voucherFault(best, this.#channel(peer));
+    if (fault !== null) return fault;
+    const adoption = adoptionOf(book?.tail ?? newTail(), pointOf(best.body), recent);
+    switch (adoption.kind) {
+      case 'ours':
+        this.#of(peer).heldSeq = best.body.seq;
+        if (book !== undefined && micro.less(book.ackedMicro, best.body.cumulativeMicro))
+          await this.#acknowledged(peer, best.body.cumulativeMicro);
+        break;
+      case 'refused':
+        log.warn({ peer, seq: best.body.seq }, 'a payee’s books differ from ours, and do not show how');
+        return null;
+      default:
+        log.warn(
+          { peer, seq: best.body.seq, how: adoption.kind },
+          'adopting a voucher that this node signed and has forgotten: was its data restored from a backup?',
+        );
+        this.#of(peer).heldSeq = best.body.seq;
+        await journal.commit([{ type: 'payment.adopted', voucher: best, replicas: recent }]);
+    }
+    this.settle(peer);
+    return null;
+  }
+
+  /** An acknowledgement that came on its own: late, or the answer to a statement. */
+  async onAck(peer: PeerId, ack: MessageBody<'payment.ack'>['ack']): Promise<Fault | null> {
+    const fault = this.#options.rail.ackFault(ack, this.#channel(peer));
+    if (fault !== null) return fault;
+    if ((await this.#take(peer, ack.body.head)) === 'unknown') this.nudge(peer);
+    return null;
+  }
+
+  // ── sending ──
+
+  async #run(peer: PeerId, out: Outgoing): Promise<void> {
+    // One turn later, so that the payments of this moment share a voucher.
+    await Promise.resolve();
+    try {
+      for (;;) {
+        if (this.#stopped) return;
+        const claim = this.#claim(peer);
+        if (claim === null) break;
+        if (!(await this.#sendOnce(peer, claim))) {
+          this.#failed(peer, out);
+          return;
+        }
+        out.attempts = 0;
+      }
+      if (out.heldSeq === null && this.#outgoing.get(peer) === out) this.#outgoing.delete(peer);
+    } finally {
+      out.sending = false;
+    }
+  }
+
+  /** @returns whether the payee is further than before. */
+  async #sendOnce(peer: PeerId, point: Point): Promise<boolean> {
+    const { mail, rail, books, log } = this.#options;
+    const book = books.state.payers[peer];
+    if (book === undefined) return false;
+    const channel = this.#channel(peer);
+    const held = this.#heldSeq(peer, book);
+    const replicas = paymentsAfter(book.tail, held, point.seq).slice(-paidTailMax);
+    try {
+      const answer = await mail.request(
+        peer,
+        { type: 'payment.voucher', body: { voucher: rail.makeVoucher(channel, point), replicas } },
+        ['payment.ack', 'payment.statement'],
+      );
+      if (answer.type === 'payment.ack') {
+        const fault = rail.ackFault(answer.body.ack, channel);
+        if (fault !== null) throw new Error(fault.message);
+        const taken = await this.#take(peer, answer.body.ack.body.head);
+        if (taken !== 'unknown') return taken === 'further';
+        // It holds another voucher of ours than we know of: its statement says which.
+        const mine = this.statement(peer);
+        if (mine === null) return false;
+        await mail.send(peer, { type: 'payment.statement', body: { statements: [mine] } });
+        return false;
+      }
+      const before = this.#claim(peer)?.head;
+      for (const statement of answer.body.statements) {
+        if (statement.payer !== channel.payer || statement.payee !== channel.payee) continue;
+        const fault = await this.reconcile(peer, statement.best, statement.recent);
+        if (fault !== null) throw new Error(fault.message);
+      }
+      return this.#claim(peer)?.head !== before;
+    } catch (error) {
+      log.debug(
+        { peer, error: error instanceof Error ? error.message : String(error) },
+        'a voucher was not acknowledged',
+      );
+      return false;
+    }
+  }
+
+  #failed(peer: PeerId, out: Outgoing): void {
+    if (this.#stopped) return;
+    out.attempts++;
+    if (out.attempts >= voucherRetry.attemptsMax) {
+      this.#options.log.warn(
+        { peer, attempts: out.attempts },
+        'a payee does not acknowledge; waiting until it comes back',
+      );
+      return;
+    }
+    this.#pause(peer, out, Math.min(voucherRetry.pauseMsMax, voucherRetry.pauseMs * 2 ** (out.attempts - 1)));
+  }
+
+  #pause(peer: PeerId, out: Outgoing, ms: number): void {
+    out.cancelTimer?.();
+    out.cancelTimer = this.#options.clock.after(ms, () => {
+      out.cancelTimer = null;
+      if (out.sending || this.#stopped) return;
+      out.sending = true;
+      void this.#run(peer, out);
+    });
+  }
+
+  /** The payee holds the voucher with this head, if it is one of ours. */
+  async #take(peer: PeerId, head: string): Promise<'unknown' | 'same' | 'further'> {
+    const book = this.#options.books.state.payers[peer];
+    const point = book === undefined ? null : pointWithHead(book.tail, head);
+    if (book === undefined || point === null) return 'unknown';
+    const before = this.#heldSeq(peer, book);
+    if (point.seq > before) this.#of(peer).heldSeq = point.seq;
+    if (micro.less(book.ackedMicro, point.cumulativeMicro)) await this.#acknowledged(peer, point.cumulativeMicro);
+    return point.seq > before ? 'further' : 'same';
+  }
+
+  #acknowledged(peer: PeerId, cumulativeMicro: string): Promise<void> {
+    return this.#options.journal.commit([{ type: 'payment.acked', peer, cumulativeMicro }]);
+  }
+
+  // ── what is durable ──
+
+  /** The durable point that the payee does not hold yet, or null. */
+  #claim(peer: PeerId): Point | null {
+    const book = this.#options.books.state.payers[peer];
+    if (book === undefined) return null;
+    const point = this.#durablePoint(peer, book);
+    return point !== null && point.seq > this.#heldSeq(peer, book) ? point : null;
+  }
+
+  #heldSeq(peer: PeerId, book: PayerBook): number {
+    return this.#outgoing.get(peer)?.heldSeq ?? book.ackedSeq;
+  }
+
+  #durablePoint(peer: PeerId, book: PayerBook): Point | null {
+    if (book.changedAt <= this.#options.journal.durableSeq) {
+      this.#durable.delete(peer);
+      return book.tail.end;
+    }
+    const durable = this.#durable.get(peer);
+    return durable !== undefined && durable.at > book.adoptedAt ? durable.point : null;
+  }
+
+  #onDurable({ seq, event }: LogEntry): void {
+    if (event.type !== 'payment.paid') return;
+    const book = this.#options.books.state.payers[event.peer];
+    if (book === undefined || book.changedAt <= seq) this.#durable.delete(event.peer);
+    else this.#durable.set(event.peer, { at: seq, point: pointOf(event) });
+  }
+
+  #of(peer: PeerId): Outgoing {
+    let out = this.#outgoing.get(peer);
+    if (out === undefined) {
+      out = { sending: false, attempts: 0, cancelTimer: null, heldSeq: null };
+      this.#outgoing.set(peer, out);
+    }
+    return out;
+  }
+
+  #channel(payee: PeerId): Channel {
+    return { payer: this.#options.self, payee, epoch: 0 };
+  }
+}
