@@ -26,6 +26,8 @@ export interface Wire {
   transmit(frame: Uint8Array): Promise<void>;
   /** The receiver took a frame of this size: the other side may send as much again. */
   consumed(bytes: number): void;
+  /** Somebody listens from now on. */
+  listening?(): void;
   /** This side closes: tell the other side. */
   shut(reason: string): void;
 }
@@ -76,7 +78,10 @@ export class ChannelEnd implements Channel {
   onFrame(receive: (frame: Uint8Array) => void): void {
     this.#receive = receive;
     // Not at once: the caller may still be setting itself up.
-    if (this.#queue.length > 0) void Promise.resolve().then(() => this.#drain());
+    void Promise.resolve().then(() => {
+      this.#drain();
+      this.#wire.listening?.();
+    });
   }
 
   onClose(closed: (reason: string) => void): void {

@@ -1,6 +1,6 @@
 /** For the tests of this room: time that jumps from timer to timer, chance from a seed, and hooks that write down what came. */
 import { setImmediate as soon } from 'node:timers';
-import type { Channel, Clock, NetworkHooks, Random } from '../ports/index.ts';
+import type { Channel, Clock, Logger, NetworkHooks, Random } from '../ports/index.ts';
 import { type PeerId, peerIdOf } from '../protocol/index.ts';
 
 /** Virtual time: as soon as nothing else is to do, it stands at the next timer. */
@@ -40,6 +40,8 @@ export class JumpingClock implements Clock {
     });
   }
 }
+
+export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** The same numbers for the same seed (mulberry32). */
 export function seededRandom(seed: number): Random {
