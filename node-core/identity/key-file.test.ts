@@ -55,6 +55,13 @@ describe('key file', () => {
     expect(await readdir(folder)).toEqual([keyFileName]);
   });
 
+  it('is not made anew beside the data of a lost one', async () => {
+    await expect(loadOrCreateKey(path, false)).rejects.toMatchObject({ problem: 'missing' });
+    expect(await readdir(folder)).toEqual([]);
+    const { seed } = await loadOrCreateKey(path);
+    expect(await loadOrCreateKey(path, false)).toEqual({ seed, created: false });
+  });
+
   it('is refused when it is damaged, whatever the damage, and is left as it is', async () => {
     await loadOrCreateKey(path);
     const whole = await readFile(path, 'utf8');

@@ -26,7 +26,7 @@ const keyFileBytesMax = 4096;
 /** Anything for the group or for others. */
 const othersMask = 0o077;
 
-export type KeyFileProblem = 'readable-by-others' | 'damaged' | 'exists';
+export type KeyFileProblem = 'readable-by-others' | 'damaged' | 'exists' | 'missing';
 
 export class KeyFileError extends Error {
   override readonly name = 'KeyFileError';
@@ -37,10 +37,19 @@ export class KeyFileError extends Error {
   }
 }
 
-/** @throws KeyFileError, or an error of the file system. */
-export async function loadOrCreateKey(path: string): Promise<{ seed: Uint8Array; created: boolean }> {
+/**
+ * @param mayCreate false where there is data of an older key already: a new key would only be a second loss.
+ * @throws KeyFileError, or an error of the file system.
+ */
+export async function loadOrCreateKey(path: string, mayCreate = true): Promise<{ seed: Uint8Array; created: boolean }> {
   const present = await readKeyFile(path);
   if (present !== null) return { seed: present, created: false };
+  if (!mayCreate) {
+    throw new KeyFileError(
+      'missing',
+      `the key file ${path} is missing, and the data beside it belongs to that key. Put back a copy of the key file, restore it from the recovery phrase, or start a new node in another data folder`,
+    );
+  }
   const seed = new Uint8Array(randomBytes(seedBytes));
   try {
     await createKeyFile(path, seed);

@@ -1,0 +1,167 @@
+/**
+ * The real world for `createNode`: libp2p, SQLite, runner processes, the key file, this computer's time and chance.
+ *
+ *     const { ports } = await realPorts(config, { log });
+ *     const node = createNode(config, ports);
+ *
+ * Nothing listens and nothing is locked yet: the node starts its ports, and stops them. What can go wrong on the way is
+ * told apart by {@link startFailureOf}.
+ */
+import { existsSync } from 'node:fs';
+import { access, constants, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { NodeConfig } from './config/index.ts';
+import { createEmbeddedExecutor } from './execution/index.ts';
+import { createSigner, createVerifier, KeyFileError, keyFileName, loadOrCreateKey } from './identity/index.ts';
+import { JournalError } from './journal/index.ts';
+import { createLibp2pNetwork } from './network/libp2p/network.ts';
+import type { Logger, Ports } from './ports/index.ts';
+import { jobProtocol } from './protocol/index.ts';
+import { StoreError } from './store/errors.ts';
+import { createSqliteStore } from './store/sqlite-store.ts';
+import { createSystemClock } from './system/clock.ts';
+import { createSystemRandom } from './system/random.ts';
+
+export interface RealPortsOptions {
+  readonly log: Logger;
+  /** Holds the shipped `templates` and `models`. Default: the nearest `resources` above the running code. */
+  readonly resourcesFolder?: string;
+  /** The `node_modules` with what runners import. Default: the nearest one above each template. */
+  readonly modulesFolder?: string;
+  /** Hashes and measured speeds; may be shared by nodes of one computer. Default: `cache` in the data folder. */
+  readonly cacheFolder?: string;
+}
+
+export interface RealPorts {
+  readonly ports: Ports;
+  /** The key was made just now: a new node, whose recovery phrase nobody has seen yet. */
+  readonly newIdentity: boolean;
+}
+
+/** The file that says that a data folder was in use before. */
+const storeFileName = 'node.db';
+
+/** @throws Error, for {@link startFailureOf}. */
+export async function realPorts(config: NodeConfig, options: RealPortsOptions): Promise<RealPorts> {
+  const { dataFolder, network, execution, provider } = config;
+  const { log } = options;
+  await makeDataFolder(dataFolder);
+  const isNew = !existsSync(join(dataFolder, storeFileName));
+  const { seed, created } = await loadOrCreateKey(join(dataFolder, keyFileName), isNew);
+  const resources = options.resourcesFolder ?? nearestResources(dirname(fileURLToPath(import.meta.url)));
+
+  const ports: Ports = {
+    clock: createSystemClock(),
+    random: createSystemRandom(),
+    signer: createSigner(seed),
+    verifier: createVerifier(),
+    log,
+    store: createSqliteStore({ folder: dataFolder, log }),
+    network: createLibp2pNetwork({
+      seed,
+      listen: network.listen,
+      announce: network.announce,
+      bootstrap: network.bootstrap,
+      mdns: network.mdns,
+      allowPrivateAddresses: network.allowPrivateAddresses,
+      dhtServer: network.dhtServer,
+      inboundConnectionsPerSecond: network.inboundConnectionsPerSecondMax,
+      maxConnections: network.connectionsMax,
+      jobProtocol,
+      log,
+    }),
+    executor: createEmbeddedExecutor({
+      templateFolders: [join(resources, 'templates'), ...execution.templateFolders],
+      modelFolders: [join(resources, 'models'), ...execution.modelFolders],
+      cacheFolder: options.cacheFolder ?? join(dataFolder, 'cache'),
+      threads: execution.threads,
+      runsMax: provider.runsMax,
+      contextTokens: execution.contextTokens,
+      measure: execution.measure,
+      log,
+      ...(options.modulesFolder !== undefined && { modulesFolder: options.modulesFolder }),
+      ...runnerProgram(execution.nodeBinary),
+    }),
+  };
+  return { ports, newIdentity: created };
+}
+
+/** Kinds of failure that a person can do something about, each something else. */
+export type StartFailureKind =
+  /** The data folder cannot be made, or not be written to. */
+  | 'data-folder'
+  /** Others can read the key. */
+  | 'key-permissions'
+  /** Key or data are not what was once written. */
+  | 'damaged'
+  /** Another process uses the data folder. */
+  | 'locked'
+  /** The disk is full, or failed. */
+  | 'disk'
+  /** An address to listen on is taken, or is not this computer's. */
+  | 'address'
+  /** None of these: a fault of ours. */
+  | 'internal';
+
+/** What an error from {@link realPorts}, or from a node on such ports, means. Its message says what to do. */
+export function startFailureOf(error: unknown): { kind: StartFailureKind; message: string } {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    const kind = kindOf(cause);
+    if (kind !== null) return { kind, message: cause.message };
+  }
+  return { kind: 'internal', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
+}
+
+class DataFolderError extends Error {
+  override readonly name = 'DataFolderError';
+}
+
+const storeKinds = {
+  locked: 'locked',
+  full: 'disk',
+  io: 'disk',
+  'read-only': 'data-folder',
+  corrupt: 'damaged',
+  newer: 'damaged',
+} as const;
+
+function kindOf(error: Error): StartFailureKind | null {
+  if (error instanceof DataFolderError) return 'data-folder';
+  if (error instanceof KeyFileError) return error.problem === 'readable-by-others' ? 'key-permissions' : 'damaged';
+  if (error instanceof StoreError) return storeKinds[error.kind];
+  if (error instanceof JournalError) return 'damaged';
+  const code = 'code' in error ? error.code : undefined;
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO') return 'disk';
+  if (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL' || error.message.startsWith('cannot listen')) return 'address';
+  return null;
+}
+
+async function makeDataFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true, mode: 0o700 });
+    await access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    if (error instanceof Error && kindOf(error) === 'disk') throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new DataFolderError(
+      `expected a data folder that can be written to, or made, at ${path}, but: ${reason}. Choose another with dataFolder in the configuration or --data, or change who may write there`,
+      { cause: error },
+    );
+  }
+}
+
+/** In the repository they lie beside node-core; in the packaged app beside the archive with the code. */
+function nearestResources(from: string): string {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const candidate = join(folder, 'resources');
+    if (existsSync(join(candidate, 'templates'))) return candidate;
+    if (dirname(folder) === folder) throw new Error(`expected resources/templates above ${from}; install again`);
+  }
+}
+
+/** The packaged app brings no Node: Electron's own program acts as one when it is told to. */
+function runnerProgram(nodeBinary: string | null): { nodeBinary?: string; env?: Record<string, string> } {
+  if (nodeBinary !== null) return { nodeBinary };
+  return process.versions['electron'] === undefined ? {} : { env: { ELECTRON_RUN_AS_NODE: '1' } };
+}
