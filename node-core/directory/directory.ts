@@ -1,6 +1,36 @@
-/** What this node knows of others. Signatures first; the bodies follow. */
+/**
+ * The directory: what this node knows of others, and tells them of itself.
+ *
+ *     const directory = new Directory({ journal, network, clock, random, signer, verifier, log, config, agent });
+ *     await journal.open();
+ *     await network.start({ ...directory.hooks, onChannel });
+ *     await directory.start([{ kind: 'template', template }]);
+ *     await directory.announce({ hardware, offers, load: () => queue.load() });
+ *     await directory.discover({ template, model }, 4, 4_000);
+ *     const [best] = directory.bestFit({ template, model, items: 10 }, terms, 1);
+ *
+ * Records come from the DHT, life from heartbeats and connections: the DHT also returns the dead. Records, presence and
+ * load are in memory; the log holds who joined and left, and with it the addresses to begin with after a restart.
+ *
+ * - record-door.ts, presence-door.ts: what may come in · peer-table.ts, vitals.ts, roll.ts: who is there
+ * - walks.ts, record-fetcher.ts: looking for others · announcer.ts: telling of itself
+ * - chronicle.ts, projection.ts: what the log hears · score.ts: best fit · explain.ts: why nobody
+ */
+import type { View } from '../journal/index.ts';
 import type { NetworkHooks } from '../ports/index.ts';
-import type { Capability, PeerId } from '../protocol/index.ts';
+import { type Capability, type PeerId, presenceTopic } from '../protocol/index.ts';
+import { Announcer } from './announcer.ts';
+import { Chronicle } from './chronicle.ts';
+import { explain } from './explain.ts';
+import { directoryLimits as limits } from './limits.ts';
+import { capabilityOf } from './peer-table.ts';
+import { PresenceDoor } from './presence-door.ts';
+import { type DirectoryState, directoryProjection } from './projection.ts';
+import { RecordDoor } from './record-door.ts';
+import { RecordFetcher } from './record-fetcher.ts';
+import { Roll } from './roll.ts';
+import { type Facts, rank } from './score.ts';
+import { Timer } from './timer.ts';
 import type {
   Announcement,
   Candidate,
@@ -12,17 +42,68 @@ import type {
   KnownGood,
   ProviderQuery,
 } from './types.ts';
+import { Vitals } from './vitals.ts';
+import { Walks } from './walks.ts';
 
 export class Directory {
-  /** For `network.start`. */
+  /** For `network.start`. Gossip on topics that are not the directory’s is ignored: ask other rooms first. */
   readonly hooks: Pick<NetworkHooks, 'validateRecord' | 'selectRecord' | 'onGossip' | 'onPeer'>;
+  readonly #options: DirectoryOptions;
+  readonly #view: View<DirectoryState>;
+  readonly #door: RecordDoor;
+  readonly #presence: PresenceDoor;
+  readonly #vitals: Vitals;
+  readonly #chronicle: Chronicle;
+  readonly #roll: Roll;
+  readonly #fetcher: RecordFetcher;
+  readonly #walks: Walks;
+  readonly #announcer: Announcer;
+  readonly #interests = new Map<string, Capability>();
+  readonly #sweepTimer: Timer;
+  readonly #discoverTimer: Timer;
+  #running = false;
 
-  constructor(_options: DirectoryOptions) {
+  /** Before `journal.open`: registers its projection. */
+  constructor(options: DirectoryOptions) {
+    const { journal, network, clock, verifier, signer, config } = options;
+    const { peersMax, knownGoodMax, goneMs, lookupMs } = config;
+    this.#options = options;
+    this.#view = journal.register(directoryProjection({ self: signer.peerId, peersMax, knownGoodMax }));
+    this.#door = new RecordDoor({ clock, verifier, peersMax });
+    this.#presence = new PresenceDoor({ clock, verifier, records: this.#door, peersMax });
+    this.#vitals = new Vitals(clock, goneMs, peersMax);
+    this.#chronicle = new Chronicle({
+      journal,
+      view: this.#view,
+      clock,
+      peersMax,
+      silentMs: goneMs + config.heartbeatMs,
+      expiredMs: config.recordTtlMs,
+    });
+    this.#roll = new Roll({
+      clock,
+      self: signer.peerId,
+      vitals: this.#vitals,
+      chronicle: this.#chronicle,
+      peersMax,
+      goneMs,
+    });
+    this.#fetcher = new RecordFetcher({
+      clock,
+      network,
+      lookupMs,
+      peersMax,
+      read: (key, bytes) => this.#read(key, bytes),
+    });
+    this.#walks = new Walks({ clock, network, roll: this.#roll, fetcher: this.#fetcher });
+    this.#announcer = new Announcer({ ...options, door: this.#door, chronicle: this.#chronicle, view: this.#view });
+    this.#sweepTimer = new Timer(clock);
+    this.#discoverTimer = new Timer(clock);
     this.hooks = {
-      validateRecord: () => {},
-      selectRecord: () => 0,
-      onGossip: () => 'ignore',
-      onPeer: () => {},
+      validateRecord: (key, value) => void this.#door.open(key, value),
+      selectRecord: (_key, values) => this.#door.select(values),
+      onGossip: (topic, message, from) => this.#onGossip(topic, message, from),
+      onPeer: (peer, connected) => this.#onPeer(peer, connected),
     };
   }
 
@@ -30,56 +111,227 @@ export class Directory {
    * After `network.start` and `journal.open`: subscribes to the presence topics of what this node may want and begins
    * discovery. Does not wait for its results.
    */
-  async start(_interests: readonly Capability[]): Promise<void> {}
+  async start(interests: readonly Capability[]): Promise<void> {
+    for (const capability of interests) this.#listenFor(capability);
+    this.#discoverSoon(0);
+    if (this.#running) return;
+    this.#running = true;
+    this.#chronicle.begin();
+    // Connections that came up while the network started.
+    for (const peer of this.#vitals.connected) void this.#fetcher.want(peer);
+    for (const { peer } of this.knownGood()) void this.#fetcher.want(peer);
+    this.#scheduleSweep();
+  }
 
   /** What this node offers, at first and whenever it changes. Never throws: what failed is tried again. */
-  async announce(_what: Announcement): Promise<void> {}
+  announce(what: Announcement): Promise<void> {
+    return this.#announcer.announce(what);
+  }
 
   /** The load changed: may send an early heartbeat. */
-  loadChanged(): void {}
+  loadChanged(): void {
+    this.#announcer.loadChanged();
+  }
 
-  /** Tells others that this node leaves. Bounded by `lookupMs`; never throws. */
-  async leave(): Promise<void> {}
+  /** Tells others that this node leaves. Bounded by twice `lookupMs`; never throws. */
+  leave(): Promise<void> {
+    return this.#announcer.leave();
+  }
 
-  stop(): void {}
+  stop(): void {
+    this.#running = false;
+    this.#announcer.stop();
+    this.#walks.stop();
+    this.#fetcher.stop();
+    this.#chronicle.end();
+    this.#sweepTimer.cancel();
+    this.#discoverTimer.cancel();
+  }
 
+  /** All peers whose record is known, live or not. */
   peers(): DirectoryPeer[] {
-    return [];
+    const peers: DirectoryPeer[] = [];
+    for (const [peer] of this.#roll.table.entries()) {
+      const view = this.#roll.view(peer);
+      if (view !== null) peers.push(view);
+    }
+    return peers;
   }
 
-  peer(_id: PeerId): DirectoryPeer | null {
-    return null;
+  peer(id: PeerId): DirectoryPeer | null {
+    return this.#roll.view(id);
   }
 
-  addressesOf(_peer: PeerId): readonly string[] {
-    return [];
+  addressesOf(peer: PeerId): readonly string[] {
+    return (
+      this.#roll.table.get(peer)?.record.addresses ??
+      this.#view.state.knownGood.find((known) => known.peer === peer)?.addresses ??
+      []
+    );
   }
 
   /** Any message from a peer counts as life. */
-  noteHeard(_peer: PeerId): void {}
+  noteHeard(peer: PeerId): void {
+    if (peer !== this.#options.signer.peerId) this.#roll.heard(peer);
+  }
 
-  liveProviders(_query: ProviderQuery): DirectoryPeer[] {
-    return [];
+  /** By peer id, without this node. */
+  liveProviders(query: ProviderQuery): DirectoryPeer[] {
+    return this.#roll
+      .liveProviders(capabilityOf(query))
+      .sort()
+      .flatMap((peer) => this.#roll.view(peer) ?? []);
   }
 
   /** Looks the capability up in the DHT now. Ends when `limit` live providers are known, the walk is over, or time is up. */
-  async discover(_query: ProviderQuery, _limit: number, _deadlineMs: number): Promise<void> {}
-
-  bestFit(_query: FitQuery, _terms: FitTerms, _limit: number): Candidate[] {
-    return [];
+  discover(query: ProviderQuery, limit: number, deadlineMs: number): Promise<void> {
+    const capability = capabilityOf(query);
+    // Without its heartbeats nobody that is found would ever count as live.
+    const isHeard = this.#interests.has(presenceTopic({ kind: 'template', template: query.template }));
+    if (this.#running && !isHeard) this.#listenFor(capability);
+    return this.#walks.look(capability, limit, deadlineMs);
   }
 
-  explain(_query: ProviderQuery): Explanation {
-    return { live: 0, known: 0, reasons: [] };
+  /** The best providers for one shard, best first; score.ts has the formula. */
+  bestFit(query: FitQuery, terms: FitTerms, limit: number): Candidate[] {
+    const facts: Facts[] = [];
+    for (const peer of this.#roll.table.providers(capabilityOf(query))) {
+      if (!terms.exclude.has(peer)) facts.push(this.#factsOf(peer, terms));
+    }
+    return rank(facts, query, {
+      goneMs: this.#options.config.goneMs,
+      price: (offer) => terms.price(offer),
+    }).slice(0, limit);
   }
 
-  /** Peers that were live when this node last ran: for the network's start. After `journal.open`. */
+  explain(query: ProviderQuery): Explanation {
+    const { network, config } = this.#options;
+    const { table } = this.#roll;
+    const capability = capabilityOf(query);
+    const liveness = [...table.providers(capability)].map((peer) => this.#roll.liveness(peer));
+    return explain({
+      live: this.#roll.liveProviders(capability).length,
+      known: liveness.length,
+      unproven: liveness.filter((each) => each === 'unproven').length,
+      otherModels: table.providers({ kind: 'template', template: query.template }).size - liveness.length,
+      hasModel: query.model !== null,
+      goneMs: config.goneMs,
+      status: network.status(),
+      lastWalk: this.#walks.report(capability),
+    });
+  }
+
+  /** Peers that were live when this node last ran, the best first: for the network’s start. After `journal.open`. */
   knownGood(): readonly KnownGood[] {
-    return [];
+    return this.#view.state.knownGood.map(({ peer, addresses }) => ({ peer, addresses })).reverse();
   }
 
   /** Somebody joined, left, or became live or gone. Calls of the same moment are one. @returns a function that ends it. */
-  onChange(_listener: () => void): () => void {
-    return () => {};
+  onChange(listener: () => void): () => void {
+    return this.#roll.onChange(listener);
+  }
+
+  /** Again and again for the same, or for too many: nothing happens. */
+  #listenFor(capability: Capability): void {
+    const topic = presenceTopic(capability);
+    if (this.#interests.has(topic) || this.#interests.size >= limits.interestsMax) return;
+    this.#interests.set(topic, capability);
+    this.#options.network.subscribe(topic);
+  }
+
+  #read(key: string, bytes: Uint8Array): boolean {
+    const { body } = this.#door.open(key, bytes);
+    if (body.kind === 'node') return this.#roll.learn(body);
+    this.#roll.leave(body);
+    return true;
+  }
+
+  #onGossip(topic: string, message: Uint8Array, from: PeerId): 'accept' | 'ignore' | 'reject' {
+    if (!this.#interests.has(topic)) return 'ignore';
+    const judged = this.#presence.judge(topic, message, from);
+    if (judged.verdict !== 'accept') {
+      this.#options.log.debug({ peer: from, verdict: judged.verdict, reason: judged.reason }, 'presence dropped');
+      return judged.verdict;
+    }
+    const { news } = judged;
+    if (news === null || news.peerId === this.#options.signer.peerId) return 'accept';
+    if (news.kind === 'leave') {
+      this.#roll.leave(news);
+      return 'accept';
+    }
+    const known = this.#roll.table.get(news.peerId)?.record.sequence ?? null;
+    // Sent before its tombstone, and overtaken by it.
+    if (known === null && news.sequence < this.#door.highest(news.peerId)) return 'accept';
+    this.#roll.beat(news);
+    if (known === null || known < news.sequence) void this.#fetcher.want(news.peerId);
+    return 'accept';
+  }
+
+  #onPeer(peer: PeerId, connected: boolean): void {
+    if (peer === this.#options.signer.peerId) return;
+    if (!connected) {
+      this.#vitals.disconnect(peer);
+      this.#roll.update(peer);
+      return;
+    }
+    const isFirst = this.#vitals.connected.size === 0;
+    this.#vitals.connect(peer);
+    this.#roll.update(peer);
+    if (!this.#running) return;
+    this.#fetcher.forgive(peer);
+    if (this.#roll.table.get(peer) === null) void this.#fetcher.want(peer);
+    if (!isFirst) return;
+    this.#announcer.connected();
+    this.#discoverSoon(limits.settleMs);
+  }
+
+  #scheduleSweep(): void {
+    // Ten times within `goneMs`, so that silence is told soon after.
+    this.#sweepTimer.set(this.#options.config.goneMs / 10, () => {
+      for (const peer of this.#roll.sweep()) void this.#fetcher.want(peer);
+      // Their record may come into the DHT later than their connection; the fetcher waits longer each time.
+      for (const peer of this.#vitals.connected) {
+        if (this.#roll.table.get(peer) === null) void this.#fetcher.want(peer);
+      }
+      if (this.#running) this.#scheduleSweep();
+    });
+  }
+
+  #discoverSoon(ms: number): void {
+    this.#discoverTimer.setEarlier(ms, () => void this.#discoverAll());
+  }
+
+  /** Looks for what this node may want and knows few live providers of, a few at a time, then waits. */
+  async #discoverAll(): Promise<void> {
+    const { config, network, random } = this.#options;
+    if (!this.#running) return;
+    const wanted = [...this.#interests.values()].filter(
+      (capability) => this.#roll.liveProviders(capability).length < limits.liveEnough,
+    );
+    if (network.status().connectedPeers > 0) {
+      const walker = async () => {
+        for (let next = wanted.shift(); next !== undefined && this.#running; next = wanted.shift()) {
+          await this.#walks.look(next, limits.liveEnough, config.lookupMs);
+        }
+      };
+      await Promise.all(Array.from({ length: limits.walksMax }, walker));
+    }
+    if (this.#running) this.#discoverSoon(config.discoverEveryMs * (0.8 + 0.4 * random.fraction()));
+  }
+
+  #factsOf(peerId: PeerId, terms: FitTerms): Facts {
+    const record = this.#roll.table.get(peerId)?.record;
+    const sign = this.#vitals.sign(peerId);
+    return {
+      peerId,
+      offers: record?.offers ?? [],
+      hardware: record?.hardware ?? null,
+      liveness: this.#roll.liveness(peerId),
+      silentMs: sign === null ? null : this.#options.clock.elapsed() - sign.heardAt,
+      nextMs: sign?.nextMs ?? null,
+      load: sign?.load ?? null,
+      reputation: terms.reputation(peerId),
+      inFlight: terms.inFlight(peerId),
+    };
   }
 }

@@ -1,0 +1,127 @@
+/**
+ * Best fit: which provider gets the next shard, and why.
+ *
+ *     score = fits × liveness × load × speed × reputation × price × share
+ *
+ * Each term is in (0, 1], 1 being the best that can be, so that no term can hide another, and the product can be read:
+ * a candidate with a score of 0.2 says by its terms what it lacks. Where nothing is known a term is neutral, neither best
+ * nor worst. The terms are kept with the choice (`replica.assigned`).
+ *
+ * | term       | formula                                                                  | nothing known |
+ * |------------|--------------------------------------------------------------------------|---------------|
+ * | fits       | 1; who lacks template, model, memory, tier or room for the items is out  | –             |
+ * | liveness   | 1 while connected or the next heartbeat is not due, then falling to 0.25 at `goneMs`; the silent are out | 0.25: named by the DHT only |
+ * | load       | 1 − (queued + running) / (queueMax + running + 1)                        | 0.5           |
+ * | speed      | measured tokens per second / those of the fastest candidate              | 0.5           |
+ * | reputation | as the reputation room says                                              | as it says    |
+ * | price      | (cheapest candidate’s + 1) / (own + 1), in micro-credits                 | –             |
+ * | share      | 1 / (1 + shards of ours that it has now): spreads a job over providers   | –             |
+ *
+ * Distance is not a term yet: the Network port measures none.
+ */
+import { type HardwarePassport, HardwareTier, type Offer, type PeerId } from '../protocol/index.ts';
+import type { Candidate, FitQuery, Load } from './types.ts';
+import type { Liveness } from './vitals.ts';
+
+/** What is known of one provider, gathered by the directory. */
+export interface Facts {
+  readonly peerId: PeerId;
+  readonly offers: readonly Offer[];
+  readonly hardware: HardwarePassport | null;
+  readonly liveness: Liveness;
+  /** Since the last sign of life, ms; null = none yet. */
+  readonly silentMs: number | null;
+  /** The next heartbeat was promised within this time, ms; null = no promise. */
+  readonly nextMs: number | null;
+  readonly load: Load | null;
+  readonly reputation: number;
+  readonly inFlight: number;
+}
+
+export interface ScoreOptions {
+  readonly goneMs: number;
+  /** Price of the shard, micro-credits. */
+  price(offer: Offer): number;
+}
+
+const neutral = 0.5;
+const livenessMin = 0.25;
+/** A term of 0 would hide all others. Who shall get nothing at all is excluded by name. */
+const termMin = 0.001;
+
+/** Those that fit, best first; of equals the lower peer id first. */
+export function rank(facts: readonly Facts[], query: FitQuery, options: ScoreOptions): Candidate[] {
+  const fitting = facts.flatMap((fact) => {
+    const offer = cheapest(
+      fact.offers.filter((each) => misfit(fact, each, query) === null),
+      options,
+    );
+    return offer === null ? [] : [{ fact, offer, price: Math.max(0, options.price(offer)) }];
+  });
+  let speedMax = 0;
+  let priceMin = Number.POSITIVE_INFINITY;
+  for (const { offer, price } of fitting) {
+    speedMax = Math.max(speedMax, offer.tokensPerSecondMilli);
+    priceMin = Math.min(priceMin, price);
+  }
+  const candidates = fitting.map(({ fact, offer, price }): Candidate => {
+    const terms = {
+      fits: 1,
+      liveness: livenessTerm(fact, options.goneMs),
+      load: loadTerm(fact.load),
+      speed: offer.tokensPerSecondMilli === 0 ? neutral : term(offer.tokensPerSecondMilli / speedMax),
+      reputation: term(fact.reputation),
+      price: term((priceMin + 1) / (price + 1)),
+      share: term(1 / (1 + Math.max(0, fact.inFlight))),
+    };
+    const score = Object.values(terms).reduce((product, each) => product * each, 1);
+    return { peerId: fact.peerId, offer, score, terms };
+  });
+  return candidates.sort((a, b) => b.score - a.score || (a.peerId < b.peerId ? -1 : 1));
+}
+
+/** Why an offer cannot take the shard; null when it can. */
+function misfit({ liveness, hardware }: Facts, offer: Offer, query: FitQuery): string | null {
+  if (offer.template !== query.template) return 'another template';
+  if (offer.model !== query.model) return 'another model';
+  if (liveness === 'gone') return 'it fell silent';
+  if (query.items > offer.itemsPerShardMax) return `at most ${offer.itemsPerShardMax} items a shard`;
+  const { memoryBytes, tier } = query.requirements ?? {};
+  if (memoryBytes !== undefined && memoryOf(hardware) < memoryBytes) return `less than ${memoryBytes} bytes of memory`;
+  if (tier !== undefined && tierRank(hardware?.tier ?? null) < tierRank(tier)) return `below the tier ${tier}`;
+  return null;
+}
+
+function memoryOf(hardware: HardwarePassport | null): number {
+  if (hardware === null) return 0;
+  return hardware.gpus.reduce((most, gpu) => Math.max(most, gpu.memoryBytes), hardware.memoryBytes);
+}
+
+function tierRank(tier: HardwareTier | null): number {
+  return tier === null ? -1 : HardwareTier.options.indexOf(tier);
+}
+
+function livenessTerm({ liveness, silentMs, nextMs }: Facts, goneMs: number): number {
+  if (liveness === 'connected') return 1;
+  if (liveness !== 'heard' || silentMs === null) return livenessMin;
+  const dueMs = Math.min(nextMs ?? 0, goneMs);
+  if (silentMs <= dueMs) return 1;
+  return Math.max(livenessMin, 1 - ((silentMs - dueMs) / (goneMs - dueMs)) * (1 - livenessMin));
+}
+
+function loadTerm(load: Load | null): number {
+  if (load === null) return neutral;
+  const { running, queueMax } = load;
+  const queued = Math.min(load.queued, queueMax);
+  return term(1 - (queued + running) / (queueMax + running + 1));
+}
+
+function term(value: number): number {
+  return Math.min(1, Math.max(termMin, value));
+}
+
+function cheapest(offers: readonly Offer[], { price }: ScoreOptions): Offer | null {
+  let best: Offer | null = null;
+  for (const offer of offers) if (best === null || price(offer) < price(best)) best = offer;
+  return best;
+}
