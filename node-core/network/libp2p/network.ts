@@ -11,7 +11,7 @@
 import { privateKeyFromRaw } from '@libp2p/crypto/keys';
 import type { Libp2p, PrivateKey } from '@libp2p/interface';
 import { privateKeyOf, publicBytesOf } from '../../identity/ed25519.ts';
-import type { Channel, FoundPeer, Logger, Network, NetworkHooks, NetworkStatus } from '../../ports/index.ts';
+import type { Channel, FoundPeer, Network, NetworkHooks, NetworkStatus } from '../../ports/index.ts';
 import { type Cid, type PeerId, peerIdOf } from '../../protocol/index.ts';
 import type { ChannelEnd } from '../channel-end.ts';
 import { loopbackPair } from '../loopback.ts';
@@ -23,29 +23,9 @@ import { type OpenedChannel, openChannel } from './dialer.ts';
 import { Gossip, Standings } from './gossip.ts';
 import { Joining } from './joining.ts';
 import { createNode, type Services } from './node.ts';
+import type { Libp2pNetworkOptions } from './options.ts';
 
-export interface Libp2pNetworkOptions {
-  /** The node's Ed25519 seed, 32 bytes. */
-  readonly seed: Uint8Array;
-  /** Multiaddrs to listen on, as `/ip4/127.0.0.1/tcp/0/ws`. */
-  readonly listen: readonly string[];
-  /** Multiaddrs to announce instead of those; only what is known to be reachable. Default: the ones listened on. */
-  readonly announce: readonly string[];
-  /** Multiaddrs to join by. */
-  readonly bootstrap: readonly string[];
-  /** Look for nodes on the local network. */
-  readonly mdns: boolean;
-  /** Also use addresses that only mean something on a local network. For such networks and for tests. */
-  readonly allowPrivateAddresses: boolean;
-  /** Answer queries of the DHT, and not only ask. Not for nodes that cannot be reached from outside. */
-  readonly dhtServer: boolean;
-  /** New connections taken from one host, a second. libp2p's own default, 5, cuts off nodes that share an address. */
-  readonly inboundConnectionsPerSecond: number;
-  /** Connections before libp2p closes the least useful ones. */
-  readonly maxConnections: number;
-  readonly jobProtocol: string;
-  readonly log: Logger;
-}
+export type { Libp2pNetworkOptions } from './options.ts';
 
 /** Job channels that one connection may open to us. A pair of nodes needs one, and one more while it is replaced. */
 const channelsPerConnectionMax = 16;

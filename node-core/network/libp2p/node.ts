@@ -15,7 +15,7 @@ import { byPreference } from './addresses.ts';
 import { BoundedDatastore } from './datastore.ts';
 import { dhtService } from './dht.ts';
 import { gossipService, type Standings } from './gossip.ts';
-import type { Libp2pNetworkOptions } from './network.ts';
+import type { Libp2pNetworkOptions } from './options.ts';
 
 export interface Services extends Record<string, unknown> {
   readonly identify: Identify;

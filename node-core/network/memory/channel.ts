@@ -4,7 +4,7 @@
  */
 import { ChannelEnd } from '../channel-end.ts';
 import { Window } from '../window.ts';
-import type { Member } from './member.ts';
+import type { Member, MemberChannel } from './member.ts';
 import type { World } from './world.ts';
 
 interface Parcel {
@@ -15,7 +15,7 @@ interface Parcel {
 
 type Side = 0 | 1;
 
-export class MemoryChannel {
+export class MemoryChannel implements MemberChannel {
   readonly members: readonly [Member, Member];
   readonly ends: readonly [ChannelEnd, ChannelEnd];
   readonly #world: World;
@@ -32,7 +32,6 @@ export class MemoryChannel {
     target.channels.add(this);
   }
 
-  /** The connection is lost: both ends learn it now, without what was under way. */
   break(reason: string): void {
     this.#remove(reason);
     for (const side of [0, 1] as const) {
@@ -40,12 +39,10 @@ export class MemoryChannel {
     }
   }
 
-  /** A partition healed: what was held goes on. */
   resume(): void {
     for (const side of [0, 1] as const) this.#pump(side);
   }
 
-  /** One member's process is gone: its end falls silent for ever. */
   abandon(member: Member): void {
     this.#directions[this.members[0] === member ? 0 : 1].window.abandon();
   }

@@ -18,7 +18,7 @@ import { Member } from './member.ts';
 import { MemoryNetwork } from './network.ts';
 import { World } from './world.ts';
 
-export type { LinkFaults, LinkModel, Place } from './link.ts';
+export type { LinkModel } from './link.ts';
 
 export interface MemoryHubOptions {
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 /** A process in the simulated network: one life of one peer. After a crash or stop, a new life is a new member. */
 import type { NetworkHooks } from '../../ports/index.ts';
 import { type Cid, hashOf, type PeerId } from '../../protocol/index.ts';
-import type { MemoryChannel } from './channel.ts';
+import type { ChannelEnd } from '../channel-end.ts';
 import type { Place } from './link.ts';
 
 /** `crashed`: the process is gone. Nothing of it runs on, and nothing that it waited for comes. */
@@ -11,6 +11,18 @@ export interface StoredRecord {
   readonly value: Uint8Array;
   /** What was stored before; a stale answer of the DHT returns it. */
   readonly before: Uint8Array | null;
+}
+
+/** A channel as its members see it; see channel.ts. */
+export interface MemberChannel {
+  readonly members: readonly [Member, Member];
+  readonly ends: readonly [ChannelEnd, ChannelEnd];
+  /** The connection is lost: both ends learn it now, without what was under way. */
+  break(reason: string): void;
+  /** A partition healed: what was held goes on. */
+  resume(): void;
+  /** One member's process is gone: its end falls silent for ever. */
+  abandon(member: Member): void;
 }
 
 export class Member implements Place {
@@ -27,7 +39,7 @@ export class Member implements Place {
   /** Set by the topology: members with the same number reach each other over connections. */
   component = -1;
   readonly connections = new Set<Member>();
-  readonly channels = new Set<MemoryChannel>();
+  readonly channels = new Set<MemberChannel>();
   readonly records = new Map<string, StoredRecord>();
   /** Key → provider → when the entry is forgotten (elapsed ms). */
   readonly providers = new Map<Cid, Map<PeerId, number>>();
