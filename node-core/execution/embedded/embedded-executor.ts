@@ -11,7 +11,7 @@
  *     const outcome = await executor.run(request, signal);
  *     await executor.stop();
  */
-import { cpus } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import type {
   CancelSignal,
   Executor,
@@ -59,7 +59,7 @@ class ChildProcessExecutor implements EmbeddedExecutor {
   constructor(options: EmbeddedOptions) {
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
-    this.#threads = options.threads ?? 1;
+    this.#threads = Math.min(options.threads ?? 1, availableParallelism());
     this.#shelf = new ModelShelf({ folders: options.modelFolders, cacheFolder: options.cacheFolder });
     this.#pool = new RunnerPool({
       limits: this.#limits,

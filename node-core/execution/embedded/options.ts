@@ -19,7 +19,7 @@ export interface EmbeddedOptions {
    * templates lie outside of it, so it must be said.
    */
   readonly modulesFolder?: string;
-  /** Threads of one runner process, spinning while they wait: never more than free cores. Default 1. */
+  /** Threads of one runner process. They spin while they wait, so no more than there are cores are used. Default 1. */
   readonly threads?: number;
   /** Runs at one time in one process; they take turns item by item. Default 4. */
   readonly runsMax?: number;

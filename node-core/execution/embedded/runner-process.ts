@@ -180,7 +180,9 @@ export class RunnerProcess {
       return;
     }
     if (message.type === 'error' && message.id === undefined) {
-      this.end(failureFrom(message.code, message.message));
+      // llama.cpp says on stderr what it makes of a model file.
+      const tail = this.#tail.text();
+      this.end(failureFrom(message.code, tail === '' ? message.message : `${message.message}; ${tail}`));
       return;
     }
     const fault = this.#runs.get(message.id ?? '')?.take(message, line.length) ?? null;

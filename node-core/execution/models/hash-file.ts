@@ -10,7 +10,7 @@ export type FileFacts = z.infer<typeof FileFacts>;
  * @throws Error when the file cannot be read, or was not read within `timeoutMs`.
  */
 export async function hashFile(path: string, timeoutMs: number): Promise<FileFacts> {
-  const worker = new Worker(new URL('./hash.worker.ts', import.meta.url), { workerData: { path } });
+  const worker = new Worker(new URL('./hash.worker.ts', import.meta.url), { workerData: path });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<FileFacts>((resolve, reject) => {

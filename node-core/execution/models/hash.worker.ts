@@ -2,9 +2,12 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
-import { ContentHasher, chunkBytes, z } from '../../protocol/index.ts';
+// Not the protocol as a whole: a thread for one file should start at once.
+import { ContentHasher, chunkBytes } from '../../protocol/codec/content-id.ts';
 
-const { path } = z.object({ path: z.string() }).parse(workerData);
+const path: unknown = workerData;
+if (typeof path !== 'string') throw new TypeError('started without the path of a file');
+
 const content = new ContentHasher();
 const whole = createHash('sha256');
 let sizeBytes = 0;

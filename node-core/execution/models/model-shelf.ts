@@ -10,6 +10,7 @@ import { basename, join, resolve } from 'node:path';
 import { type Cid, type ModelInfo, z } from '../../protocol/index.ts';
 import { readCache, writeCache } from '../cache-file.ts';
 import { messageOf, systemCodeOf } from '../fault.ts';
+import { ggufFault } from './gguf-header.ts';
 import { FileFacts, hashFile } from './hash-file.ts';
 import { type ModelEntry, ModelsManifest, modelsManifestName } from './manifest.ts';
 
@@ -89,6 +90,9 @@ export class ModelShelf {
       return { ok: false, fault: missing(basename(path), path, entry?.cid ?? null, error) };
     }
     if (entry !== null && facts.cid !== entry.cid) return { ok: false, fault: altered(path, entry, facts) };
+    const wrong = await ggufFault(path).catch(messageOf);
+    if (wrong !== null)
+      return { ok: false, fault: `model file ${path} is no GGUF file: ${wrong}; delete it or copy it again` };
     const name = entry?.name ?? basename(path, '.gguf').slice(0, 128);
     return { ok: true, value: { path, info: { cid: facts.cid, name, sizeBytes: facts.sizeBytes } } };
   }

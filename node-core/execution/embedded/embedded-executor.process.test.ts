@@ -1,0 +1,239 @@
+/** The executor against runners that misbehave: real processes, no model. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { InstalledTemplate, RunOutcome } from '../../ports/index.ts';
+import type { Json } from '../../protocol/index.ts';
+import { cancelSource, manifestOf, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
+import { createEmbeddedExecutor, type EmbeddedExecutor } from './embedded-executor.ts';
+import type { EmbeddedOptions } from './options.ts';
+
+let folder: string;
+let remove: () => Promise<void>;
+let executor: EmbeddedExecutor;
+
+beforeAll(async () => {
+  ({ path: folder, remove } = await temporaryFolder());
+  await writeTemplate(join(folder, 'templates'), manifestOf(), { 'runner.mjs': moodyRunner });
+  await writeTemplate(join(folder, 'templates'), manifestOf({ name: 'other' }), { 'runner.mjs': moodyRunner });
+});
+afterAll(() => remove());
+afterEach(() => executor.stop());
+
+async function begin(options: Partial<EmbeddedOptions> = {}): Promise<InstalledTemplate[]> {
+  executor = createEmbeddedExecutor({
+    templateFolders: [join(folder, 'templates')],
+    modelFolders: [],
+    cacheFolder: join(folder, 'cache'),
+    ...options,
+  });
+  return [...(await executor.start()).templates];
+}
+
+interface Ask {
+  params?: Record<string, Json>;
+  inputs?: Json[];
+  timeoutMs?: number;
+  signal?: ReturnType<typeof cancelSource>;
+  onProgress?: (itemsDone: number) => void;
+}
+
+function ask(template: InstalledTemplate | undefined, asked: Ask = {}): Promise<RunOutcome> {
+  return executor.run(
+    {
+      runId: 'test',
+      template: template?.template.id ?? '',
+      model: null,
+      params: asked.params ?? {},
+      inputs: asked.inputs ?? [{ text: 'a' }, { text: 'b' }, { text: 'c' }],
+      timeoutMs: asked.timeoutMs ?? 20_000,
+      onProgress: asked.onProgress ?? (() => undefined),
+    },
+    asked.signal ?? cancelSource(),
+  );
+}
+
+/** On Linux a zombie still has a pid. */
+function runs(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    if (process.platform !== 'linux') return true;
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
+  }
+}
+
+async function gone(pid: number, withinMs: number): Promise<boolean> {
+  for (const until = performance.now() + withinMs; performance.now() < until; await sleep(20)) {
+    if (!runs(pid)) return true;
+  }
+  return false;
+}
+
+describe('a run', () => {
+  it('gives one output for each input, in order, whatever order they came in', async () => {
+    const [fake] = await begin();
+    const seen: number[] = [];
+    const outcome = await ask(fake, { onProgress: (done) => seen.push(done) });
+    expect(outcome).toEqual({ ok: true, outputs: [{ text: 'a' }, { text: 'b' }, { text: 'c' }] });
+    expect(seen).toEqual([1, 2, 3]);
+    expect(await ask(fake, { params: { mode: 'reversed' } })).toEqual(outcome);
+    expect(executor.pids).toHaveLength(1);
+  });
+
+  it('is refused before any process starts when the input or the template is wrong', async () => {
+    const [fake] = await begin();
+    expect(await ask(fake, { inputs: [{ text: 'a' }, { text: 5 }] })).toEqual({
+      ok: false,
+      code: 'bad-input',
+      message: 'input 1: text: expected string, received number',
+    });
+    expect(await ask(undefined)).toMatchObject({ ok: false, code: 'template-missing' });
+    expect(executor.pids).toEqual([]);
+  });
+
+  it.each([
+    ['garbage', 'container', /a line that is no message: "Loading weights\.\.\. 100%"/],
+    ['long-line', 'container', /a line of more than 5120 bytes/],
+    ['too-few', 'container', /said done after 1 outputs for 3 inputs/],
+    ['twice', 'container', /wrote output 0 twice/],
+    ['beyond', 'container', /wrote output 3 of 3/],
+    ['schema', 'container', /against the template's schema: text: is missing/],
+    ['surrogate', 'container', /a line that is no message/],
+    ['die', 'container', /exit code 7; it last wrote: about to die/],
+    ['memory', 'out-of-memory', /ran out of memory/],
+    ['refuse', 'bad-input', /not this one/],
+    ['odd-code', 'container', /who knows/],
+  ])('whose runner does “%s” ends with %s, and the next one works', async (mode, code, message) => {
+    const [fake] = await begin();
+    expect(await ask(fake, { params: { mode } })).toEqual({ ok: false, code, message: expect.stringMatching(message) });
+    expect(await ask(fake)).toMatchObject({ ok: true });
+  });
+
+  it('may write so much and no more', async () => {
+    const [fake] = await begin();
+    const inputs = Array.from({ length: 10 }, () => ({ text: 'x' }));
+    expect(await ask(fake, { params: { mode: 'too-much' }, inputs })).toMatchObject({
+      code: 'container',
+      message: 'the runner wrote more than the 4096 bytes that it may',
+    });
+  });
+
+  it.each(['hang', 'busy'])('that does “%s” ends at its time, and its runner makes place', async (mode) => {
+    const [fake] = await begin({ runsMax: 1, limits: { cancelMsMax: 200 } });
+    await ask(fake);
+    const startedAt = performance.now();
+    const outcome = await ask(fake, { params: { mode }, timeoutMs: 300 });
+    expect(outcome).toMatchObject({ ok: false, code: 'timeout' });
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(await ask(fake)).toMatchObject({ ok: true });
+  });
+
+  it('is cancelled at once, also while it waits for a place or before it began', async () => {
+    const [fake] = await begin({ runsMax: 1, limits: { cancelMsMax: 200 } });
+    const first = cancelSource();
+    const second = cancelSource();
+    const running = ask(fake, { params: { mode: 'hang' }, signal: first, onProgress: () => second.cancel() });
+    const waiting = ask(fake, { signal: second });
+    expect(await waiting).toMatchObject({ ok: false, code: 'cancelled' });
+    first.cancel();
+    expect(await running).toMatchObject({ ok: false, code: 'cancelled' });
+    const third = cancelSource();
+    third.cancel();
+    expect(await ask(fake, { signal: third })).toMatchObject({ ok: false, code: 'cancelled' });
+    expect(await ask(fake)).toMatchObject({ ok: true });
+  });
+});
+
+describe('runners', () => {
+  it('are started anew after a kill from outside', async () => {
+    const [fake] = await begin();
+    const running = ask(fake, {
+      params: { mode: 'hang' },
+      onProgress: () => process.kill(executor.pids[0] ?? 0, 'SIGKILL'),
+    });
+    expect(await running).toMatchObject({ ok: false, code: 'container', message: expect.stringContaining('SIGKILL') });
+    expect(await ask(fake)).toMatchObject({ ok: true });
+  });
+
+  it('rest after they crashed again and again', async () => {
+    const [fake] = await begin({ limits: { crashesMax: 2, crashWindowMs: 60_000 } });
+    for (let i = 0; i < 2; i++) await ask(fake, { params: { mode: 'die' } });
+    expect(await ask(fake)).toMatchObject({ code: 'container', message: expect.stringContaining('ended 2 times') });
+  });
+
+  it('end when idle, and make room for others', async () => {
+    const [fake, other] = await begin({ limits: { processesMax: 1, idleMs: 300 } });
+    await ask(fake);
+    const [first = 0] = executor.pids;
+    await ask(other);
+    expect(await gone(first, 5000)).toBe(true);
+    const [second = 0] = executor.pids.filter((pid) => pid !== first);
+    expect(await gone(second, 5000)).toBe(true);
+    expect(await ask(fake)).toMatchObject({ ok: true });
+  });
+
+  it('take no more runs than may wait', async () => {
+    const [fake] = await begin({ runsMax: 1, limits: { waitingMax: 1, cancelMsMax: 100 } });
+    const running = ask(fake, { params: { mode: 'hang' }, timeoutMs: 3000 });
+    await sleep(50);
+    const waiting = ask(fake);
+    await sleep(50);
+    expect(await ask(fake)).toMatchObject({ ok: false, code: 'no-capacity' });
+    expect(await running).toMatchObject({ code: 'timeout' });
+    expect(await waiting).toMatchObject({ ok: true });
+  });
+
+  it('cannot read a file of the host, write one, start a program, load native code or see our environment', async () => {
+    const path = join(folder, 'secret.txt');
+    await writeFile(path, 'secret');
+    process.env['INFERNET_TEST_SECRET'] = 'hunter2';
+    const [fake] = await begin();
+    const outcome = await ask(fake, { params: { mode: 'host', path }, inputs: [{ text: '' }] });
+    delete process.env['INFERNET_TEST_SECRET'];
+    expect(outcome).toEqual({
+      ok: true,
+      outputs: [{ text: 'ERR_ACCESS_DENIED ERR_ACCESS_DENIED ERR_ACCESS_DENIED {} false' }],
+    });
+    expect(existsSync(`${path}.new`)).toBe(false);
+  });
+
+  it('are gone after stop, and runs then end with a reason', async () => {
+    const [fake] = await begin();
+    const running = ask(fake, { params: { mode: 'busy' } });
+    while (executor.pids.length === 0) await sleep(10);
+    await sleep(300);
+    const pids = [...executor.pids];
+    await executor.stop();
+    expect(pids.filter(runs)).toEqual([]);
+    expect(await running).toMatchObject({ ok: false, code: 'internal' });
+    expect(await ask(fake)).toMatchObject({ ok: false, code: 'internal' });
+  });
+
+  it('end by themselves when the node is killed', async () => {
+    await begin();
+    const entry = fileURLToPath(new URL('../index.ts', import.meta.url));
+    const script = join(folder, 'parent.mjs');
+    await writeFile(
+      script,
+      `import { createEmbeddedExecutor } from ${JSON.stringify(`file://${entry}`)};
+       const executor = createEmbeddedExecutor(${JSON.stringify({ templateFolders: [join(folder, 'templates')], modelFolders: [], cacheFolder: join(folder, 'cache') })});
+       const { templates } = await executor.start();
+       await executor.run({ runId: 'x', template: templates[0].template.id, model: null, params: {}, inputs: [{ text: 'a' }],
+         timeoutMs: 20000, onProgress() {} }, { cancelled: false, onCancel() {} });
+       process.stdout.write(String(executor.pids[0]) + '\\n');`,
+    );
+    const parent: ChildProcess = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const pid = await new Promise<number>((resolve) => {
+      parent.stdout?.once('data', (chunk: Buffer) => resolve(Number(chunk.toString())));
+    });
+    expect(runs(pid)).toBe(true);
+    parent.kill('SIGKILL');
+    expect(await gone(pid, 3000)).toBe(true);
+  });
+});

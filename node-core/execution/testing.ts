@@ -1,0 +1,111 @@
+/** What the tests of this room share: folders that go away, a runner that misbehaves on request. */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CancelSignal } from '../ports/index.ts';
+import type { TemplateManifest } from '../protocol/index.ts';
+
+export const shippedTemplates = fileURLToPath(new URL('../../resources/templates', import.meta.url));
+export const shippedModels = fileURLToPath(new URL('../../resources/models', import.meta.url));
+
+export async function temporaryFolder(): Promise<{ path: string; remove: () => Promise<void> }> {
+  const path = await mkdtemp(join(tmpdir(), 'infernet-execution-'));
+  return { path, remove: () => rm(path, { recursive: true, force: true }) };
+}
+
+export function cancelSource(): CancelSignal & { cancel(): void } {
+  const listeners: (() => void)[] = [];
+  let cancelled = false;
+  return {
+    get cancelled() {
+      return cancelled;
+    },
+    onCancel: (run) => void listeners.push(run),
+    cancel: () => {
+      cancelled = true;
+      for (const run of listeners) run();
+    },
+  };
+}
+
+export const manifestOf = (changes: Partial<TemplateManifest> = {}): TemplateManifest => ({
+  name: 'fake',
+  version: '1.0.0',
+  title: 'Fake',
+  description: 'does what the test asks for',
+  verifier: 'exact',
+  honestDisagreementPpm: 0,
+  streaming: false,
+  stateless: true,
+  runner: 'runner.mjs',
+  files: [],
+  needsModel: false,
+  resources: { memoryMiB: 64, timeoutMs: 10_000, outputBytesMax: 4096 },
+  params: { type: 'object' },
+  input: { type: 'object', required: ['text'], properties: { text: { type: 'string' } } },
+  output: { type: 'object', required: ['text'], properties: { text: { type: 'string' } } },
+  ...changes,
+});
+
+export async function writeTemplate(
+  root: string,
+  manifest: TemplateManifest,
+  files: Readonly<Record<string, string>>,
+): Promise<string> {
+  const folder = join(root, manifest.name);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'template.json'), JSON.stringify(manifest));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  return folder;
+}
+
+/** A runner that does what `params.mode` says; the default is to give each input back. */
+export const moodyRunner = `
+import { execFileSync } from 'node:child_process';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+
+const say = (message) => process.stdout.write(JSON.stringify(message) + '\\n');
+const attempt = (what) => { try { what(); return 'allowed'; } catch (error) { return error.code ?? error.message; } };
+
+function run({ id, params, inputs }) {
+  const out = (index, text) => say({ type: 'output', id, index, output: { text } });
+  const done = () => say({ type: 'done', id });
+  switch (params.mode) {
+    case 'garbage': process.stdout.write('Loading weights... 100%\\n'); return;
+    case 'long-line': process.stdout.write('x'.repeat(100_000)); return;
+    case 'too-much': for (let i = 0; i < inputs.length; i++) out(i, 'y'.repeat(1000)); return done();
+    case 'too-few': out(0, 'only one'); return done();
+    case 'twice': out(0, 'a'); out(0, 'b'); return done();
+    case 'beyond': out(inputs.length, 'a'); return done();
+    case 'schema': say({ type: 'output', id, index: 0, output: { txt: 'typo' } }); return done();
+    case 'surrogate': process.stdout.write('{"type":"output","id":"' + id + '","index":0,"output":{"text":"\\\\ud800"}}\\n'); return;
+    case 'hang': say({ type: 'progress', id, itemsDone: 1 }); return;
+    case 'busy': for (;;);
+    case 'die': console.error('about to die'); process.exit(7);
+    case 'memory': { const kept = []; for (;;) kept.push(new Array(1e6).fill(Math.random())); }
+    case 'refuse': return say({ type: 'error', id, code: 'bad-input', message: 'not this one' });
+    case 'odd-code': return say({ type: 'error', id, code: 'gremlins', message: 'who knows' });
+    case 'reversed': for (let i = inputs.length - 1; i >= 0; i--) out(i, inputs[i].text); return done();
+    case 'host': out(0, [
+      attempt(() => readFileSync(params.path)),
+      attempt(() => writeFileSync(params.path + '.new', 'x')),
+      attempt(() => execFileSync('/bin/true')),
+      JSON.stringify(process.env),
+      process.permission.has('addon'),
+    ].join(' ')); return done();
+    default:
+      inputs.forEach(({ text }, index) => { out(index, text); say({ type: 'progress', id, itemsDone: index + 1 }); });
+      done();
+  }
+}
+
+createInterface({ input: process.stdin })
+  .on('line', (line) => {
+    const message = JSON.parse(line);
+    if (message.type === 'load') say({ type: 'ready' });
+    if (message.type === 'run') run(message);
+  })
+  .on('close', () => process.exit(0));
+`;
