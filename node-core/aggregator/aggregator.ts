@@ -1,0 +1,196 @@
+/**
+ * The client's side: takes jobs, runs each by a JobRunner, and brings the messages of providers to the right one.
+ * Jobs that were under way when the node was killed go on from the log.
+ */
+import { MessageRefused } from '../messaging/index.ts';
+import {
+  ApiError,
+  type Id,
+  idOf,
+  type JobSpec,
+  type MessageBody,
+  type MethodResult,
+  type PeerId,
+  type ReplicaId,
+} from '../protocol/index.ts';
+import type { AggregatorContext } from './context.ts';
+import { mergedResults } from './end.ts';
+import { JobRunner } from './job-runner.ts';
+import { Liveness } from './liveness.ts';
+import { payloads, type Results } from './payloads.ts';
+import { planJob } from './plan.ts';
+import { aggregatorProjection, type Job, type Replica } from './state.ts';
+import { newItemSalt, resolveSpec } from './submit.ts';
+import { Sweeper } from './sweeper.ts';
+import { Verdicts } from './verdicts.ts';
+
+export type AggregatorOptions = Omit<AggregatorContext, 'view' | 'liveness'>;
+
+const workingStates: ReadonlySet<string> = new Set(['assigned', 'running', 'committed']);
+
+export class Aggregator {
+  readonly #c: AggregatorContext;
+  readonly #runners = new Map<Id, JobRunner>();
+  readonly #verdicts: Verdicts;
+  readonly #sweeper: Sweeper;
+  #stopping = false;
+
+  constructor(options: AggregatorOptions) {
+    const view = options.journal.register(aggregatorProjection);
+    const { messenger, clock, log, config } = options;
+    const liveness = new Liveness({
+      messenger,
+      clock,
+      log,
+      renewMs: config.leaseRenewMs,
+      suspectMs: config.suspectMs,
+      active: () => this.#active(),
+      onState: (provider, state) => this.#providerSays(provider, state),
+      onRound: () => {
+        for (const runner of this.#runners.values()) runner.round();
+      },
+    });
+    this.#c = { ...options, view, liveness };
+    this.#verdicts = new Verdicts(this.#c);
+    this.#sweeper = new Sweeper(this.#c);
+    messenger.handle('shard.progress', async (from, body) => {
+      const { replica, runner } = this.#find(from, body.replicaId);
+      runner.progress(replica, body.itemsDone);
+      return null;
+    });
+    messenger.handle('shard.commit', async (from, body) => {
+      const { replica, runner } = this.#find(from, body.commitment.body.replicaId);
+      return runner.committed(replica, body);
+    });
+    messenger.handle('shard.fail', async (from, body) => {
+      const { replica, runner } = this.#find(from, body.replicaId);
+      await runner.failed(replica, body);
+      return null;
+    });
+    options.directory.onChange(() => {
+      for (const runner of this.#runners.values()) runner.directoryChanged();
+    });
+  }
+
+  /** After the journal is open and the network is up: jobs go on. */
+  async start(): Promise<void> {
+    for (const jobId of Object.keys(this.#c.view.state.jobs)) await this.#begin(jobId);
+    this.#c.liveness.start();
+    this.#verdicts.start();
+    this.#sweeper.start();
+  }
+
+  stop(): void {
+    this.#stopping = true;
+    this.#c.liveness.stop();
+    this.#verdicts.stop();
+    this.#sweeper.stop();
+    for (const runner of this.#runners.values()) runner.stop();
+  }
+
+  get activeJobs(): number {
+    return Object.keys(this.#c.view.state.jobs).length;
+  }
+
+  jobs(): Job[] {
+    return Object.values(this.#c.view.state.jobs);
+  }
+
+  job(jobId: Id): Job | undefined {
+    return this.#c.view.state.jobs[jobId];
+  }
+
+  /** A replica of a job under way. */
+  replica(replicaId: ReplicaId): Replica | null {
+    const [jobId, index] = replicaId.split('.');
+    const shard = this.job(jobId ?? '')?.shards[Number(index)];
+    return shard?.replicas.find((candidate) => candidate.replicaId === replicaId) ?? null;
+  }
+
+  itemsDone(replica: Replica): number {
+    return this.#runners.get(replica.jobId)?.itemsDone(replica) ?? 0;
+  }
+
+  /** @throws ApiError */
+  plan(spec: JobSpec): MethodResult<'jobs.plan'> {
+    return planJob(this.#c, spec, resolveSpec(spec, this.#c.known()));
+  }
+
+  /** @returns the id, when the job is durable. @throws ApiError */
+  async submit(spec: JobSpec): Promise<Id> {
+    const { clock, random, store, journal, config } = this.#c;
+    if (this.#stopping) throw new ApiError('unavailable', 'the node is stopping');
+    if (this.activeJobs >= config.jobsActiveMax) {
+      throw new ApiError(
+        'unavailable',
+        `${this.activeJobs} jobs are under way, at most ${config.jobsActiveMax} (aggregator.jobsActiveMax); wait for one to end`,
+      );
+    }
+    const { planned, itemBytes } = resolveSpec(spec, this.#c.known());
+    const jobId = idOf(random.bytes(16));
+    const inputsHash = await payloads.putInputs(store, { jobId, inputs: spec.inputs, itemSalt: newItemSalt(this.#c) });
+    await journal.commit([
+      { type: 'job.created', jobId, job: planned, inputsHash, itemBytes, deadlineAt: clock.now() + planned.deadlineMs },
+    ]);
+    await this.#begin(jobId);
+    return jobId;
+  }
+
+  /** @throws ApiError `not-found` when the job is not under way. */
+  async cancel(jobId: Id, reason: string): Promise<void> {
+    const runner = this.#runners.get(jobId);
+    if (runner === undefined) throw new ApiError('not-found', `no job ${jobId} is under way`);
+    await runner.cancel(reason);
+  }
+
+  /** Outputs so far of a job under way, or those of a finished one. null when they were deleted. */
+  async results(jobId: Id): Promise<Results['outputs'] | null> {
+    const job = this.job(jobId);
+    if (job !== undefined) return mergedResults(this.#c, job);
+    const kept = this.#c.view.state.kept[jobId];
+    if (kept === undefined) return null;
+    return (await payloads.results(this.#c.store, kept.resultsHash))?.outputs ?? null;
+  }
+
+  async #begin(jobId: Id): Promise<void> {
+    const runner = new JobRunner(this.#c, jobId, () => this.#runners.delete(jobId));
+    this.#runners.set(jobId, runner);
+    await runner.start();
+  }
+
+  #active(): Map<PeerId, ReplicaId[]> {
+    const active = new Map<PeerId, ReplicaId[]>();
+    for (const runner of this.#runners.values()) {
+      for (const replica of runner.working()) {
+        const list = active.get(replica.provider);
+        if (list === undefined) active.set(replica.provider, [replica.replicaId]);
+        else list.push(replica.replicaId);
+      }
+    }
+    return active;
+  }
+
+  /** A replica that the provider sees otherwise than we do is asked about again. */
+  #providerSays(provider: PeerId, { replicaId, state, itemsDone }: MessageBody<'lease.ack'>['replicas'][number]): void {
+    const found = this.#lookUp(provider, replicaId);
+    if (found === null || !workingStates.has(found.replica.state)) return;
+    const { replica, runner } = found;
+    runner.progress(replica, itemsDone);
+    const ours = replica.state;
+    const agrees =
+      ours === 'committed' ? state === 'committed' || state === 'revealed' : state === 'queued' || state === 'running';
+    if (!agrees || ours === 'assigned') runner.query(replica);
+  }
+
+  #lookUp(provider: PeerId, replicaId: ReplicaId): { replica: Replica; runner: JobRunner } | null {
+    const replica = this.replica(replicaId);
+    const runner = replica === null ? undefined : this.#runners.get(replica.jobId);
+    return replica?.provider !== provider || runner === undefined ? null : { replica, runner };
+  }
+
+  #find(provider: PeerId, replicaId: ReplicaId): { replica: Replica; runner: JobRunner } {
+    const found = this.#lookUp(provider, replicaId);
+    if (found === null) throw new MessageRefused('unknown-replica', `no replica ${replicaId} is out at you`);
+    return found;
+  }
+}

@@ -1,0 +1,245 @@
+/** The life of single replicas on the wire: assigned, sent, declined, failed, cancelled, lost, told the verdict. */
+import { PeerUnreachable } from '../messaging/index.ts';
+import {
+  type FailureCode,
+  hashOf,
+  isSigned,
+  type Json,
+  type NodeEvent,
+  type ReplicaId,
+  replicaIdOf,
+  replicaMachine,
+  type Sha256,
+  type Verdict,
+} from '../protocol/index.ts';
+import type { Choice } from './choose.ts';
+import type { AggregatorContext } from './context.ts';
+import type { Quotes } from './quotes.ts';
+import type { Job, Replica, Role, Shard } from './state.ts';
+
+export class Assignments {
+  readonly #c: AggregatorContext;
+  readonly #quotes: Quotes;
+  readonly #changed: (replica: Replica) => void;
+
+  constructor(context: AggregatorContext, quotes: Quotes, changed: (replica: Replica) => void) {
+    this.#c = context;
+    this.#quotes = quotes;
+    this.#changed = changed;
+  }
+
+  /** Chosen and paid for out of the budget, before anything leaves. @returns the id, and when it is durable. */
+  assign(job: Job, shard: Shard, role: Role, choice: Choice): { replicaId: ReplicaId; durable: Promise<void> } {
+    const { clock, config, journal, payment, liveness } = this.#c;
+    const { jobId } = job;
+    const { shardId } = shard;
+    const { provider, priceMicro, terms, quote } = choice;
+    const attempt = shard.replicas.length + 1;
+    const replicaId = replicaIdOf(shardId, attempt, provider);
+    const deadlineAt = Math.min(clock.now() + config.replicaMs, job.deadlineAt);
+    const events: NodeEvent[] = [];
+    if (job.quotes[provider]?.body.quoteId !== quote.body.quoteId) events.push({ type: 'quote.taken', jobId, quote });
+    events.push({
+      type: 'replica.assigned',
+      jobId,
+      shardId,
+      replicaId,
+      provider,
+      attempt,
+      role,
+      priceMicro,
+      deadlineAt,
+      terms,
+    });
+    if (role !== 'own-node') events.push(...payment.reserve({ jobId, replicaId, payee: provider, priceMicro }));
+    liveness.expect(provider);
+    return { replicaId, durable: journal.commit(events) };
+  }
+
+  inputsHash(inputs: readonly Json[]): Sha256 {
+    return hashOf(inputs);
+  }
+
+  /** Sends, or asks again: the provider answers with the replica's present state. */
+  async send(job: Job, replica: Replica, inputs: readonly Json[], itemSalt: string): Promise<void> {
+    const { messenger, config } = this.#c;
+    const quote = job.quotes[replica.provider];
+    if (quote === undefined) throw new Error(`no quote of ${replica.provider}`);
+    const { replicaId, jobId, shardId, attempt, priceMicro, deadlineAt } = replica;
+    try {
+      const answer = await messenger.request(
+        replica.provider,
+        {
+          type: 'shard.assign',
+          body: {
+            replicaId,
+            jobId,
+            shardId,
+            attempt,
+            kind: { type: 'run' },
+            quote,
+            params: job.job.params,
+            payload: { type: 'plain', inputs: [...inputs], itemSalt },
+            inputsHash: this.inputsHash(inputs),
+            priceMicro,
+            deadlineAt,
+            leaseMs: config.leaseMs,
+            graceMs: config.graceMs,
+            reveal: replica.role === 'own-node' || job.job.policy.copies === 1 ? 'with-commit' : 'on-request',
+            priority: job.job.priority,
+          },
+        },
+        ['shard.accept', 'shard.decline', 'shard.fail'],
+      );
+      switch (answer.type) {
+        case 'shard.accept':
+          await this.#started(replica);
+          break;
+        case 'shard.decline':
+          await this.#declined(replica, answer.body.code, answer.body.message, answer.body.retryAfterMs);
+          break;
+        case 'shard.fail':
+          await this.failed(replica, answer.body.code, answer.body.message);
+          break;
+      }
+    } catch (error) {
+      if (!(error instanceof PeerUnreachable)) throw error;
+      // Silence is the failure detector's matter; it asks again as long as there is hope.
+      this.#quotes.unreachable(replica.provider);
+    }
+  }
+
+  async failed(replica: Replica, code: FailureCode, message: string): Promise<void> {
+    if (!replicaMachine.allows(replica.state, 'fail')) return;
+    const { jobId, shardId, replicaId, provider } = replica;
+    const reason = message.slice(0, 500);
+    await this.#commit(replica, [
+      { type: 'replica.failed', jobId, shardId, replicaId, provider, code, reason },
+      ...this.#release(replica, `failed: ${code}`),
+      ...(code === 'no-capacity' || replica.role === 'own-node'
+        ? []
+        : this.#c.reputation.note(provider, 'failed', replicaId)),
+    ]);
+    this.#quotes.declined(provider, code === 'no-capacity' ? code : 'internal', reason, undefined);
+  }
+
+  /** Gone without a word. Its price stays reserved until nobody can claim it any more. */
+  async lose(replica: Replica, reason: string): Promise<void> {
+    if (!replicaMachine.allows(replica.state, 'lose')) return;
+    const { jobId, shardId, replicaId, provider, deadlineAt, commitment } = replica;
+    const committed = commitment !== null;
+    await this.#commit(replica, [
+      {
+        type: 'replica.lost',
+        jobId,
+        shardId,
+        replicaId,
+        provider,
+        reason,
+        committed,
+        holdUntil: deadlineAt + this.#c.config.graceMs,
+      },
+      ...(replica.role === 'own-node'
+        ? []
+        : this.#c.reputation.note(provider, committed ? 'no-reveal' : 'lost', replicaId)),
+    ]);
+  }
+
+  /** Asks for a release. If the provider has committed meanwhile, its result is judged like any other. */
+  async cancel(replica: Replica, reason: string): Promise<void> {
+    const { messenger, verifier, config, clock } = this.#c;
+    const { replicaId, provider } = replica;
+    try {
+      const { body } = await messenger.request(
+        provider,
+        { type: 'shard.cancel', body: { replicaId, reason: reason.slice(0, 500) } },
+        ['shard.cancelled'],
+        config.suspectMs,
+      );
+      const { release } = body;
+      const released =
+        release !== null &&
+        release.by === provider &&
+        release.body.replicaId === replicaId &&
+        isSigned(verifier, 'release', release);
+      if (released) await this.#cancelled(replica);
+      // Committed: the commitment is on its way; the query brings it if it was lost.
+      else await new Promise<void>((resolve) => clock.after(config.leaseRenewMs, resolve));
+    } catch (error) {
+      if (error instanceof PeerUnreachable) return this.lose(replica, 'cancelled, and its provider could not be told');
+      // It never heard of the replica: nothing to release.
+      await this.#cancelled(replica);
+    }
+  }
+
+  async undecidable(replica: Replica): Promise<void> {
+    const { jobId, shardId, replicaId, provider } = replica;
+    if (!replicaMachine.allows(replica.state, 'leave-undecided')) return;
+    await this.#commit(replica, [
+      {
+        type: 'replica.judged',
+        jobId,
+        shardId,
+        replicaId,
+        provider,
+        verdict: 'undecided',
+        itemsWrong: 0,
+        reason: 'its result was lost on this computer’s disk',
+        evidence: null,
+      },
+      ...this.#release(replica, 'its result was lost on the client’s disk'),
+    ]);
+  }
+
+  /** Tells an accepted verdict at once; the others are repeated until acknowledged (`verdicts.ts`). */
+  tell(job: Job, replica: Replica, verdict: Verdict): void {
+    if (verdict !== 'accepted') return;
+    const { replicaId, provider } = replica;
+    const { policy } = job.job;
+    this.#c.messenger
+      .request(provider, { type: 'shard.verdict', body: { replicaId, verdict, policy, evidence: null } }, [
+        'shard.verdict.ack',
+      ])
+      // The voucher says the same, and is repeated.
+      .catch(() => undefined);
+  }
+
+  async #started(replica: Replica): Promise<void> {
+    if (replica.state !== 'assigned') return;
+    const { jobId, shardId, replicaId, provider } = replica;
+    await this.#commit(replica, [{ type: 'replica.started', jobId, shardId, replicaId, provider }]);
+  }
+
+  async #declined(
+    replica: Replica,
+    code: FailureCode,
+    message: string,
+    retryAfterMs: number | undefined,
+  ): Promise<void> {
+    const { jobId, shardId, replicaId, provider } = replica;
+    this.#quotes.declined(provider, code, message, retryAfterMs);
+    if (!replicaMachine.allows(replica.state, 'decline')) return;
+    await this.#commit(replica, [
+      { type: 'replica.declined', jobId, shardId, replicaId, provider, code, reason: message.slice(0, 500) },
+      ...this.#release(replica, `declined: ${code}`),
+    ]);
+  }
+
+  async #cancelled(replica: Replica): Promise<void> {
+    if (!replicaMachine.allows(replica.state, 'cancel')) return;
+    const { jobId, shardId, replicaId, provider } = replica;
+    await this.#commit(replica, [
+      { type: 'replica.cancelled', jobId, shardId, replicaId, provider },
+      ...this.#release(replica, 'cancelled; released by its provider'),
+    ]);
+  }
+
+  #release(replica: Replica, reason: string): NodeEvent[] {
+    return replica.role === 'own-node' ? [] : this.#c.payment.release(replica.replicaId, reason.slice(0, 500));
+  }
+
+  async #commit(replica: Replica, events: readonly NodeEvent[]): Promise<void> {
+    await this.#c.journal.commit(events);
+    this.#changed(replica);
+  }
+}

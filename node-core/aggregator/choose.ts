@@ -1,0 +1,120 @@
+/** Which provider gets the next replica of a shard: best fit by the directory, within what is in flight, granted and left. */
+import type { Candidate } from '../directory/index.ts';
+import {
+  type Micro,
+  micro,
+  type Offer,
+  type PeerId,
+  priceOf,
+  type ScoreTerms,
+  type SignedQuote,
+} from '../protocol/index.ts';
+import type { AggregatorContext } from './context.ts';
+import type { Quotes } from './quotes.ts';
+import type { Job, Shard } from './state.ts';
+
+export interface Choice {
+  readonly provider: PeerId;
+  readonly quote: SignedQuote;
+  readonly priceMicro: Micro;
+  readonly terms: ScoreTerms;
+}
+
+export type NoChoice = 'no-provider' | 'busy' | 'budget';
+
+/** How long one list of candidates is used. */
+const candidatesMs = 1_000;
+
+export class Chooser {
+  readonly #c: AggregatorContext;
+  readonly #quotes: Quotes;
+  #candidates: readonly Candidate[] = [];
+  #listedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(context: AggregatorContext, quotes: Quotes) {
+    this.#c = context;
+    this.#quotes = quotes;
+  }
+
+  /** The directory changed: list again. */
+  forget(): void {
+    this.#listedAt = Number.NEGATIVE_INFINITY;
+  }
+
+  candidates(job: Job): readonly Candidate[] {
+    const now = this.#c.clock.elapsed();
+    if (now - this.#listedAt >= candidatesMs) {
+      const { directory, reputation, config, signer } = this.#c;
+      const { template, model, itemsPerShard, items } = job.job;
+      this.#candidates = directory.bestFit(
+        { template, model, items: Math.min(itemsPerShard, items) },
+        {
+          reputation: (peer) => reputation.scoreOf(peer).score,
+          price: (offer: Offer) => Number(priceOf(offer.price, Math.min(itemsPerShard, items))),
+          exclude: new Set([signer.peerId]),
+          // In flight changes with every assignment; it is weighed at each choice instead.
+          inFlight: () => 0,
+        },
+        config.candidatesMax,
+      );
+      this.#listedAt = now;
+    }
+    return this.#candidates;
+  }
+
+  /** @param inFlight replicas of this job at each provider. */
+  choose(job: Job, shard: Shard, inFlight: ReadonlyMap<PeerId, number>): Choice | NoChoice {
+    const tried = new Set(
+      shard.replicas.filter((replica) => replica.state !== 'declined').map((replica) => replica.provider),
+    );
+    let best: Choice | null = null;
+    let bestScore = Number.NEGATIVE_INFINITY;
+    let why: NoChoice = 'no-provider';
+    for (const candidate of this.candidates(job)) {
+      const { peerId } = candidate;
+      if (tried.has(peerId)) continue;
+      const quote = this.#quotes.usable(peerId);
+      if (quote === null || this.#c.liveness.isSuspect(peerId)) {
+        if (why === 'no-provider') why = 'busy';
+        continue;
+      }
+      const at = inFlight.get(peerId) ?? 0;
+      const priceMicro = priceOf(quote.body.price, shard.count);
+      if (at >= Math.min(this.#c.config.inFlightPerProviderMax, quote.body.inFlightMax)) {
+        why = 'busy';
+        continue;
+      }
+      if (!this.#creditCovers(quote, priceMicro)) {
+        why = 'busy';
+        continue;
+      }
+      if (!this.budgetCovers(job, priceMicro)) {
+        if (why === 'no-provider') why = 'budget';
+        continue;
+      }
+      const share = 1 / (1 + at);
+      const score = candidate.score * share;
+      if (score > bestScore) {
+        bestScore = score;
+        best = { provider: peerId, quote, priceMicro, terms: inThousandths({ ...candidate.terms, inFlight: share }) };
+      }
+    }
+    return best ?? why;
+  }
+
+  budgetCovers(job: Job, priceMicro: Micro): boolean {
+    const { payment } = this.#c;
+    const committed = micro.add(payment.spentOf(job.jobId), payment.reservedOf(job.jobId));
+    return !micro.less(job.job.budgetMicro, micro.add(committed, priceMicro));
+  }
+
+  /** Asking for more than the provider grants would only be declined. */
+  #creditCovers(quote: SignedQuote, priceMicro: Micro): boolean {
+    const open = this.#c.payment.openWith(quote.body.provider);
+    return !micro.less(quote.body.creditLimitMicro, micro.add(open, priceMicro));
+  }
+}
+
+function inThousandths(terms: Readonly<Record<string, number>>): ScoreTerms {
+  return Object.fromEntries(Object.entries(terms).map(([name, value]) => [name, Math.round(value * 1000)]));
+}

@@ -1,0 +1,48 @@
+/** What the parts of the aggregator share. */
+import type { NodeConfig } from '../config/schema.ts';
+import type { Directory } from '../directory/index.ts';
+import type { Journal, View } from '../journal/index.ts';
+import type { Messenger } from '../messaging/index.ts';
+import type { Payment } from '../payment/index.ts';
+import type { Clock, Logger, Random, Signer, Store, Verifier } from '../ports/index.ts';
+import type { Cid, JsonSchemaCheck, ModelInfo, ReplicaId, ShardId, Template } from '../protocol/index.ts';
+import type { Reputation } from '../reputation/index.ts';
+import type { Liveness } from './liveness.ts';
+import type { AggregatorState } from './state.ts';
+
+/** A template as the client side needs it. */
+export interface KnownTemplate {
+  readonly template: Template;
+  /** Models known to work with it, the default first. */
+  readonly models: readonly Cid[];
+  readonly checkParams: JsonSchemaCheck;
+  readonly checkInput: JsonSchemaCheck;
+  readonly checkOutput: JsonSchemaCheck;
+}
+
+export interface Known {
+  readonly templates: ReadonlyMap<Cid, KnownTemplate>;
+  readonly models: ReadonlyMap<Cid, ModelInfo>;
+}
+
+export interface AggregatorContext {
+  readonly journal: Journal;
+  readonly messenger: Messenger;
+  readonly payment: Payment;
+  readonly reputation: Reputation;
+  readonly directory: Directory;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly log: Logger;
+  readonly config: NodeConfig['aggregator'];
+  readonly badProbabilityPpm: number;
+  readonly view: View<AggregatorState>;
+  readonly liveness: Liveness;
+  known(): Known;
+  /** Could the own node run this, as a provider? */
+  ownServes(template: Cid, model: Cid | null): boolean;
+  onProgress(shardId: ShardId, replicaId: ReplicaId, itemsDone: number): void;
+}

@@ -1,0 +1,125 @@
+/**
+ * What a shard needs now: a pure function of its state and of what is known about its providers. The effects of its
+ * answer (`job-runner.ts`) change the state, and the question is asked again.
+ */
+import type { FailureCode, VerificationPolicy } from '../protocol/index.ts';
+import type { Replica, Role, Shard } from './state.ts';
+
+export interface ShardView {
+  readonly policy: VerificationPolicy;
+  readonly cancelling: boolean;
+  readonly attemptsMax: number;
+  /** Not heard from for `suspectMs`, or slow: another copy is wanted, and nobody is blamed. */
+  doubtful(replica: Replica): boolean;
+  /** The provider has surely given up (silence longer than lease and grace, or the deadline passed). */
+  hopeless(replica: Replica): boolean;
+}
+
+export interface ShardNeeds {
+  /** Further replicas wanted. */
+  readonly copies: number;
+  readonly role: Role;
+  readonly lose: readonly Replica[];
+  readonly cancel: readonly Replica[];
+  readonly reveal: readonly Replica[];
+  /** Compare what is revealed. */
+  readonly judge: boolean;
+  /** Revealed after the shard was accepted: judged against what was accepted. */
+  readonly late: readonly Replica[];
+  /** Committed or revealed, but nothing to compare with: ends undecided. */
+  readonly undecided: readonly Replica[];
+  readonly exhausted: { readonly code: FailureCode; readonly reason: string } | null;
+  readonly cancelled: boolean;
+}
+
+/** Declines cost no attempt, but no shard asks for ever. */
+const declinesPerAttemptMax = 20;
+
+const nothing: ShardNeeds = {
+  copies: 0,
+  role: 'copy',
+  lose: [],
+  cancel: [],
+  reveal: [],
+  judge: false,
+  late: [],
+  undecided: [],
+  exhausted: null,
+  cancelled: false,
+};
+
+export function decideShard(shard: Shard, view: ShardView): ShardNeeds {
+  const lose = shard.replicas.filter((replica) => isWaitedFor(replica) && view.hopeless(replica));
+  const rest = shard.replicas.filter((replica) => !lose.includes(replica));
+  const working = rest.filter((replica) => replica.state === 'assigned' || replica.state === 'running');
+  const committed = rest.filter((replica) => replica.state === 'committed');
+  const revealed = rest.filter((replica) => replica.state === 'revealed');
+  const base = { ...nothing, lose };
+  switch (shard.state) {
+    case 'accepted':
+      return { ...base, cancel: working, reveal: committed, late: revealed };
+    case 'exhausted':
+    case 'cancelled':
+      return { ...base, cancel: working, undecided: [...committed, ...revealed] };
+    case 'open':
+      return view.cancelling
+        ? decideCancelling(shard, view, base, { working, committed, revealed })
+        : decideOpen(shard, view, base, { working, committed, revealed });
+  }
+}
+
+function isWaitedFor(replica: Replica): boolean {
+  return replica.state === 'assigned' || replica.state === 'running' || replica.state === 'committed';
+}
+
+interface Groups {
+  readonly working: readonly Replica[];
+  readonly committed: readonly Replica[];
+  readonly revealed: readonly Replica[];
+}
+
+/** Nobody is asked to reveal before all copies have committed or are given up. */
+function decideOpen(
+  shard: Shard,
+  view: ShardView,
+  base: ShardNeeds,
+  { working, committed, revealed }: Groups,
+): ShardNeeds {
+  const { target } = shard;
+  if (revealed.length >= target) return { ...base, judge: true };
+  if (committed.length + revealed.length >= target) return { ...base, reveal: committed };
+
+  const live = [...working, ...committed];
+  const sure = live.filter((replica) => !view.doubtful(replica)).length + revealed.length;
+  const missing = target - sure;
+  if (missing <= 0) return base;
+  const attempts = shard.replicas.filter((replica) => replica.state !== 'declined').length;
+  const mayTry = attempts < view.attemptsMax && shard.replicas.length < view.attemptsMax * declinesPerAttemptMax;
+  if (mayTry) {
+    const role = live.length + revealed.length > sure ? 'hedge' : target > view.policy.copies ? 'tie-breaker' : 'copy';
+    return { ...base, copies: Math.min(missing, view.attemptsMax - attempts), role };
+  }
+  // No attempts left: wait for whoever may still answer, then make do with a quorum.
+  if (working.length > 0) return base;
+  if (committed.length + revealed.length >= view.policy.quorum) {
+    return committed.length > 0 ? { ...base, reveal: committed } : { ...base, judge: true };
+  }
+  const last = shard.replicas.findLast((replica) => replica.state === 'failed' || replica.state === 'lost');
+  const reason = `${attempts} attempts were made; the last one ${last === undefined ? 'was declined' : last.state}`;
+  return { ...base, exhausted: { code: 'no-capacity', reason } };
+}
+
+/** What is committed by enough providers is still revealed, judged and paid; the rest ends. */
+function decideCancelling(
+  shard: Shard,
+  view: ShardView,
+  base: ShardNeeds,
+  { working, committed, revealed }: Groups,
+): ShardNeeds {
+  if (working.length > 0) return { ...base, cancel: working };
+  const quorum = shard.replicas.some((replica) => replica.role === 'own-node') ? 1 : view.policy.quorum;
+  if (committed.length + revealed.length >= quorum && shard.disagreements === 0) {
+    return committed.length > 0 ? { ...base, reveal: committed } : { ...base, judge: true };
+  }
+  return { ...base, cancelled: true };
+}

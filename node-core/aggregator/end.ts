@@ -1,0 +1,57 @@
+/** The end of a job: merges what was accepted, in the order of the inputs, and deletes what is not needed any more. */
+import type { NodeEvent } from '../protocol/index.ts';
+import type { AggregatorContext } from './context.ts';
+import { payloads, type Results } from './payloads.ts';
+import type { Job } from './state.ts';
+
+/** Outputs accepted so far, one per input item. */
+export async function mergedResults(context: AggregatorContext, job: Job): Promise<Results['outputs']> {
+  const outputs: Results['outputs'] = [];
+  for (const shard of job.shards) {
+    const accepted = shard.outputsHash === null ? null : await payloads.shardOutputs(context.store, shard.outputsHash);
+    for (let i = 0; i < shard.count; i++) {
+      const output = accepted?.outputs[i];
+      outputs.push(output === undefined ? { output: null, how: 'missing' } : { output, how: shard.how ?? 'missing' });
+    }
+  }
+  while (outputs.length < job.job.items) outputs.push({ output: null, how: 'missing' });
+  return outputs;
+}
+
+export async function endJob(context: AggregatorContext, job: Job): Promise<void> {
+  const { store, journal, payment, log } = context;
+  const { jobId, cancelling } = job;
+  const outputs = await mergedResults(context, job);
+  const accepted = job.shards.filter((shard) => shard.state === 'accepted');
+  const failed = job.shards.find((shard) => shard.failure !== null)?.failure ?? null;
+  const complete = job.shards.length > 0 && accepted.length === job.shards.length;
+  const itemsAccepted = accepted.reduce((sum, shard) => sum + shard.count, 0);
+  const resultsHash = itemsAccepted > 0 ? await payloads.putResults(store, { jobId, outputs }) : null;
+
+  const state = complete ? 'done' : (cancelling?.becomes ?? 'failed');
+  const code = complete ? null : (cancelling?.code ?? (cancelling === null ? (failed?.code ?? 'internal') : null));
+  const reason = complete ? '' : (cancelling?.reason ?? failed?.reason ?? '');
+  const waiting =
+    !complete && job.waiting !== null && cancelling?.code === 'timeout'
+      ? `; it waited because ${job.waiting.reason}`
+      : '';
+  const ended: NodeEvent = {
+    type: 'job.ended',
+    jobId,
+    state,
+    code,
+    reason: `${reason}${waiting}`.slice(0, 500),
+    resultsHash,
+    shardsAccepted: accepted.length,
+    shardsTotal: job.shards.length,
+    itemsAccepted,
+    spentMicro: payment.spentOf(jobId),
+  };
+  await journal.commit([ended]);
+  log.info({ jobId, state, code, itemsAccepted, items: job.job.items }, 'a job ended');
+  const blobs = job.shards.flatMap((shard) => [
+    ...(shard.outputsHash === null ? [] : [shard.outputsHash]),
+    ...shard.replicas.flatMap((replica) => (replica.resultHash === null ? [] : [replica.resultHash])),
+  ]);
+  await store.deleteBlobs([job.inputsHash, ...blobs]);
+}

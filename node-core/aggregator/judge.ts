@@ -1,0 +1,155 @@
+/** From revealed copies to verdicts, payments and receipts: the events of one judgement. */
+import type { Evidence, Json, NodeEvent, Verdict } from '../protocol/index.ts';
+import { compareCopies } from '../verification/index.ts';
+import type { AggregatorContext, KnownTemplate } from './context.ts';
+import type { Revealed } from './payloads.ts';
+import type { How, Job, Replica, Shard } from './state.ts';
+
+export interface RevealedCopy {
+  readonly replica: Replica;
+  readonly revealed: Revealed;
+}
+
+export type Judgement =
+  | { readonly kind: 'agreed'; readonly outputs: Json[]; readonly how: How; readonly verdicts: readonly JudgedCopy[] }
+  | { readonly kind: 'no-quorum'; readonly itemsWithout: number; readonly verdicts: readonly JudgedCopy[] };
+
+export interface JudgedCopy {
+  readonly replica: Replica;
+  readonly verdict: Verdict;
+  readonly itemsWrong: number;
+  readonly reason: string;
+  readonly evidence: Evidence | null;
+  readonly agreed: number;
+}
+
+export function judgeCopies(
+  job: Job,
+  template: KnownTemplate,
+  copies: readonly RevealedCopy[],
+  badProbabilityPpm: number,
+): Judgement {
+  const own = copies.find(({ replica }) => replica.role === 'own-node');
+  const { policy } = job.job;
+  const quorum = own === undefined ? policy.quorum : 1;
+  const outcome = compareCopies({
+    verifier: template.template.verifier,
+    quorum,
+    copies: copies.map(({ replica, revealed }) => ({
+      replicaId: replica.replicaId,
+      peerId: replica.provider,
+      itemHashes: revealed.opening.itemHashes,
+    })),
+    honestDisagreementPpm: template.template.honestDisagreementPpm,
+    badProbabilityPpm,
+  });
+  const byId = new Map(copies.map((copy) => [copy.replica.replicaId, copy]));
+  const holders = outcome.kind === 'agreed' ? outcome.holders.flatMap((id) => byId.get(id) ?? []) : [];
+  const verdicts = outcome.verdicts.flatMap(({ replicaId, verdict, itemsWrong }) => {
+    const copy = byId.get(replicaId);
+    if (copy === undefined) return [];
+    const evidence = verdict === 'rejected' ? evidenceAgainst(copy, holders) : null;
+    return [
+      {
+        replica: copy.replica,
+        verdict,
+        itemsWrong,
+        reason: reasonOf(verdict, itemsWrong, copies.length),
+        evidence,
+        agreed: holders.length,
+      },
+    ];
+  });
+  if (outcome.kind === 'no-quorum') return { kind: 'no-quorum', itemsWithout: outcome.itemsWithout.length, verdicts };
+  const outputs = outcome.items.map((replicaId, index) => {
+    const output = byId.get(replicaId)?.revealed.outputs[index];
+    if (output === undefined) throw new Error(`no output ${index} in ${replicaId}`);
+    return output;
+  });
+  const how: How = own !== undefined ? 'own-node' : quorum === 1 ? 'unchecked-by-policy' : 'checked';
+  return { kind: 'agreed', outputs, how, verdicts };
+}
+
+function reasonOf(verdict: Verdict, itemsWrong: number, copies: number): string {
+  switch (verdict) {
+    case 'accepted':
+      return itemsWrong === 0
+        ? `${copies} copies were compared`
+        : `${itemsWrong} items differ, as honest computers now and then do`;
+    case 'rejected':
+      return `${itemsWrong} items differ from what a quorum of other providers gave`;
+    default:
+      return itemsWrong === 0
+        ? 'the copies found no quorum'
+        : `${itemsWrong} items differ from the answer, without proof`;
+  }
+}
+
+/** Two or more other providers that agree with each other on every item. */
+function evidenceAgainst(accused: RevealedCopy, holders: readonly RevealedCopy[]): Evidence | null {
+  const part = ({ replica, revealed }: RevealedCopy) =>
+    replica.commitment === null ? [] : [{ commitment: replica.commitment, opening: revealed.opening }];
+  const own = part(accused)[0];
+  const quorum = holders.filter(({ replica }) => replica.provider !== accused.replica.provider).flatMap(part);
+  return own === undefined || quorum.length < 2 ? null : { accused: own, quorum };
+}
+
+/** The events of one verdict: the replica's state, the money, and what is remembered of the provider. */
+export function verdictEvents(context: AggregatorContext, job: Job, shard: Shard, judged: JudgedCopy): NodeEvent[] {
+  const { payment, reputation } = context;
+  const { replica, verdict, itemsWrong, reason, evidence } = judged;
+  const { jobId, shardId, replicaId, provider } = replica;
+  const events: NodeEvent[] = [
+    { type: 'replica.judged', jobId, shardId, replicaId, provider, verdict, itemsWrong, reason, evidence },
+  ];
+  if (replica.role === 'own-node') return events;
+  events.push(...(verdict === 'accepted' ? payment.pay(replicaId) : payment.release(replicaId, `verdict: ${verdict}`)));
+  if (verdict === 'rejected' && evidence !== null) {
+    const { template, model } = job.job;
+    events.push(
+      ...reputation.bad(
+        {
+          provider,
+          jobId,
+          shardId,
+          replicaId,
+          template,
+          model,
+          items: shard.count,
+          reason: evidence.quorum.length === 0 ? 'reveal-mismatch' : 'minority',
+          itemsWrong,
+          evidence,
+        },
+        reason,
+      ),
+    );
+  }
+  return events;
+}
+
+/** What waits until the verdict is durable: vouchers and receipts. */
+export function afterVerdicts(
+  context: AggregatorContext,
+  job: Job,
+  shard: Shard,
+  verdicts: readonly JudgedCopy[],
+): void {
+  const { payment, reputation } = context;
+  const { template, model, policy } = job.job;
+  for (const { replica, verdict, agreed } of verdicts) {
+    if (verdict !== 'accepted' || replica.role === 'own-node' || replica.commitment === null) continue;
+    payment.settle(replica.provider);
+    void reputation.good({
+      provider: replica.provider,
+      jobId: replica.jobId,
+      shardId: replica.shardId,
+      replicaId: replica.replicaId,
+      template,
+      model,
+      items: shard.count,
+      priceMicro: replica.priceMicro,
+      check: { type: 'replicate', copies: policy.copies, quorum: policy.quorum, agreed: Math.max(1, agreed) },
+      digest: replica.commitment.body.digest,
+    });
+  }
+}

@@ -1,0 +1,42 @@
+/** What lies in the aggregator's blobs: never in the log, deleted when the job is over; results by their retention. */
+import type { Store } from '../ports/index.ts';
+import { canonicalBytes, Json, Opening, type Sha256, sha256Hex, utf8, z } from '../protocol/index.ts';
+
+const Inputs = z.object({ jobId: z.string(), inputs: z.array(Json), itemSalt: z.string() });
+export type JobInputs = z.infer<typeof Inputs>;
+
+const Revealed = z.object({ replicaId: z.string(), outputs: z.array(Json), opening: Opening });
+/** What a provider revealed, checked. */
+export type Revealed = z.infer<typeof Revealed>;
+
+const ShardOutputs = z.object({ shardId: z.string(), outputs: z.array(Json) });
+
+const Results = z.object({
+  jobId: z.string(),
+  outputs: z.array(z.object({ output: Json, how: z.enum(['checked', 'unchecked-by-policy', 'own-node', 'missing']) })),
+});
+export type Results = z.infer<typeof Results>;
+
+async function put(store: Store, value: unknown): Promise<Sha256> {
+  const bytes = canonicalBytes(value);
+  const hash = sha256Hex(bytes);
+  await store.putBlob(bytes, hash);
+  return hash;
+}
+
+async function get<T>(store: Store, hash: Sha256, schema: z.ZodType<T>): Promise<T | null> {
+  const bytes = await store.getBlob(hash);
+  return bytes === null ? null : schema.parse(JSON.parse(utf8.decode(bytes)));
+}
+
+/** Readers answer null when the blob is gone or damaged. */
+export const payloads = {
+  putInputs: (store: Store, inputs: JobInputs) => put(store, inputs),
+  inputs: (store: Store, hash: Sha256) => get(store, hash, Inputs),
+  putRevealed: (store: Store, revealed: Revealed) => put(store, revealed),
+  revealed: (store: Store, hash: Sha256) => get(store, hash, Revealed),
+  putShardOutputs: (store: Store, shardId: string, outputs: Json[]) => put(store, { shardId, outputs }),
+  shardOutputs: (store: Store, hash: Sha256) => get(store, hash, ShardOutputs),
+  putResults: (store: Store, results: Results) => put(store, results),
+  results: (store: Store, hash: Sha256) => get(store, hash, Results),
+};

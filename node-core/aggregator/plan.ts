@@ -1,0 +1,63 @@
+/** What a job would cost and who would run it, before it starts. */
+import {
+  type JobSpec,
+  type MethodResult,
+  micro,
+  planShards,
+  priceOf,
+  protocolLimits,
+  utf8,
+} from '../protocol/index.ts';
+import type { AggregatorContext } from './context.ts';
+import type { Resolved } from './submit.ts';
+
+export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: Resolved): MethodResult<'jobs.plan'> {
+  const { directory, reputation, signer, config } = context;
+  const { template, model, policy, ownNode, templateName } = planned;
+  const sizes = spec.inputs.map((input) => utf8.encode(JSON.stringify(input)).length + 1);
+  const shards = planShards('0'.repeat(32), sizes, planned.itemsPerShard, protocolLimits.inlineBytesMax);
+  const items = Math.max(...shards.map((shard) => shard.count));
+  const candidates = directory.bestFit(
+    { template, model, items },
+    {
+      reputation: (peer) => reputation.scoreOf(peer).score,
+      price: (offer) => Number(priceOf(offer.price, items)),
+      exclude: new Set([signer.peerId]),
+      inFlight: () => 0,
+    },
+    config.candidatesMax,
+  );
+  // The best-fit providers are likely to be taken, and the dearest of them bounds the price.
+  const likely = candidates.slice(0, Math.max(policy.copies + policy.tieBreakers, 8));
+  const dearest = likely.reduce((most, { offer }) => {
+    const price = micro.sum(shards.map((shard) => priceOf(offer.price, shard.count)));
+    return micro.max(most, price);
+  }, micro.zero);
+  const expectedMicro = ownNode === 'only' ? micro.zero : micro.times(dearest, policy.copies);
+  const reserveMicro = ownNode === 'only' ? micro.zero : micro.times(dearest, policy.copies + policy.tieBreakers);
+  const missing: string[] = [];
+  const ownRuns = ownNode !== 'never' && context.ownServes(template, model);
+  if (ownNode !== 'only' && candidates.length < policy.copies) {
+    const { reasons } = directory.explain({ template, model });
+    const otherwise =
+      ownRuns && candidates.length === 0 ? '; the own node would run it: one copy, unchecked, unpaid' : '';
+    missing.push(
+      `${policy.copies} different providers of ${templateName} are needed, ${candidates.length} known${reasons.length > 0 ? `: ${reasons.join('; ')}` : ''}${otherwise}`,
+    );
+  }
+  if (ownNode === 'only' && !ownRuns)
+    missing.push(`this node does not provide ${templateName}: switch the provider on`);
+  if (micro.less(planned.budgetMicro, expectedMicro)) {
+    missing.push(
+      `the budget of ${planned.budgetMicro} micro-credits is below the expected ${expectedMicro}: raise it, or ask for fewer copies`,
+    );
+  }
+  return {
+    shards: shards.length,
+    candidates: candidates.map(({ peerId, score, terms, offer }) => ({ peerId, score, terms, price: offer.price })),
+    readers: ownNode === 'only' ? 0 : policy.copies,
+    reserveMicro,
+    expectedMicro,
+    missing,
+  };
+}

@@ -1,0 +1,126 @@
+/** Quotes of one job: asks candidates, keeps their answers, and knows whom not to ask again for a while. */
+import { type FailureCode, isSigned, type PeerId, type SignedQuote } from '../protocol/index.ts';
+import type { AggregatorContext } from './context.ts';
+import type { Job } from './state.ts';
+
+const askedAtOnceMax = 16;
+/** Declines that another try soon may turn; all others hold for the job's life. */
+const passing: ReadonlySet<FailureCode> = new Set(['no-capacity', 'credit-limit', 'expired', 'internal', 'container']);
+const pauseMs = 250;
+const pauseMsMax = 4_000;
+const unreachableMs = 2_000;
+
+interface Pause {
+  until: number;
+  times: number;
+}
+
+export class Quotes {
+  readonly #c: AggregatorContext;
+  readonly #job: () => Job | undefined;
+  readonly #changed: () => void;
+  readonly #quotes = new Map<PeerId, SignedQuote>();
+  readonly #asking = new Set<PeerId>();
+  readonly #pauses = new Map<PeerId, Pause>();
+  readonly #reasons = new Map<PeerId, string>();
+
+  /** @param changed an answer came. */
+  constructor(context: AggregatorContext, job: () => Job | undefined, changed: () => void) {
+    this.#c = context;
+    this.#job = job;
+    this.#changed = changed;
+    for (const [peer, quote] of Object.entries(job()?.quotes ?? {})) this.#quotes.set(peer, quote);
+  }
+
+  /** A quote that holds, from a provider that is not paused. */
+  usable(provider: PeerId): SignedQuote | null {
+    const quote = this.#quotes.get(provider);
+    if (quote === undefined || this.#isPaused(provider)) return null;
+    if (quote.body.expiresAt <= this.#c.clock.now()) {
+      this.#quotes.delete(provider);
+      return null;
+    }
+    return quote;
+  }
+
+  /** Why providers did not take the job, as they said. */
+  reasons(): string[] {
+    return [...new Set(this.#reasons.values())];
+  }
+
+  /** Asks those that were not asked yet. Answers come later, by `changed`. */
+  ask(providers: readonly PeerId[]): void {
+    for (const provider of providers) {
+      if (this.#asking.size >= askedAtOnceMax) return;
+      if (this.#quotes.has(provider) || this.#asking.has(provider) || this.#isPaused(provider)) continue;
+      void this.#askOne(provider);
+    }
+  }
+
+  /** A provider did not take a shard after all. */
+  declined(provider: PeerId, code: FailureCode, message: string, retryAfterMs: number | undefined): void {
+    this.#reasons.set(provider, `${code}: ${message}`);
+    if (code === 'expired' || code === 'price') this.#quotes.delete(provider);
+    if (passing.has(code) || code === 'price') this.#pause(provider, retryAfterMs ?? pauseMs);
+    else this.#pauses.set(provider, { until: Number.POSITIVE_INFINITY, times: 1 });
+  }
+
+  /** Work came back well: the next pause begins small again. */
+  worked(provider: PeerId): void {
+    this.#pauses.delete(provider);
+  }
+
+  unreachable(provider: PeerId): void {
+    this.#reasons.set(provider, 'cannot be reached');
+    this.#pause(provider, unreachableMs);
+  }
+
+  #isPaused(provider: PeerId): boolean {
+    const pause = this.#pauses.get(provider);
+    return pause !== undefined && pause.until > this.#c.clock.elapsed();
+  }
+
+  #pause(provider: PeerId, ms: number): void {
+    const times = (this.#pauses.get(provider)?.times ?? 0) + 1;
+    const length = Math.min(pauseMsMax, ms * 2 ** Math.min(times - 1, 6));
+    this.#pauses.set(provider, { until: this.#c.clock.elapsed() + length, times });
+    this.#c.clock.after(length, () => this.#changed());
+  }
+
+  async #askOne(provider: PeerId): Promise<void> {
+    const job = this.#job();
+    if (job === undefined) return;
+    this.#asking.add(provider);
+    const { messenger, config, verifier, signer } = this.#c;
+    const { template, model, items, itemsPerShard } = job.job;
+    try {
+      const answer = await messenger.request(
+        provider,
+        { type: 'job.quote', body: { jobId: job.jobId, template, model, items, itemsPerShard } },
+        ['job.offer', 'job.decline'],
+        config.quoteMs,
+      );
+      if (answer.type === 'job.decline') {
+        this.declined(provider, answer.body.code, answer.body.message, answer.body.retryAfterMs);
+      } else {
+        const { quote } = answer.body;
+        const { body } = quote;
+        const holds =
+          quote.by === provider &&
+          body.provider === provider &&
+          body.client === signer.peerId &&
+          body.jobId === job.jobId &&
+          body.template === template &&
+          body.model === model &&
+          isSigned(verifier, 'quote', quote);
+        if (holds) this.#quotes.set(provider, quote);
+        else this.declined(provider, 'bad-input', 'its quote is not about this job, or not signed by it', undefined);
+      }
+    } catch {
+      this.unreachable(provider);
+    } finally {
+      this.#asking.delete(provider);
+      this.#changed();
+    }
+  }
+}

@@ -1,0 +1,292 @@
+/** The aggregator's state: jobs under way, as a projection of the log. Finished jobs leave it; history has them. */
+import type { Projection } from '../journal/index.ts';
+import {
+  type EpochMs,
+  type Evidence,
+  type FailureCode,
+  type Id,
+  type JobState,
+  jobMachine,
+  type LogEntry,
+  type Micro,
+  type NodeEvent,
+  type PeerId,
+  type PlannedJob,
+  type ReplicaEvent,
+  type ReplicaId,
+  type ReplicaState,
+  replicaMachine,
+  type ScoreTerms,
+  type Sha256,
+  type ShardId,
+  type ShardState,
+  type SignedCommitment,
+  type SignedQuote,
+  shardIdOf,
+  shardMachine,
+  type Verdict,
+} from '../protocol/index.ts';
+
+export type Role = 'copy' | 'tie-breaker' | 'hedge' | 'own-node';
+export type How = 'checked' | 'unchecked-by-policy' | 'own-node';
+
+export interface Replica {
+  readonly replicaId: ReplicaId;
+  readonly shardId: ShardId;
+  readonly jobId: Id;
+  readonly provider: PeerId;
+  readonly attempt: number;
+  readonly role: Role;
+  readonly priceMicro: Micro;
+  readonly assignedAt: EpochMs;
+  readonly deadlineAt: EpochMs;
+  readonly terms: ScoreTerms;
+  state: ReplicaState;
+  commitment: SignedCommitment | null;
+  /** Blob with outputs, item hashes and reveal. */
+  resultHash: Sha256 | null;
+  endedAt: EpochMs | null;
+}
+
+export interface Shard {
+  readonly shardId: ShardId;
+  readonly index: number;
+  readonly start: number;
+  readonly count: number;
+  state: ShardState;
+  /** Copies wanted: those of the policy and one more for each disagreement. */
+  target: number;
+  disagreements: number;
+  how: How | null;
+  /** Blob with the accepted outputs. */
+  outputsHash: Sha256 | null;
+  failure: { code: FailureCode; reason: string } | null;
+  replicas: Replica[];
+}
+
+export interface Job {
+  readonly jobId: Id;
+  readonly job: PlannedJob;
+  readonly createdAt: EpochMs;
+  readonly deadlineAt: EpochMs;
+  /** Blob with inputs and item salt. */
+  readonly inputsHash: Sha256;
+  state: JobState;
+  shards: Shard[];
+  quotes: Record<PeerId, SignedQuote>;
+  waiting: { code: FailureCode; reason: string } | null;
+  cancelling: { becomes: 'cancelled' | 'failed'; code: FailureCode | null; reason: string } | null;
+}
+
+export interface AggregatorState {
+  jobs: Record<Id, Job>;
+  /** Prices that stay reserved although the attempt is over: it might still have been done. */
+  held: Record<ReplicaId, EpochMs>;
+  /** Verdicts without payment that their provider has not acknowledged. */
+  verdicts: Record<
+    ReplicaId,
+    { peer: PeerId; verdict: Verdict; evidence: Evidence | null; policy: PlannedJob['policy'] }
+  >;
+  /** Results of finished jobs, until their retention ends. */
+  kept: Record<Id, { resultsHash: Sha256; endedAt: EpochMs }>;
+}
+
+const verdictEvents = {
+  accepted: 'accept',
+  rejected: 'reject',
+  undecided: 'leave-undecided',
+  superseded: 'supersede',
+} as const;
+
+function jobOf(state: AggregatorState, jobId: Id): Job {
+  const job = state.jobs[jobId];
+  if (job === undefined) throw new Error(`the log speaks of the unknown job ${jobId}`);
+  return job;
+}
+
+export function shardIndexOf(shardId: ShardId): number {
+  return Number(shardId.slice(shardId.indexOf('.') + 1));
+}
+
+function shardOf(state: AggregatorState, event: { jobId: Id; shardId: ShardId }): Shard {
+  const shard = jobOf(state, event.jobId).shards[shardIndexOf(event.shardId)];
+  if (shard === undefined) throw new Error(`the log speaks of the unknown shard ${event.shardId}`);
+  return shard;
+}
+
+function moveReplica(
+  state: AggregatorState,
+  entry: LogEntry,
+  event: { jobId: Id; shardId: ShardId; replicaId: ReplicaId },
+  by: ReplicaEvent,
+): Replica {
+  const replica = shardOf(state, event).replicas.find((candidate) => candidate.replicaId === event.replicaId);
+  if (replica === undefined) throw new Error(`the log speaks of the unknown replica ${event.replicaId}`);
+  replica.state = replicaMachine.next(replica.state, by);
+  if (replicaMachine.isFinal(replica.state)) replica.endedAt = entry.at;
+  return replica;
+}
+
+function apply(state: AggregatorState, entry: LogEntry): void {
+  const event: NodeEvent = entry.event;
+  switch (event.type) {
+    case 'job.created':
+      state.jobs[event.jobId] = {
+        jobId: event.jobId,
+        job: event.job,
+        createdAt: entry.at,
+        deadlineAt: event.deadlineAt,
+        inputsHash: event.inputsHash,
+        state: 'planning',
+        shards: [],
+        quotes: {},
+        waiting: null,
+        cancelling: null,
+      };
+      break;
+    case 'job.planned': {
+      const job = jobOf(state, event.jobId);
+      job.state = jobMachine.next(job.state, 'plan');
+      let start = 0;
+      job.shards = event.counts.map((count, index) => {
+        const shard: Shard = {
+          shardId: shardIdOf(event.jobId, index),
+          index,
+          start,
+          count,
+          state: 'open',
+          target: job.job.policy.copies,
+          disagreements: 0,
+          how: null,
+          outputsHash: null,
+          failure: null,
+          replicas: [],
+        };
+        start += count;
+        return shard;
+      });
+      break;
+    }
+    case 'job.waiting':
+      jobOf(state, event.jobId).waiting = { code: event.code, reason: event.reason };
+      break;
+    case 'job.cancelling':
+      jobOf(state, event.jobId).cancelling = { becomes: event.becomes, code: event.code, reason: event.reason };
+      break;
+    case 'job.ended': {
+      const job = jobOf(state, event.jobId);
+      jobMachine.next(job.state, ({ done: 'finish', failed: 'fail', cancelled: 'cancel' } as const)[event.state]);
+      delete state.jobs[event.jobId];
+      if (event.resultsHash !== null) state.kept[event.jobId] = { resultsHash: event.resultsHash, endedAt: entry.at };
+      break;
+    }
+    case 'job.forgotten':
+      delete state.kept[event.jobId];
+      break;
+    case 'quote.taken':
+      jobOf(state, event.jobId).quotes[event.quote.body.provider] = event.quote;
+      break;
+    case 'shard.accepted': {
+      const shard = shardOf(state, event);
+      shard.state = shardMachine.next(shard.state, 'accept');
+      shard.how = event.how;
+      shard.outputsHash = event.outputsHash;
+      break;
+    }
+    case 'shard.disagreed': {
+      const shard = shardOf(state, event);
+      shard.disagreements++;
+      shard.target++;
+      break;
+    }
+    case 'shard.exhausted': {
+      const shard = shardOf(state, event);
+      shard.state = shardMachine.next(shard.state, 'exhaust');
+      shard.failure = { code: event.code, reason: event.reason };
+      break;
+    }
+    case 'shard.cancelled': {
+      const shard = shardOf(state, event);
+      shard.state = shardMachine.next(shard.state, 'cancel');
+      break;
+    }
+    case 'replica.assigned': {
+      const { jobId, shardId, replicaId, provider, attempt, role, priceMicro, deadlineAt, terms } = event;
+      const job = jobOf(state, jobId);
+      job.waiting = null;
+      const shard = shardOf(state, event);
+      // A job that only the own node can run has one copy; the policy's copies are for providers.
+      if (role === 'own-node') shard.target = 1;
+      shard.replicas.push({
+        replicaId,
+        shardId,
+        jobId,
+        provider,
+        attempt,
+        role,
+        priceMicro,
+        assignedAt: entry.at,
+        deadlineAt,
+        terms,
+        state: replicaMachine.next('queued', 'assign'),
+        commitment: null,
+        resultHash: null,
+        endedAt: null,
+      });
+      break;
+    }
+    case 'replica.started':
+      moveReplica(state, entry, event, 'start');
+      break;
+    case 'replica.declined':
+      moveReplica(state, entry, event, 'decline');
+      break;
+    case 'replica.failed':
+      moveReplica(state, entry, event, 'fail');
+      break;
+    case 'replica.cancelled':
+      moveReplica(state, entry, event, 'cancel');
+      break;
+    case 'replica.lost': {
+      const replica = moveReplica(state, entry, event, 'lose');
+      if (replica.role !== 'own-node') state.held[event.replicaId] = event.holdUntil;
+      break;
+    }
+    case 'replica.committed':
+      moveReplica(state, entry, event, 'commit').commitment = event.commitment;
+      break;
+    case 'replica.revealed':
+      moveReplica(state, entry, event, 'reveal').resultHash = event.resultHash;
+      break;
+    case 'replica.judged': {
+      const { peer, verdict, evidence } = { ...event, peer: event.provider };
+      moveReplica(state, entry, event, verdictEvents[verdict]);
+      if (verdict !== 'accepted') {
+        state.verdicts[event.replicaId] = { peer, verdict, evidence, policy: jobOf(state, event.jobId).job.policy };
+      }
+      break;
+    }
+    case 'verdict.delivered':
+      delete state.verdicts[event.replicaId];
+      break;
+    case 'payment.released':
+      delete state.held[event.replicaId];
+      break;
+  }
+}
+
+export const aggregatorProjection: Projection<AggregatorState> = {
+  name: 'aggregator',
+  version: 1,
+  initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {} }),
+  apply,
+};
+
+/** The provider may still be working on it, or hold its result. */
+export function isActive(replica: Replica): boolean {
+  return !replicaMachine.isFinal(replica.state);
+}
+
+export function isFinalShard(shard: Shard): boolean {
+  return shardMachine.isFinal(shard.state);
+}

@@ -1,0 +1,33 @@
+/** What the API answers from: the rooms of one node. */
+import type { Aggregator, Known } from '../aggregator/index.ts';
+import type { NodeConfig } from '../config/schema.ts';
+import type { Directory } from '../directory/index.ts';
+import type { Journal } from '../journal/index.ts';
+import type { Messenger } from '../messaging/index.ts';
+import type { Payment } from '../payment/index.ts';
+import type { ExecutorInventory, Ports } from '../ports/index.ts';
+import type { Provider } from '../provider/index.ts';
+import type { Reputation } from '../reputation/index.ts';
+
+export type NodeState = 'starting' | 'online' | 'alone' | 'draining' | 'stopped';
+
+export interface Rooms {
+  readonly config: NodeConfig;
+  readonly ports: Ports;
+  readonly version: string;
+  readonly journal: Journal;
+  readonly messenger: Messenger;
+  readonly directory: Directory;
+  readonly payment: Payment;
+  readonly reputation: Reputation;
+  readonly provider: Provider;
+  readonly aggregator: Aggregator;
+  inventory(): ExecutorInventory;
+  known(): Known;
+  state(): NodeState;
+  startedAt(): number;
+  /** Drains and stops the node; the caller does not wait for it. */
+  stop(drainMs: number | undefined): void;
+  /** The offers changed. */
+  announce(): Promise<void>;
+}

@@ -1,0 +1,52 @@
+/** `node.*`, `provider.*` and `settings.*`. */
+import type { MethodResult } from '../protocol/index.ts';
+import { Json, z } from '../protocol/index.ts';
+import type { Rooms } from './rooms.ts';
+
+export function nodeStatus(rooms: Rooms): MethodResult<'node.status'> {
+  const { ports, provider, directory, aggregator, version } = rooms;
+  const network = ports.network.status();
+  const live = directory.peers().filter((peer) => peer.live && peer.record.offers.length > 0);
+  return {
+    peerId: ports.signer.peerId,
+    version,
+    state: rooms.state(),
+    startedAt: rooms.startedAt(),
+    addresses: [...network.addresses],
+    connectedPeers: network.connectedPeers,
+    knownProviders: live.filter((peer) => peer.record.peerId !== ports.signer.peerId).length,
+    unreachableBootstrap: network.unreachable.map(({ address, reason }) => ({ address, reason })),
+    provider: { on: provider.on, ...provider.load },
+    jobsActive: aggregator.activeJobs,
+    faults: [...rooms.inventory().faults],
+  };
+}
+
+export function providerStatus({ provider, inventory }: Rooms): MethodResult<'provider.status'> {
+  const { offers, notOffered, served } = provider.catalogue;
+  return {
+    on: provider.on,
+    hardware: inventory().hardware,
+    offers: [...offers],
+    notOffered: [...notOffered],
+    work: provider.work().map(({ replicaId, client, template, state, items, itemsDone }) => ({
+      replicaId,
+      client,
+      templateName: served.get(template)?.installed.template.name ?? template,
+      state,
+      items,
+      itemsDone,
+    })),
+  };
+}
+
+export async function switchProvider(rooms: Rooms, on: boolean): Promise<MethodResult<'provider.switch'>> {
+  await rooms.provider.switch(on);
+  await rooms.announce();
+  return providerStatus(rooms);
+}
+
+/** The config holds no secret: keys and tokens lie in files of the data folder. */
+export function settings({ config }: Rooms): MethodResult<'settings.get'> {
+  return { config: z.record(z.string(), Json).parse(JSON.parse(JSON.stringify(config))) };
+}

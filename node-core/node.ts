@@ -1,0 +1,268 @@
+/**
+ * A node of Infernet: wires the rooms, starts and stops them in order, and implements `NodeApi`. It knows no adapter; the
+ * simulator runs this very code.
+ *
+ *     const node = createNode(config, await realPorts(config));
+ *     await node.start();
+ *     const { jobId } = await node.api.call('jobs.submit', { template: 'text-classification', inputs, budgetMicro: '1000000' });
+ */
+import { Aggregator, type Known, type KnownTemplate } from './aggregator/index.ts';
+import { EventStream, makeApi, type NodeState } from './api/index.ts';
+import type { NodeConfig } from './config/schema.ts';
+import { Directory } from './directory/index.ts';
+import { Journal, type Projection } from './journal/index.ts';
+import { Messenger } from './messaging/index.ts';
+import { Payment } from './payment/index.ts';
+import type { ExecutorInventory, Ports } from './ports/index.ts';
+import { type Capability, type Cid, compileSchema, type NodeApi } from './protocol/index.ts';
+import { type Catalogue, makeCatalogue, Provider } from './provider/index.ts';
+import { Reputation } from './reputation/index.ts';
+import { nodeVersion } from './version.ts';
+
+export interface InfernetNode {
+  readonly api: NodeApi;
+  /** Opens the log, goes online, goes on with what was under way. @throws what the ports throw; then nothing is left running. */
+  start(): Promise<void>;
+  /** Takes no more work, waits for what runs, tells others, closes. Twice is once. */
+  stop(options?: { drainMs?: number; reason?: string }): Promise<void>;
+  /** Canonical JSON of every room's state: for the simulator's comparison after a replay. */
+  stateText(): string;
+  /** The node cannot go on (the log could not be written) or was told to stop by its API; the host should call `stop` and leave. */
+  onEnd(listener: (error: Error | null) => void): void;
+}
+
+/** Did the last run end in order? */
+const runsProjection: Projection<{ running: boolean }> = {
+  name: 'node',
+  version: 1,
+  initial: () => ({ running: false }),
+  apply: (state, { event }) => {
+    if (event.type === 'node.started') state.running = true;
+    if (event.type === 'node.stopped') state.running = false;
+  },
+};
+
+/** @param config parsed by its schema. */
+export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
+  const { clock, random, network, signer, verifier, store, executor, log } = ports;
+  let state: NodeState = 'stopped';
+  let startedAt = 0;
+  let inventory: ExecutorInventory | null = null;
+  let catalogue: Catalogue = { served: new Map(), offers: [], notOffered: [] };
+  let known: Known = { templates: new Map(), models: new Map() };
+  let stopping: Promise<void> | null = null;
+  let executorUp = false;
+  const endListeners: Array<(error: Error | null) => void> = [];
+  const ended = (error: Error | null): void => {
+    for (const listener of endListeners) listener(error);
+  };
+
+  const journal = new Journal({
+    store,
+    clock,
+    signer,
+    verifier,
+    log,
+    snapshotEntries: config.store.snapshotEntries,
+    onFatal: ended,
+  });
+  const runs = journal.register(runsProjection);
+  const messenger = new Messenger({
+    network,
+    clock,
+    log,
+    ...config.messaging,
+    addressesOf: (peer) => directory.addressesOf(peer),
+  });
+  const directory = new Directory({
+    journal,
+    network,
+    clock,
+    random,
+    signer,
+    verifier,
+    log,
+    config: config.directory,
+    agent: `infernet/${nodeVersion}`,
+  });
+  const payment = new Payment({
+    journal,
+    messenger,
+    clock,
+    signer,
+    verifier,
+    log,
+    creditLimitMicro: config.provider.creditLimitMicro,
+  });
+  const reputation = new Reputation({ journal, messenger, signer, verifier, clock, log });
+  const provider = new Provider({
+    journal,
+    messenger,
+    payment,
+    reputation,
+    executor,
+    store,
+    clock,
+    random,
+    signer,
+    verifier,
+    log,
+    config: config.provider,
+    onLoad: () => directory.loadChanged(),
+  });
+  const aggregator = new Aggregator({
+    journal,
+    messenger,
+    payment,
+    reputation,
+    directory,
+    store,
+    clock,
+    random,
+    signer,
+    verifier,
+    log,
+    config: config.aggregator,
+    badProbabilityPpm: config.verification.badProbabilityPpm,
+    known: () => known,
+    ownServes: (template, model) => provider.on && (catalogue.served.get(template)?.models.includes(model) ?? false),
+    onProgress: (shardId, replicaId, itemsDone) => {
+      const replica = aggregator.replica(replicaId);
+      if (replica !== null)
+        stream.tell({
+          kind: 'progress',
+          jobId: replica.jobId,
+          shardId,
+          replicaId,
+          provider: replica.provider,
+          itemsDone,
+        });
+    },
+  });
+  const stream = new EventStream(journal, store, log);
+  messenger.onHeard((peer) => directory.noteHeard(peer));
+
+  const announce = (): Promise<void> =>
+    directory.announce({
+      hardware: provider.on ? (inventory?.hardware ?? null) : null,
+      offers: provider.on ? catalogue.offers : [],
+      load: () => provider.load,
+    });
+
+  async function start(): Promise<void> {
+    if (state !== 'stopped' || stopping !== null) throw new Error('a node is started once');
+    state = 'starting';
+    startedAt = clock.now();
+    try {
+      const found = await executor.start();
+      executorUp = true;
+      inventory = found;
+      catalogue = makeCatalogue(found, config.provider);
+      known = knownOf(found);
+      for (const fault of found.faults) log.warn({ fault }, 'something on this computer is wrong');
+      await journal.open();
+      const unclean = runs.state.running;
+      await journal.commit([{ type: 'node.started', version: nodeVersion, peerId: signer.peerId, unclean }]);
+      await provider.start(catalogue);
+      await network.start({ ...directory.hooks, onChannel: (channel) => messenger.accept(channel) });
+      await directory.start(interestsOf(known));
+      payment.start();
+      await aggregator.start();
+      state = 'online';
+      // The DHT may be slow or alone: nobody waits for it.
+      void announce();
+      log.info({ peerId: signer.peerId, addresses: network.status().addresses }, 'the node is online');
+    } catch (error) {
+      await stop({ drainMs: 0, reason: 'the start failed' });
+      throw error;
+    }
+  }
+
+  function stop(options: { drainMs?: number; reason?: string } = {}): Promise<void> {
+    stopping ??= halt(options.drainMs ?? config.provider.drainMs, options.reason ?? 'stopped');
+    return stopping;
+  }
+
+  async function halt(drainMs: number, reason: string): Promise<void> {
+    const wasOnline = state === 'online';
+    state = 'draining';
+    const attempt = async (what: string, act: () => Promise<void> | void): Promise<void> => {
+      try {
+        await act();
+      } catch (error) {
+        log.warn(
+          { what, error: error instanceof Error ? error.message : String(error) },
+          'a part of the node did not stop in order',
+        );
+      }
+    };
+    if (wasOnline) {
+      await attempt('drain', () => provider.drain(drainMs));
+      await attempt('leave', () => directory.leave());
+    }
+    aggregator.stop();
+    provider.stop();
+    payment.stop();
+    directory.stop();
+    messenger.stop(reason);
+    await attempt('network', () => network.stop());
+    if (executorUp) await attempt('executor', () => executor.stop());
+    if (wasOnline) await attempt('log', () => journal.commit([{ type: 'node.stopped', reason }]));
+    await attempt('store', () => journal.close());
+    state = 'stopped';
+  }
+
+  const api = makeApi(
+    {
+      config,
+      ports,
+      version: nodeVersion,
+      journal,
+      messenger,
+      directory,
+      payment,
+      reputation,
+      provider,
+      aggregator,
+      inventory: () => {
+        if (inventory === null) throw new Error('the node has not started');
+        return inventory;
+      },
+      known: () => known,
+      state: () => (state === 'online' && network.status().connectedPeers === 0 ? 'alone' : state),
+      startedAt: () => startedAt,
+      stop: (drainMs) => {
+        void stop({ ...(drainMs === undefined ? {} : { drainMs }), reason: 'stopped by its owner' }).then(() =>
+          ended(null),
+        );
+      },
+      announce,
+    },
+    stream,
+  );
+
+  return { api, start, stop, stateText: () => journal.stateText(), onEnd: (listener) => endListeners.push(listener) };
+}
+
+function knownOf(inventory: ExecutorInventory): Known {
+  const templates = new Map<Cid, KnownTemplate>();
+  for (const { template, models } of inventory.templates) {
+    templates.set(template.id, {
+      template,
+      models,
+      checkParams: compileSchema(template.params),
+      checkInput: compileSchema(template.input),
+      checkOutput: compileSchema(template.output),
+    });
+  }
+  return { templates, models: new Map(inventory.models.map((model) => [model.cid, model])) };
+}
+
+/** Whose presence this node wants to hear of: the providers of everything that it could submit. */
+function interestsOf({ templates }: Known): Capability[] {
+  return [...templates.values()].flatMap(({ template, models }): Capability[] =>
+    template.needsModel
+      ? models.map((model) => ({ kind: 'template-model', template: template.id, model }))
+      : [{ kind: 'template', template: template.id }],
+  );
+}

@@ -1,0 +1,117 @@
+/** Admission: may this replica enter the queue? Pure: everything that it depends on is handed in. */
+import type { NodeConfig } from '../config/schema.ts';
+import {
+  canonicalBytes,
+  type FailureCode,
+  hashOf,
+  type MessageBody,
+  micro,
+  type PeerId,
+  priceOf,
+  protocolLimits,
+} from '../protocol/index.ts';
+import type { Served } from './catalogue.ts';
+
+export interface AdmissionView {
+  readonly now: number;
+  readonly on: boolean;
+  readonly draining: boolean;
+  readonly pending: number;
+  readonly pendingOfClient: number;
+  readonly served: Served | undefined;
+  readonly ownPeer: PeerId;
+  readonly config: NodeConfig['provider'];
+  /** Was the quote in the assignment signed by this node's key? */
+  readonly quoteIsOurs: boolean;
+  /** By the credit limit; `ok` for the own node. */
+  readonly credit: { readonly ok: true } | { readonly ok: false; readonly message: string };
+}
+
+export interface Decline {
+  readonly code: FailureCode;
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}
+
+const soonMs = 250;
+
+/** What stands against serving this client at all, whatever it brings. */
+export function judgeClient(client: PeerId, view: Pick<AdmissionView, 'on' | 'draining' | 'config'>): Decline | null {
+  if (!view.on) return { code: 'policy', message: 'this node is not a provider at present' };
+  if (view.draining) return { code: 'no-capacity', message: 'this node is stopping' };
+  if (view.config.blockedClients.includes(client))
+    return { code: 'policy', message: 'the owner does not serve this client' };
+  return null;
+}
+
+export function judgeAssignment(
+  client: PeerId,
+  assign: MessageBody<'shard.assign'>,
+  view: AdmissionView,
+): Decline | null {
+  const { config, served } = view;
+  const refusal = judgeClient(client, view);
+  if (refusal !== null) return refusal;
+
+  const quote = assign.quote.body;
+  if (!view.quoteIsOurs || quote.client !== client || quote.jobId !== assign.jobId) {
+    return {
+      code: 'price',
+      message: 'the assignment does not carry a quote that this node gave this client for this job',
+    };
+  }
+  if (quote.expiresAt + protocolLimits.clockSkewMsMax < view.now) {
+    return { code: 'expired', message: 'the quote has expired; ask for a new one' };
+  }
+  if (assign.deadlineAt + protocolLimits.clockSkewMsMax < view.now)
+    return { code: 'expired', message: 'the deadline has passed' };
+  if (assign.kind.type !== 'run') return { code: 'policy', message: 'checks come with a later version' };
+  if (assign.payload.type !== 'plain') return { code: 'policy', message: 'sealed payloads come with a later version' };
+
+  if (served === undefined) return { code: 'template-missing', message: 'this node does not serve this template' };
+  if (!served.models.includes(quote.model))
+    return { code: 'model-missing', message: 'this node does not serve this model' };
+  const { inputs } = assign.payload;
+  const fault = judgeInputs(assign, inputs, served, config.itemsPerShardMax);
+  if (fault !== null) return { code: 'bad-input', message: fault };
+
+  const price = client === view.ownPeer ? micro.zero : priceOf(quote.price, inputs.length);
+  if (micro.less(assign.priceMicro, price)) {
+    return {
+      code: 'price',
+      message: `this shard costs ${price} micro-credits here; ${assign.priceMicro} were offered`,
+    };
+  }
+  if (view.pending >= config.queueMax) {
+    return { code: 'no-capacity', message: `the queue of ${config.queueMax} is full`, retryAfterMs: soonMs };
+  }
+  if (view.pendingOfClient >= config.inFlightPerClientMax) {
+    return {
+      code: 'no-capacity',
+      message: `this client has ${view.pendingOfClient} shards here already; at most ${config.inFlightPerClientMax}`,
+      retryAfterMs: soonMs,
+    };
+  }
+  if (!view.credit.ok) return { code: 'credit-limit', message: view.credit.message, retryAfterMs: soonMs };
+  return null;
+}
+
+function judgeInputs(
+  assign: MessageBody<'shard.assign'>,
+  inputs: readonly unknown[],
+  served: Served,
+  itemsMax: number,
+): string | null {
+  if (inputs.length > itemsMax) return `a shard has at most ${itemsMax} items here, not ${inputs.length}`;
+  if (hashOf(inputs) !== assign.inputsHash) return 'the inputs do not hash to inputsHash';
+  if (canonicalBytes(inputs).length > protocolLimits.inlineBytesMax) {
+    return `inputs inside a message have at most ${protocolLimits.inlineBytesMax} bytes (inlineBytesMax)`;
+  }
+  const params = served.checkParams(assign.params);
+  if (params !== null) return `params: ${params}`;
+  for (const [index, input] of inputs.entries()) {
+    const fault = served.checkInput(input);
+    if (fault !== null) return `input ${index}: ${fault}`;
+  }
+  return null;
+}

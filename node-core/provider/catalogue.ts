@@ -1,0 +1,67 @@
+/** What this node serves: templates that run here, by the owner's choice, at the owner's price. */
+import type { NodeConfig } from '../config/schema.ts';
+import type { ExecutorInventory, InstalledTemplate } from '../ports/index.ts';
+import { type Cid, compileSchema, type JsonSchemaCheck, type Offer, type Price } from '../protocol/index.ts';
+
+export interface Served {
+  readonly installed: InstalledTemplate;
+  readonly models: readonly (Cid | null)[];
+  readonly price: Price;
+  readonly checkParams: JsonSchemaCheck;
+  readonly checkInput: JsonSchemaCheck;
+  readonly checkOutput: JsonSchemaCheck;
+}
+
+export interface Catalogue {
+  readonly served: ReadonlyMap<Cid, Served>;
+  readonly offers: readonly Offer[];
+  readonly notOffered: ReadonlyArray<{ template: string; reason: string }>;
+}
+
+export function makeCatalogue(inventory: ExecutorInventory, config: NodeConfig['provider']): Catalogue {
+  const served = new Map<Cid, Served>();
+  const offers: Offer[] = [];
+  const notOffered: Array<{ template: string; reason: string }> = [];
+  const modelNames = new Map(inventory.models.map((model) => [model.cid, model.name]));
+
+  for (const installed of inventory.templates) {
+    const { template, runnable } = installed;
+    const without = (reason: string) => notOffered.push({ template: template.name, reason });
+    if (config.templates !== null && !config.templates.includes(template.name)) {
+      without('the owner does not serve it (provider.templates)');
+      continue;
+    }
+    if (!runnable.ok) {
+      without(runnable.reason);
+      continue;
+    }
+    const models: Array<Cid | null> = template.needsModel
+      ? installed.models.filter((cid) => config.models === null || config.models.includes(modelNames.get(cid) ?? cid))
+      : [null];
+    if (models.length === 0) {
+      without('no model for it is here, or the owner serves none of them (provider.models)');
+      continue;
+    }
+    const price = config.prices[template.name] ?? config.defaultPrice;
+    served.set(template.id, {
+      installed,
+      models,
+      price,
+      checkParams: compileSchema(template.params),
+      checkInput: compileSchema(template.input),
+      checkOutput: compileSchema(template.output),
+    });
+    for (const model of models) {
+      offers.push({
+        template: template.id,
+        templateName: template.name,
+        model,
+        modelName: model === null ? null : (modelNames.get(model) ?? null),
+        price,
+        tokensPerSecondMilli: (model === null ? undefined : installed.tokensPerSecondMilli[model]) ?? 0,
+        itemsPerShardMax: config.itemsPerShardMax,
+      });
+    }
+  }
+  return { served, offers, notOffered };
+}

@@ -1,0 +1,44 @@
+/** Leases: how long work is kept for a client that says nothing. Volatile: after a restart all begin anew. */
+import type { Clock } from '../ports/index.ts';
+import type { ReplicaId } from '../protocol/index.ts';
+
+const sweepMs = 500;
+
+export class Leases {
+  readonly #clock: Clock;
+  readonly #ended: (replicaId: ReplicaId) => void;
+  /** Monotonic time at which each ends. */
+  readonly #ends = new Map<ReplicaId, number>();
+  #cancel: (() => void) | null = null;
+
+  constructor(clock: Clock, ended: (replicaId: ReplicaId) => void) {
+    this.#clock = clock;
+    this.#ended = ended;
+  }
+
+  start(): void {
+    this.#cancel = this.#clock.after(sweepMs, () => {
+      this.#sweep();
+      this.start();
+    });
+  }
+
+  stop(): void {
+    this.#cancel?.();
+    this.#cancel = null;
+  }
+
+  /** Begins, or begins anew. */
+  watch(replicaId: ReplicaId, ms: number): void {
+    this.#ends.set(replicaId, this.#clock.elapsed() + ms);
+  }
+
+  #sweep(): void {
+    const now = this.#clock.elapsed();
+    for (const [replicaId, end] of this.#ends) {
+      if (end > now) continue;
+      this.#ends.delete(replicaId);
+      this.#ended(replicaId);
+    }
+  }
+}

@@ -1,0 +1,36 @@
+/** What lies in the provider's blobs: never in the log, deleted after settlement. */
+import type { Store } from '../ports/index.ts';
+import { canonicalBytes, Json, type Sha256, SignedReveal, sha256Hex, utf8, z } from '../protocol/index.ts';
+
+const Inputs = z.object({
+  /** Makes the blob unique, so that its deletion never takes away another's. */
+  replicaId: z.string(),
+  params: z.record(z.string(), Json),
+  inputs: z.array(Json),
+  itemSalt: z.string(),
+});
+export type WorkInputs = z.infer<typeof Inputs>;
+
+const WorkResult = z.object({ outputs: z.array(Json), reveal: SignedReveal });
+export type WorkResult = z.infer<typeof WorkResult>;
+
+async function put(store: Store, value: unknown): Promise<Sha256> {
+  const bytes = canonicalBytes(value);
+  const hash = sha256Hex(bytes);
+  await store.putBlob(bytes, hash);
+  return hash;
+}
+
+/** @throws Error when the blob is gone or damaged. */
+async function get<T>(store: Store, hash: Sha256, schema: z.ZodType<T>): Promise<T> {
+  const bytes = await store.getBlob(hash);
+  if (bytes === null) throw new Error(`the blob ${hash} is missing or damaged`);
+  return schema.parse(JSON.parse(utf8.decode(bytes)));
+}
+
+export const payloads = {
+  putInputs: (store: Store, inputs: WorkInputs): Promise<Sha256> => put(store, inputs),
+  inputs: (store: Store, hash: Sha256): Promise<WorkInputs> => get(store, hash, Inputs),
+  putResult: (store: Store, result: WorkResult): Promise<Sha256> => put(store, result),
+  result: (store: Store, hash: Sha256): Promise<WorkResult> => get(store, hash, WorkResult),
+};

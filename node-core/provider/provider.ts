@@ -1,0 +1,519 @@
+/**
+ * The job server: quotes, admits, queues, runs, commits, reveals, and hears the verdict.
+ *
+ * Order that makes it safe to kill at any moment:
+ * - inputs are a blob and `work.admitted` is durable before `shard.accept` leaves;
+ * - outputs, salt and commitment are durable before `shard.commit` leaves, so the same commitment can be sent again;
+ * - work that a kill interrupted before its commitment is `failed{internal}` on return, with a release.
+ * Every assignment is also a query: sent again, it is answered with the replica's present state.
+ */
+import type { NodeConfig } from '../config/schema.ts';
+import type { Journal, View } from '../journal/index.ts';
+import { MessageRefused, type Messenger, PeerUnreachable } from '../messaging/index.ts';
+import type { Payment } from '../payment/index.ts';
+import type { Clock, Executor, Logger, Random, Signer, Store, Verifier } from '../ports/index.ts';
+import {
+  type AnyMessage,
+  type FailureCode,
+  idOf,
+  isSigned,
+  type MessageBody,
+  type NodeEvent,
+  type PeerId,
+  type Quote,
+  type ReceiptBody,
+  type ReplicaId,
+  replicaMachine,
+  type SignedRelease,
+  signBody,
+} from '../protocol/index.ts';
+import type { Reputation } from '../reputation/index.ts';
+import { type Decline, judgeAssignment, judgeClient } from './admission.ts';
+import type { Catalogue } from './catalogue.ts';
+import { Leases } from './leases.ts';
+import { payloads } from './payloads.ts';
+import { Runs } from './runs.ts';
+import { isPending, type ProviderState, providerProjection, type Work } from './state.ts';
+
+export interface ProviderOptions {
+  readonly journal: Journal;
+  readonly messenger: Messenger;
+  readonly payment: Payment;
+  readonly reputation: Reputation;
+  readonly executor: Executor;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signer: Signer;
+  readonly verifier: Verifier;
+  readonly log: Logger;
+  readonly config: NodeConfig['provider'];
+  /** The load or the switch changed. */
+  onLoad(): void;
+}
+
+const emptyCatalogue: Catalogue = { served: new Map(), offers: [], notOffered: [] };
+
+export class Provider {
+  readonly #o: ProviderOptions;
+  readonly #view: View<ProviderState>;
+  readonly #leases: Leases;
+  readonly #runs: Runs;
+  #catalogue: Catalogue = emptyCatalogue;
+  /** Replicas whose admission is being written: a repeated assignment of the same moment waits for it. */
+  readonly #admitting = new Map<ReplicaId, Promise<AnyMessage>>();
+  #draining = false;
+  #drained: (() => void) | null = null;
+
+  constructor(options: ProviderOptions) {
+    this.#o = options;
+    this.#view = options.journal.register(providerProjection);
+    this.#leases = new Leases(options.clock, (replicaId) => void this.#leaseEnded(replicaId));
+    this.#runs = new Runs({
+      ...options,
+      work: (replicaId) => this.#view.state.work[replicaId],
+      queue: () => this.#queue(),
+      served: (template) => this.#catalogue.served.get(template),
+      onCommitted: (work) => void this.#sendCommit(work),
+      onFailed: (work) => void this.#sendFail(work),
+      onIdle: () => this.#idle(),
+    });
+    const { messenger, reputation } = options;
+    messenger.handle('job.quote', (from, body) => this.#quote(from, body));
+    messenger.handle('shard.assign', (from, body) => this.#assign(from, body));
+    messenger.handle('lease.renew', (from, body) => this.#renew(from, body));
+    messenger.handle('shard.reveal.request', (from, body) => this.#reveal(from, body));
+    messenger.handle('shard.cancel', (from, body) => this.#cancel(from, body));
+    messenger.handle('shard.verdict', (from, body) => this.#verdict(from, body));
+    messenger.onUp((peer) => this.#returned(peer));
+    reputation.isOurWork = (body) => this.#isOurWork(body);
+  }
+
+  get on(): boolean {
+    return this.#view.state.on ?? this.#o.config.enabled;
+  }
+
+  get catalogue(): Catalogue {
+    return this.#catalogue;
+  }
+
+  get load(): { running: number; queued: number; queueMax: number } {
+    const { running } = this.#runs;
+    return { running, queued: this.#pending().length - running, queueMax: this.#o.config.queueMax };
+  }
+
+  /** Work in hand, for the control API. */
+  work(): Array<Work & { itemsDone: number }> {
+    return Object.values(this.#view.state.work)
+      .filter((work) => !replicaMachine.isFinal(work.state))
+      .map((work) => ({ ...work, itemsDone: this.#runs.itemsDone(work.replicaId) }));
+  }
+
+  /** After the journal is open: what a kill interrupted has failed. */
+  async start(catalogue: Catalogue): Promise<void> {
+    this.#catalogue = catalogue;
+    const interrupted = Object.values(this.#view.state.work).filter(isPending);
+    await this.#o.journal.commit(
+      interrupted.flatMap((work) =>
+        this.#failure(work, 'internal', 'the node stopped while the replica waited or ran'),
+      ),
+    );
+    for (const work of Object.values(this.#view.state.work))
+      this.#leases.watch(work.replicaId, work.leaseMs + work.graceMs);
+    this.#leases.start();
+  }
+
+  async switch(on: boolean): Promise<void> {
+    if (on === this.on) return;
+    await this.#o.journal.commit([{ type: 'provider.switched', on }]);
+    this.#o.onLoad();
+  }
+
+  /** Takes no more work and waits for what runs, `drainMs` at most; what is not done by then fails with its client told. */
+  async drain(drainMs: number): Promise<void> {
+    this.#draining = true;
+    if (this.#pending().length > 0 && drainMs > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.#o.clock.after(drainMs, resolve);
+        this.#drained = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    for (const work of this.#pending()) await this.#fail(work, 'no-capacity', 'the provider is stopping');
+  }
+
+  stop(): void {
+    this.#leases.stop();
+    this.#runs.stop();
+  }
+
+  // ——— asked for a price ———
+
+  async #quote(client: PeerId, body: MessageBody<'job.quote'>): Promise<AnyMessage> {
+    const { config, clock, random, signer, payment } = this.#o;
+    const decline = (reason: Decline): AnyMessage => ({ type: 'job.decline', body: { jobId: body.jobId, ...reason } });
+    const refusal = judgeClient(client, { on: this.on, draining: this.#draining, config });
+    if (refusal !== null) return decline(refusal);
+    const served = this.#catalogue.served.get(body.template);
+    if (served === undefined)
+      return decline({ code: 'template-missing', message: 'this node does not serve this template' });
+    if (!served.models.includes(body.model))
+      return decline({ code: 'model-missing', message: 'this node does not serve this model' });
+    if (body.itemsPerShard > config.itemsPerShardMax) {
+      return decline({ code: 'requirements', message: `a shard has at most ${config.itemsPerShardMax} items here` });
+    }
+    const own = client === signer.peerId;
+    const quote: Quote = {
+      v: 1,
+      quoteId: idOf(random.bytes(16)),
+      provider: signer.peerId,
+      client,
+      jobId: body.jobId,
+      template: body.template,
+      model: body.model,
+      price: own ? { shardMicro: '0', itemMicro: '0' } : served.price,
+      inFlightMax: config.inFlightPerClientMax,
+      creditLimitMicro: payment.creditLimitFor(client),
+      expiresAt: clock.now() + config.quoteTtlMs,
+    };
+    return { type: 'job.offer', body: { quote: signBody(signer, 'quote', quote) } };
+  }
+
+  // ——— given work ———
+
+  async #assign(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
+    const known = this.#view.state.work[body.replicaId];
+    const answer = known === undefined ? await this.#admitOnce(client, body) : this.#presentState(client, known);
+    const work = this.#view.state.work[body.replicaId];
+    if (work !== undefined) this.#watch(work);
+    return answer;
+  }
+
+  #admitOnce(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
+    const { replicaId } = body;
+    let admitting = this.#admitting.get(replicaId);
+    if (admitting === undefined) {
+      admitting = this.#admit(client, body).finally(() => this.#admitting.delete(replicaId));
+      this.#admitting.set(replicaId, admitting);
+    }
+    return admitting;
+  }
+
+  async #admit(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
+    const { config, journal, payment, signer, verifier, store } = this.#o;
+    const own = client === signer.peerId;
+    const { quote, replicaId, jobId, payload } = body;
+    const judge = (): Decline | null => {
+      const pending = this.#pending();
+      return judgeAssignment(client, body, {
+        now: this.#o.clock.now(),
+        on: this.on,
+        draining: this.#draining,
+        pending: pending.length + this.#admitting.size,
+        pendingOfClient: pending.filter((work) => work.client === client).length,
+        served: this.#catalogue.served.get(quote.body.template),
+        ownPeer: signer.peerId,
+        config,
+        quoteIsOurs: quote.by === signer.peerId && isSigned(verifier, 'quote', quote),
+        credit: own ? { ok: true } : payment.admits(client, body.priceMicro),
+      });
+    };
+    const declined = (reason: Decline): AnyMessage => ({ type: 'shard.decline', body: { replicaId, ...reason } });
+    if (
+      !replicaId.startsWith(`${body.shardId}.`) ||
+      !body.shardId.startsWith(`${jobId}.`) ||
+      !replicaId.endsWith(signer.peerId.slice(-8))
+    ) {
+      return declined({ code: 'bad-input', message: 'replicaId, shardId and jobId do not belong together' });
+    }
+    const refusal = judge();
+    if (refusal !== null || payload.type !== 'plain')
+      return declined(refusal ?? { code: 'policy', message: 'sealed payloads come with a later version' });
+
+    const { inputs, itemSalt } = payload;
+    const inputsHash = await payloads.putInputs(store, { replicaId, params: body.params, inputs, itemSalt });
+    // While the blob was written others may have taken the place.
+    const late = judge();
+    if (late !== null) {
+      await store.deleteBlobs([inputsHash]);
+      return declined(late);
+    }
+    await journal.commit([
+      {
+        type: 'work.admitted',
+        replicaId,
+        jobId,
+        client,
+        shardId: body.shardId,
+        attempt: body.attempt,
+        template: quote.body.template,
+        model: quote.body.model,
+        items: inputs.length,
+        priceMicro: body.priceMicro,
+        inputsHash,
+        deadlineAt: body.deadlineAt,
+        leaseMs: body.leaseMs,
+        graceMs: body.graceMs,
+        reveal: body.reveal,
+        priority: body.priority,
+      },
+      ...(own ? [] : payment.extend({ replicaId, client, priceMicro: body.priceMicro })),
+    ]);
+    this.#o.onLoad();
+    this.#runs.pump();
+    return { type: 'shard.accept', body: { replicaId, state: 'queued', itemsDone: 0 } };
+  }
+
+  /** The answer to an assignment that is known already. */
+  #presentState(client: PeerId, work: Work): AnyMessage {
+    const { replicaId } = work;
+    if (work.client !== client) throw new MessageRefused('unknown-replica', 'this replica is not yours');
+    if (work.state === 'committed' || work.state === 'revealed') void this.#sendCommit(work);
+    if (work.failure !== null) return { type: 'shard.fail', body: this.#failBody(work, work.failure) };
+    if (work.state === 'cancelled' || work.state === 'lost') {
+      return {
+        type: 'shard.fail',
+        body: this.#failBody(work, { code: 'expired', reason: `the replica is ${work.state}` }),
+      };
+    }
+    return { type: 'shard.accept', body: { replicaId, state: work.state, itemsDone: this.#runs.itemsDone(replicaId) } };
+  }
+
+  async #renew(client: PeerId, body: MessageBody<'lease.renew'>): Promise<AnyMessage> {
+    const replicas = body.replicaIds.map((replicaId) => {
+      const work = this.#view.state.work[replicaId];
+      if (work === undefined || work.client !== client) return { replicaId, state: 'unknown' as const, itemsDone: 0 };
+      this.#watch(work);
+      return { replicaId, state: work.state, itemsDone: this.#runs.itemsDone(replicaId) };
+    });
+    return { type: 'lease.ack', body: { replicas } };
+  }
+
+  async #cancel(client: PeerId, body: MessageBody<'shard.cancel'>): Promise<AnyMessage> {
+    const { replicaId } = body;
+    // A cancel can overtake the write of its own admission.
+    await this.#admitting.get(replicaId);
+    const work = this.#ownedBy(client, replicaId);
+    if (isPending(work)) {
+      this.#runs.cancel(replicaId);
+      await this.#o.journal.commit([
+        { type: 'work.cancelled', replicaId, jobId: work.jobId, client },
+        ...this.#dropped(work, 'cancelled by its client'),
+      ]);
+      this.#ended();
+    }
+    const released = !['committed', 'revealed', 'accepted'].includes(work.state);
+    return {
+      type: 'shard.cancelled',
+      body: { replicaId, state: work.state, release: released ? this.#release(replicaId) : null },
+    };
+  }
+
+  // ——— commit and reveal ———
+
+  async #sendCommit(work: Work): Promise<void> {
+    const { commitment, resultHash, client, replicaId } = work;
+    if (commitment === null || resultHash === null) return;
+    try {
+      const body: MessageBody<'shard.commit'> = { commitment };
+      if (work.reveal === 'with-commit') {
+        body.result = await this.#resultOf(work);
+        await this.#markRevealed(work);
+      }
+      await this.#o.messenger.send(client, { type: 'shard.commit', body });
+    } catch (error) {
+      // The client asks for it when it is back, or the lease ends.
+      this.#o.log.debug({ replicaId, error: textOf(error) }, 'a commitment could not be sent');
+    }
+  }
+
+  async #reveal(client: PeerId, body: MessageBody<'shard.reveal.request'>): Promise<AnyMessage> {
+    const work = this.#ownedBy(client, body.replicaId);
+    if (work.commitment === null)
+      throw new MessageRefused('unknown-replica', `the replica is ${work.state}: there is nothing to reveal`);
+    if (work.failure !== null || work.state === 'lost')
+      throw new MessageRefused('unknown-replica', `the replica is ${work.state}`);
+    const result = await this.#resultOf(work);
+    await this.#markRevealed(work);
+    this.#watch(work);
+    return { type: 'shard.reveal', body: result };
+  }
+
+  async #resultOf(work: Work): Promise<MessageBody<'shard.reveal'>> {
+    if (work.resultHash === null) throw new Error('no result');
+    const { outputs, reveal } = await payloads.result(this.#o.store, work.resultHash);
+    return { replicaId: work.replicaId, outputs, reveal };
+  }
+
+  async #markRevealed(work: Work): Promise<void> {
+    if (work.state !== 'committed') return;
+    const { replicaId, jobId, client } = work;
+    await this.#o.journal.commit([{ type: 'work.revealed', replicaId, jobId, client }]);
+  }
+
+  async #verdict(client: PeerId, body: MessageBody<'shard.verdict'>): Promise<AnyMessage> {
+    const { payment, journal } = this.#o;
+    const { replicaId, verdict } = body;
+    const work = this.#view.state.work[replicaId];
+    const answer: AnyMessage = { type: 'shard.verdict.ack', body: { replicaId } };
+    // A verdict on what is settled and forgotten is acknowledged, so that the client need not repeat it.
+    if (work === undefined || work.client !== client || replicaMachine.isFinal(work.state)) return answer;
+    if (isPending(work)) {
+      this.#runs.cancel(replicaId);
+    }
+    const event = (
+      { accepted: 'accept', rejected: 'reject', undecided: 'leave-undecided', superseded: 'supersede' } as const
+    )[verdict];
+    if (!replicaMachine.allows(work.state, event)) {
+      throw new MessageRefused('bad-message', `a replica that is ${work.state} cannot be ${verdict}`);
+    }
+    const judged: NodeEvent = { type: 'work.judged', replicaId, jobId: work.jobId, client, verdict };
+    const own = client === this.#o.signer.peerId;
+    const money = own
+      ? []
+      : verdict === 'accepted'
+        ? payment.earn(replicaId)
+        : payment.drop(replicaId, `verdict: ${verdict}`);
+    await journal.commit([judged, ...money]);
+    this.#ended();
+    return answer;
+  }
+
+  // ——— ends ———
+
+  async #leaseEnded(replicaId: ReplicaId): Promise<void> {
+    const work = this.#view.state.work[replicaId];
+    if (work === undefined) return;
+    if (replicaMachine.isFinal(work.state)) return this.#forget([work]);
+    if (isPending(work)) return this.#fail(work, 'expired', 'its client did not renew the lease');
+    const { jobId, client } = work;
+    // What was revealed and never judged stays in the books as unpaid: the credit limit is what bounds that loss.
+    if (work.state === 'revealed') {
+      await this.#o.journal.commit([{ type: 'work.judged', replicaId, jobId, client, verdict: 'undecided' }]);
+    } else {
+      await this.#o.journal.commit([
+        { type: 'work.lost', replicaId, jobId, client },
+        ...this.#dropped(work, 'its client did not come back for it'),
+      ]);
+    }
+    this.#ended();
+    this.#leases.watch(replicaId, work.graceMs);
+  }
+
+  /** Deletes payloads; the work itself leaves the state. */
+  async #forget(works: readonly Work[]): Promise<void> {
+    const { journal, store } = this.#o;
+    await journal.commit([{ type: 'work.forgotten', replicaIds: works.map((work) => work.replicaId) }]);
+    await store.deleteBlobs(
+      works.flatMap((work) => [work.inputsHash, ...(work.resultHash === null ? [] : [work.resultHash])]),
+    );
+  }
+
+  async #fail(work: Work, code: FailureCode, reason: string): Promise<void> {
+    this.#runs.cancel(work.replicaId);
+    if (!isPending(work)) return;
+    await this.#o.journal.commit(this.#failure(work, code, reason));
+    await this.#sendFail(work);
+    this.#ended();
+  }
+
+  #failure(work: Work, code: FailureCode, reason: string): NodeEvent[] {
+    const { replicaId, jobId, client } = work;
+    return [{ type: 'work.failed', replicaId, jobId, client, code, reason }, ...this.#dropped(work, reason)];
+  }
+
+  async #sendFail(work: Work): Promise<void> {
+    if (work.failure === null) return;
+    try {
+      await this.#o.messenger.send(work.client, { type: 'shard.fail', body: this.#failBody(work, work.failure) });
+    } catch (error) {
+      this.#o.log.debug(
+        { replicaId: work.replicaId, error: textOf(error) },
+        'a failure could not be told; the client will ask',
+      );
+    }
+  }
+
+  #failBody(work: Work, failure: { code: FailureCode; reason: string }): MessageBody<'shard.fail'> {
+    return {
+      replicaId: work.replicaId,
+      code: failure.code,
+      message: failure.reason,
+      release: this.#release(work.replicaId),
+    };
+  }
+
+  #release(replicaId: ReplicaId): SignedRelease {
+    const { signer } = this.#o;
+    return signBody(signer, 'release', { v: 1 as const, replicaId, provider: signer.peerId });
+  }
+
+  #dropped(work: Work, reason: string): NodeEvent[] {
+    return work.client === this.#o.signer.peerId ? [] : this.#o.payment.drop(work.replicaId, reason);
+  }
+
+  /** A client is back: what it may have missed is said again. */
+  #returned(peer: PeerId): void {
+    for (const work of Object.values(this.#view.state.work)) {
+      if (work.client !== peer) continue;
+      if (work.state === 'committed') void this.#sendCommit(work);
+    }
+  }
+
+  #ended(): void {
+    this.#o.onLoad();
+    this.#runs.pump();
+  }
+
+  #idle(): void {
+    if (this.#draining && this.#pending().length === 0) this.#drained?.();
+  }
+
+  #watch(work: Work): void {
+    this.#leases.watch(work.replicaId, isPending(work) ? work.leaseMs : work.leaseMs + work.graceMs);
+  }
+
+  #pending(): Work[] {
+    return Object.values(this.#view.state.work).filter(isPending);
+  }
+
+  /** Higher priority first, then in the order of admission. */
+  #queue(): Work[] {
+    return Object.values(this.#view.state.work)
+      .filter((work) => work.state === 'queued')
+      .sort((a, b) => b.priority - a.priority || a.seq - b.seq);
+  }
+
+  #ownedBy(client: PeerId, replicaId: ReplicaId): Work {
+    const work = this.#view.state.work[replicaId];
+    if (work === undefined || work.client !== client)
+      throw new MessageRefused('unknown-replica', `${replicaId} is not known here as yours`);
+    return work;
+  }
+
+  /** Before a receipt is countersigned: does it say what happened? */
+  #isOurWork(body: ReceiptBody): boolean {
+    const work = this.#view.state.work[body.replicaId];
+    return (
+      work !== undefined &&
+      body.kind === 'good' &&
+      body.client === work.client &&
+      body.jobId === work.jobId &&
+      body.shardId === work.shardId &&
+      body.template === work.template &&
+      body.model === work.model &&
+      body.items === work.items &&
+      body.priceMicro === work.priceMicro &&
+      work.commitment !== null &&
+      body.digest === work.commitment.body.digest &&
+      body.provider === this.#o.signer.peerId
+    );
+  }
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof PeerUnreachable) return error.message;
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,225 @@
+/** Runs: takes work from the queue, as many at once as configured, and turns outputs into commitments. */
+import type { NodeConfig } from '../config/schema.ts';
+import type { Journal } from '../journal/index.ts';
+import type { Messenger } from '../messaging/index.ts';
+import type { Payment } from '../payment/index.ts';
+import type { Clock, Executor, Logger, Random, RunOutcome, Signer, Store } from '../ports/index.ts';
+import {
+  type Cid,
+  canonicalBytes,
+  commitmentDigest,
+  type FailureCode,
+  hashOf,
+  itemHashesOf,
+  type Json,
+  normaliseOutput,
+  outputsHashOf,
+  protocolLimits,
+  type ReplicaId,
+  signBody,
+  taskHashOf,
+  toBase64Url,
+} from '../protocol/index.ts';
+import { CancelSwitch } from './cancel.ts';
+import type { Served } from './catalogue.ts';
+import { payloads, type WorkInputs } from './payloads.ts';
+import { isPending, type Work } from './state.ts';
+
+export interface RunsOptions {
+  readonly journal: Journal;
+  readonly messenger: Messenger;
+  readonly payment: Payment;
+  readonly executor: Executor;
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signer: Signer;
+  readonly log: Logger;
+  readonly config: NodeConfig['provider'];
+  work(replicaId: ReplicaId): Work | undefined;
+  /** Work that waits, the next first. */
+  queue(): Work[];
+  served(template: Cid): Served | undefined;
+  onCommitted(work: Work): void;
+  onFailed(work: Work): void;
+  /** A run ended, well or not. */
+  onIdle(): void;
+}
+
+interface Running {
+  readonly signal: CancelSwitch;
+  itemsDone: number;
+  toldAt: number;
+}
+
+const progressEveryMs = 200;
+
+class RunFailure extends Error {
+  readonly code: FailureCode;
+  constructor(code: FailureCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export class Runs {
+  readonly #o: RunsOptions;
+  readonly #running = new Map<ReplicaId, Running>();
+  #stopped = false;
+
+  constructor(options: RunsOptions) {
+    this.#o = options;
+  }
+
+  get running(): number {
+    return this.#running.size;
+  }
+
+  itemsDone(replicaId: ReplicaId): number {
+    const work = this.#o.work(replicaId);
+    if (work !== undefined && work.commitment !== null) return work.items;
+    return this.#running.get(replicaId)?.itemsDone ?? 0;
+  }
+
+  /** Starts what may start. */
+  pump(): void {
+    if (this.#stopped) return;
+    for (const work of this.#o.queue()) {
+      if (this.#running.size >= this.#o.config.runsMax) return;
+      if (this.#running.has(work.replicaId)) continue;
+      const running: Running = { signal: new CancelSwitch(), itemsDone: 0, toldAt: this.#o.clock.elapsed() };
+      this.#running.set(work.replicaId, running);
+      void this.#run(work, running);
+    }
+  }
+
+  cancel(replicaId: ReplicaId): void {
+    this.#running.get(replicaId)?.signal.cancel();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const { signal } of this.#running.values()) signal.cancel();
+  }
+
+  async #run(work: Work, running: Running): Promise<void> {
+    try {
+      await this.#runToCommitment(work, running);
+    } catch (error) {
+      await this.#failed(work, error);
+    } finally {
+      this.#running.delete(work.replicaId);
+      this.#o.onIdle();
+      this.pump();
+    }
+  }
+
+  async #runToCommitment(work: Work, running: Running): Promise<void> {
+    const { journal, store, executor } = this.#o;
+    const { replicaId, jobId, client } = work;
+    const served = this.#o.served(work.template);
+    if (served === undefined) throw new RunFailure('template-missing', 'the template is not served any more');
+    const inputs = await payloads.inputs(store, work.inputsHash);
+    if (work.state !== 'queued') return;
+    await journal.commit([{ type: 'work.started', replicaId, jobId, client }]);
+    const { template } = served.installed;
+    const outcome = await executor.run(
+      {
+        runId: replicaId,
+        template: work.template,
+        model: work.model,
+        params: inputs.params,
+        inputs: inputs.inputs,
+        timeoutMs: template.resources.timeoutMs,
+        onProgress: (itemsDone) => this.#progress(work, running, itemsDone),
+      },
+      running.signal,
+    );
+    // Cancelled, or its lease ended, while it ran: that was decided elsewhere.
+    if (!isPending(work) || this.#stopped) return;
+    await this.#commit(work, inputs, this.#judge(work, outcome, served));
+  }
+
+  /** What the executor gave must be what the template promises. @throws RunFailure */
+  #judge(work: Work, outcome: RunOutcome, served: Served): Json[] {
+    if (!outcome.ok) throw new RunFailure(outcome.code === 'cancelled' ? 'internal' : outcome.code, outcome.message);
+    if (outcome.outputs.length !== work.items) {
+      throw new RunFailure('container', `the runner gave ${outcome.outputs.length} outputs for ${work.items} inputs`);
+    }
+    const outputs = outcome.outputs.map((output) => normaliseOutput(served.installed.template.verifier, output));
+    for (const [index, output] of outputs.entries()) {
+      const fault = served.checkOutput(output);
+      if (fault !== null) throw new RunFailure('container', `output ${index}: ${fault}`);
+    }
+    const bytes = canonicalBytes(outputs).length;
+    if (bytes > protocolLimits.inlineBytesMax) {
+      throw new RunFailure(
+        'bad-input',
+        `the outputs have ${bytes} bytes; at most ${protocolLimits.inlineBytesMax} (inlineBytesMax) travel inside a message: use smaller shards`,
+      );
+    }
+    return outputs;
+  }
+
+  async #commit(work: Work, given: WorkInputs, outputs: Json[]): Promise<void> {
+    const { journal, store, signer, clock, random } = this.#o;
+    const { replicaId, jobId, shardId, client } = work;
+    const salt = toBase64Url(random.bytes(16));
+    const outputsHash = outputsHashOf(itemHashesOf(given.itemSalt, outputs));
+    const digest = commitmentDigest({ jobId, shardId, replicaId, peerId: signer.peerId }, outputsHash, salt);
+    const taskHash = taskHashOf({
+      template: work.template,
+      model: work.model,
+      params: given.params,
+      inputsHash: hashOf(given.inputs),
+      itemSalt: given.itemSalt,
+    });
+    const reveal = signBody(signer, 'reveal', { v: 1 as const, replicaId, digest, outputsHash, salt });
+    const resultHash = await payloads.putResult(store, { outputs, reveal });
+    if (!isPending(work)) {
+      await store.deleteBlobs([resultHash]);
+      return;
+    }
+    const commitment = signBody(signer, 'commitment', {
+      v: 1 as const,
+      jobId,
+      shardId,
+      replicaId,
+      peerId: signer.peerId,
+      taskHash,
+      digest,
+      at: clock.now(),
+    });
+    await journal.commit([{ type: 'work.committed', replicaId, jobId, client, commitment, resultHash }]);
+    this.#o.onCommitted(work);
+  }
+
+  async #failed(work: Work, error: unknown): Promise<void> {
+    if (this.#stopped || !isPending(work)) return;
+    const { journal, payment, signer, log } = this.#o;
+    const { replicaId, jobId, client } = work;
+    const code = error instanceof RunFailure ? error.code : 'internal';
+    const reason = (error instanceof Error ? error.message : String(error)).slice(0, 500);
+    log.warn({ replicaId, code, reason }, 'a run failed');
+    const dropped = client === signer.peerId ? [] : payment.drop(replicaId, reason);
+    try {
+      await journal.commit([{ type: 'work.failed', replicaId, jobId, client, code, reason }, ...dropped]);
+    } catch {
+      // The journal has stopped, and with it the node.
+      return;
+    }
+    this.#o.onFailed(work);
+  }
+
+  #progress(work: Work, running: Running, itemsDone: number): void {
+    running.itemsDone = itemsDone;
+    const now = this.#o.clock.elapsed();
+    if (now - running.toldAt < progressEveryMs || !isPending(work)) return;
+    running.toldAt = now;
+    const { replicaId, items, client } = work;
+    // Only for show: a lost one is made up for by the next lease.ack.
+    this.#o.messenger
+      .send(client, { type: 'shard.progress', body: { replicaId, itemsDone, itemsTotal: items } })
+      .catch(() => undefined);
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * A disk with the semantics of a crash: what was not durable is gone. A killed process loses what it had not handed to the
+ * system; a computer without power also loses what was not synced, up to a torn tail.
+ */
+import type { Clock, Durability, Store, StoredLog, StoredSnapshot } from '../ports/index.ts';
+import { type LogEntry, parseEvent, type Sha256 } from '../protocol/index.ts';
+import type { Chance } from './chance.ts';
+import { historyOf } from './history.ts';
+
+export interface DiskSpeed {
+  /** ms of a write to the system. */
+  readonly normalMs: number;
+  /** ms of a write with sync. */
+  readonly fullMs: number;
+}
+
+interface Written {
+  readonly seq: number;
+  readonly at: number;
+  /** JSON: what is read back shares nothing with what was written. */
+  readonly event: string;
+}
+
+/** What survives a process, and in part a loss of power. */
+export class Disk {
+  speed: DiskSpeed = { normalMs: 0.2, fullMs: 3 };
+  /** Refuses writes with this message, as a full disk does. */
+  full: string | null = null;
+  #entries: Written[] = [];
+  #synced = 0;
+  snapshot: StoredSnapshot | null = null;
+  readonly blobs = new Map<Sha256, Uint8Array>();
+  #mounted: SimulatedStore | null = null;
+
+  /** The store of a new process. */
+  mount(clock: Clock): Store {
+    this.#mounted = new SimulatedStore(this, clock);
+    return this.#mounted;
+  }
+
+  /** The process is killed: what is under way never happens. */
+  kill(): void {
+    this.#mounted?.die();
+    this.#mounted = null;
+  }
+
+  /** Power is lost: what was not synced survives only up to some point. */
+  losePower(chance: Chance): void {
+    this.kill();
+    this.#entries.length = this.#synced + chance.below(this.#entries.length - this.#synced + 1);
+    if (this.snapshot !== null && this.snapshot.seq > this.#entries.length) this.snapshot = null;
+  }
+
+  /** The disk is replaced by an empty one. */
+  lose(): void {
+    this.kill();
+    this.#entries = [];
+    this.#synced = 0;
+    this.snapshot = null;
+    this.blobs.clear();
+  }
+
+  entries(after = 0): LogEntry[] {
+    return this.#entries.slice(after).map(({ seq, at, event }) => ({ seq, at, event: parseEvent(JSON.parse(event)) }));
+  }
+
+  get length(): number {
+    return this.#entries.length;
+  }
+
+  write(entries: readonly LogEntry[], durability: Durability): void {
+    for (const { seq, at, event } of entries) {
+      if (seq !== this.#entries.length + 1) throw new Error(`entry ${seq} after ${this.#entries.length}`);
+      this.#entries.push({ seq, at, event: JSON.stringify(event) });
+    }
+    if (durability === 'full') this.sync();
+  }
+
+  sync(): void {
+    this.#synced = this.#entries.length;
+  }
+}
+
+class SimulatedStore implements Store {
+  readonly #disk: Disk;
+  readonly #clock: Clock;
+  readonly history;
+  /** Writes happen one after the other, as by one writer. */
+  #last: Promise<void> = Promise.resolve();
+  #dead = false;
+  #parsed: LogEntry[] = [];
+
+  constructor(disk: Disk, clock: Clock) {
+    this.#disk = disk;
+    this.#clock = clock;
+    this.history = historyOf(() => this.#read());
+  }
+
+  die(): void {
+    this.#dead = true;
+  }
+
+  async open(): Promise<StoredLog> {
+    await this.#take(this.#disk.speed.normalMs);
+    const { snapshot } = this.#disk;
+    return { snapshot, tail: this.#disk.entries(snapshot?.seq ?? 0) };
+  }
+
+  append(entries: readonly LogEntry[], durability: Durability): Promise<void> {
+    return this.#write(durability === 'full' ? this.#disk.speed.fullMs : this.#disk.speed.normalMs, () =>
+      this.#disk.write(entries, durability),
+    );
+  }
+
+  saveSnapshot(snapshot: StoredSnapshot): Promise<void> {
+    return this.#write(this.#disk.speed.fullMs, () => {
+      this.#disk.sync();
+      this.#disk.snapshot = snapshot;
+    });
+  }
+
+  putBlob(bytes: Uint8Array, hash: Sha256): Promise<void> {
+    return this.#write(this.#disk.speed.fullMs, () => {
+      this.#disk.blobs.set(hash, bytes.slice());
+    });
+  }
+
+  async getBlob(hash: Sha256): Promise<Uint8Array | null> {
+    await this.#take(this.#disk.speed.normalMs);
+    return this.#disk.blobs.get(hash) ?? null;
+  }
+
+  deleteBlobs(hashes: readonly Sha256[]): Promise<void> {
+    return this.#write(this.#disk.speed.normalMs, () => {
+      for (const hash of hashes) this.#disk.blobs.delete(hash);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#last;
+    this.#disk.sync();
+  }
+
+  #write(ms: number, act: () => void): Promise<void> {
+    const done = this.#last.then(async () => {
+      await this.#take(ms);
+      if (this.#disk.full !== null) throw new Error(this.#disk.full);
+      act();
+    });
+    this.#last = done.catch(() => undefined);
+    return done;
+  }
+
+  /** Takes time; of a dead process, for ever. */
+  #take(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.#dead) return;
+      this.#clock.after(ms, () => {
+        if (!this.#dead) resolve();
+      });
+    });
+  }
+
+  #read(): LogEntry[] {
+    if (this.#parsed.length < this.#disk.length) this.#parsed.push(...this.#disk.entries(this.#parsed.length));
+    return this.#parsed;
+  }
+}

@@ -1,0 +1,95 @@
+/** Executors of simulated nodes: a template that answers by a rule, at a speed, with failures and honest disagreement. */
+import type { CancelSignal, Clock, Executor, ExecutorInventory, RunOutcome, RunRequest } from '../ports/index.ts';
+import { contentIdOf, type Json, type Template, utf8 } from '../protocol/index.ts';
+import type { Chance } from './chance.ts';
+
+/** Labels a number by its remainder: cheap, and everybody can know the right answer. */
+export const labels = ['red', 'green', 'blue', 'yellow', 'black'] as const;
+
+export function rightLabel(n: number): string {
+  return labels[n % labels.length] ?? 'red';
+}
+
+export const simulatedTemplate: Template = {
+  id: contentIdOf(utf8.encode('infernet simulated template 1')),
+  name: 'colours',
+  version: '1.0.0',
+  title: 'Colours of numbers',
+  description: 'Gives each number its colour',
+  verifier: 'label',
+  honestDisagreementPpm: 10_000,
+  streaming: false,
+  stateless: true,
+  runner: 'none',
+  files: [],
+  needsModel: false,
+  resources: { memoryMiB: 1, timeoutMs: 600_000, outputBytesMax: 1_000_000 },
+  params: { type: 'object' },
+  input: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] },
+  output: { type: 'object', properties: { label: { type: 'string' } }, required: ['label'] },
+};
+
+export interface Manner {
+  /** ms per item. */
+  itemMs: number;
+  /** Share of runs that fail. */
+  failure: number;
+  /** Share of items on which an honest executor differs from the rest. */
+  disagreement: number;
+  /** Answers wrongly on purpose: the share of items, and what it says. */
+  cheat: { share: number; label: string } | null;
+  /** Takes work and never answers. */
+  silent: boolean;
+}
+
+export const honest: Manner = { itemMs: 20, failure: 0, disagreement: 0, cheat: null, silent: false };
+
+export class SimulatedExecutor implements Executor {
+  readonly manner: Manner;
+  readonly #clock: Clock;
+  readonly #chance: Chance;
+
+  constructor(clock: Clock, chance: Chance, manner: Manner) {
+    this.#clock = clock;
+    this.#chance = chance;
+    this.manner = manner;
+  }
+
+  async start(): Promise<ExecutorInventory> {
+    return {
+      hardware: { os: 'simulated', cpu: { model: 'simulated', cores: 1 }, memoryBytes: 2 ** 30, gpus: [], tier: 'cpu' },
+      templates: [{ template: simulatedTemplate, models: [], runnable: { ok: true }, tokensPerSecondMilli: {} }],
+      models: [],
+      faults: [],
+    };
+  }
+
+  run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome> {
+    return new Promise((resolve) => {
+      if (this.manner.silent) return;
+      const ms = request.inputs.length * this.manner.itemMs * (0.8 + 0.4 * this.#chance.fraction());
+      const cancel = this.#clock.after(ms, () => resolve(this.#outcome(request)));
+      signal.onCancel(() => {
+        cancel();
+        resolve({ ok: false, code: 'cancelled', message: 'cancelled' });
+      });
+    });
+  }
+
+  async stop(): Promise<void> {}
+
+  #outcome(request: RunRequest): RunOutcome {
+    if (this.#chance.happens(this.manner.failure))
+      return { ok: false, code: 'container', message: 'the simulated run failed' };
+    return { ok: true, outputs: request.inputs.map((input) => ({ label: this.#answer(input) })) };
+  }
+
+  #answer(input: Json): string {
+    const n =
+      typeof input === 'object' && input !== null && 'n' in input && typeof input['n'] === 'number' ? input['n'] : 0;
+    const { cheat, disagreement } = this.manner;
+    if (cheat !== null && this.#chance.happens(cheat.share)) return cheat.label;
+    if (this.#chance.happens(disagreement)) return rightLabel(n + 1 + this.#chance.below(labels.length - 1));
+    return rightLabel(n);
+  }
+}
