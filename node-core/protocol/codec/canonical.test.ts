@@ -90,10 +90,7 @@ describe('bytes to sign', () => {
   });
 
   it('are equal for equal domain and body only', () => {
-    const body = fc.dictionary(
-      fc.string({ unit: 'grapheme' }),
-      fc.oneof(fc.string({ unit: 'grapheme' }), fc.integer()),
-    );
+    const body = fc.dictionary(fc.string(), fc.oneof(fc.string(), fc.integer()));
     const domain = fc.stringMatching(/^[a-z]([a-z-]{0,20}[a-z])?$/);
     fc.assert(
       fc.property(domain, body, domain, body, (domainA, a, domainB, b) => {

@@ -16,7 +16,9 @@ export const Commitment = z.object({
   shardId: ShardId,
   replicaId: ReplicaId,
   peerId: PeerId,
-  taskHash: Sha256.describe('what the provider was given, see taskHashOf: only copies of one task can differ unfairly'),
+  taskHash: Sha256.describe(
+    'what the provider was given, the hash of `{template, model, params, inputsHash, itemSalt}`: only copies of one task can be compared',
+  ),
   digest: Sha256.describe('SHA-256 of the canonical `{jobId, shardId, replicaId, peerId, outputsHash, salt}`'),
   at: EpochMs,
 });

@@ -1,0 +1,60 @@
+import { byteSize, code, document, duration, table } from './markdown.ts';
+import { configKeys, limitsOf, type Node, type TypeTables } from './schemas.ts';
+
+const groupMeanings: Readonly<Record<string, string>> = {
+  '': 'The data folder is the only key that has no default.',
+  network: 'How the node reaches others.',
+  provider: 'What the node does for others, and at what price.',
+  execution: 'How templates run on this computer.',
+  aggregator: 'How the node gives its own jobs to others.',
+  directory: 'How the node keeps track of others.',
+  verification: 'When a difference is held against a provider.',
+  messaging: 'Limits of channels to peers.',
+  store: 'The log on disk.',
+  control: 'The [control API](control-api.md).',
+  log: 'Log lines, as JSON.',
+};
+
+export function configuration(types: TypeTables): string {
+  const keys = configKeys();
+  const groups = [...new Set(keys.map(({ group }) => group))];
+  return document(
+    `
+# Configuration
+
+Generated from \`node-core/config/schema.ts\` by \`npm run docs\`; do not edit. A file of it is YAML or JSON:
+
+    dataFolder: ./node-a
+    network:
+      bootstrap: ['/ip4/192.0.2.7/tcp/4001/ws/p2p/12D3KooW…']
+    provider:
+      enabled: true
+
+An unknown key is an error. The last part of a name is the unit: \`Ms\` milliseconds, \`Bytes\`, \`Micro\` micro-credits (as a decimal
+string in quotes); \`Max\` is a limit.
+`,
+    ...groups.map((group) => {
+      const meaning = groupMeanings[group];
+      if (meaning === undefined)
+        throw new Error(`scripts/docs/configuration.ts does not say what the group ${group} is for`);
+      const rows = keys
+        .filter((entry) => entry.group === group)
+        .map(({ key, node }) => [code(key), types.typeOf(node), defaultOf(key, node), meaningOf(node)]);
+      const title = group === '' ? '' : `## ${group}\n\n`;
+      return `${title}${meaning}\n\n${table(['key', 'type', 'default', 'meaning'], rows)}`;
+    }),
+  );
+}
+
+function defaultOf(key: string, node: Node): string {
+  if (node.default === undefined) return 'none, required';
+  const text = code(JSON.stringify(node.default));
+  if (typeof node.default !== 'number' || node.default < 1000) return text;
+  if (key.endsWith('Ms')) return `${text} (${duration(node.default)})`;
+  return key.endsWith('BytesMax') ? `${text} (${byteSize(node.default)})` : text;
+}
+
+function meaningOf(node: Node): string {
+  const limits = limitsOf({ ...node, default: undefined });
+  return [...(node.description === undefined ? [] : [node.description]), ...(limits === '' ? [] : [limits])].join('; ');
+}
