@@ -1,11 +1,14 @@
 /** What every adapter of the Network port must do alike. */
 import { randomBytes } from 'node:crypto';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Channel, Network } from '../ports/index.ts';
 import { type Cid, capabilityKey, jobProtocol, nodeRecordKey, type PeerId, protocolLimits } from '../protocol/index.ts';
 import { createLibp2pNetwork } from './libp2p/network.ts';
 import { createMemoryHub } from './memory/hub.ts';
 import { anyPeerId, JumpingClock, seededRandom, silent, TestHooks, testRecord, until } from './testing.ts';
+
+// Real nodes on a computer that is busy with other tests.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 interface Node {
   readonly network: Network;
@@ -323,6 +326,11 @@ describe.each(worlds)('the %s network', (_name, createWorld) => {
     await b.network.publish(topic, Buffer.from('accept this'));
     await until(() => a.hooks.gossip.some(({ text }) => text === 'accept this'));
     expect(c.hooks.gossip.slice(before).filter(({ text }) => text === 'accept this')).toEqual([]);
+  });
+
+  it('refuses an oversize gossip message', async () => {
+    const message = new Uint8Array(protocolLimits.gossipBytesMax + 1);
+    await expect(a.network.publish(topic, message)).rejects.toThrow('at most');
   });
 
   it('publishes to nobody without failing', async () => {

@@ -8,6 +8,7 @@
 import { type GossipSub, type GossipSubComponents, gossipsub, TopicValidatorResult } from '@libp2p/gossipsub';
 import type { NetworkHooks } from '../../ports/index.ts';
 import { protocolLimits } from '../../protocol/index.ts';
+import { assertGossipSize } from '../gossip-size.ts';
 
 /** Points per rejected message; see the thresholds below. */
 const rejectPoints = 4;
@@ -99,11 +100,7 @@ export class Gossip {
   }
 
   async publish(topic: string, message: Uint8Array): Promise<void> {
-    if (message.length > protocolLimits.gossipBytesMax) {
-      throw new RangeError(
-        `a gossip message has at most ${protocolLimits.gossipBytesMax} bytes, not ${message.length}`,
-      );
-    }
+    assertGossipSize(message);
     await this.#service.publish(topic, message);
   }
 }

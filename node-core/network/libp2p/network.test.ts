@@ -5,11 +5,14 @@ import { tcp } from '@libp2p/tcp';
 import { yamux } from '@libp2p/yamux';
 import { multiaddr } from '@multiformats/multiaddr';
 import { createLibp2p } from 'libp2p';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Channel, Network } from '../../ports/index.ts';
 import { jobProtocol, protocolLimits } from '../../protocol/index.ts';
 import { silent, TestHooks, until } from '../testing.ts';
 import { createLibp2pNetwork, type Libp2pNetworkOptions } from './network.ts';
+
+// Real nodes on a computer that is busy with other tests.
+vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
 
 const deadlineMs = 10_000;
 const stops: Array<() => unknown> = [];

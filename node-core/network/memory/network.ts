@@ -2,6 +2,7 @@
 import type { Channel, FoundPeer, Network, NetworkHooks, NetworkStatus } from '../../ports/index.ts';
 import type { Cid, PeerId } from '../../protocol/index.ts';
 import type { ChannelEnd } from '../channel-end.ts';
+import { assertGossipSize } from '../gossip-size.ts';
 import { loopbackPair } from '../loopback.ts';
 import { MemoryChannel } from './channel.ts';
 import { dial, disconnect, joinByBootstrap } from './connections.ts';
@@ -151,6 +152,7 @@ export class MemoryNetwork implements Network {
   async publish(topic: string, message: Uint8Array): Promise<void> {
     const member = this.#up();
     if (member === null) return never();
+    assertGossipSize(message);
     gossip.publish(this.#world, member, topic, message);
   }
 
