@@ -35,10 +35,16 @@ export class VoucherCollector {
 
   /**
    * A voucher from its payer. @returns the acknowledgement of the best voucher; or, when this one does not continue what
-   * we hold, our statement, by which its payer can find what it has forgotten.
+   * we hold, our statement, by which its payer can find what it has forgotten or list what we have.
+   * @param listsAll the payer cannot list more payments than these.
    * @throws MessageRefused when it is not the sender's voucher to us.
    */
-  async onVoucher(payer: PeerId, voucher: SignedVoucher, listed: readonly PaidReplica[]): Promise<AnyMessage> {
+  async onVoucher(
+    payer: PeerId,
+    voucher: SignedVoucher,
+    listed: readonly PaidReplica[],
+    listsAll = false,
+  ): Promise<AnyMessage> {
     const { rail, journal, log } = this.#options;
     const channel = this.#channel(payer);
     const fault = rail.voucherFault(voucher, channel);
@@ -59,6 +65,7 @@ export class VoucherCollector {
       return this.#ack(channel, best);
     }
     if (judgement.unlisted > 0) {
+      if (!listsAll) return this.#statementMessage(payer);
       log.info({ peer: payer, unlisted: judgement.unlisted }, 'a voucher pays for more replicas than it can list');
     }
     const stored = journal.commit([
@@ -81,28 +88,31 @@ export class VoucherCollector {
     if (statement.best === null) return best.seq === 0 ? null : await this.#statementMessage(payer);
     const behind =
       judgeVoucher(best, statement.best.body, statement.recent).kind === 'held' && best.seq > statement.best.body.seq;
-    const answer = await this.onVoucher(payer, statement.best, statement.recent);
+    const answer = await this.onVoucher(payer, statement.best, statement.recent, true);
     return behind ? await this.#statementMessage(payer) : answer;
   }
 
   /** The channel as this node, its payee, keeps it; null when it holds no voucher. */
   async statement(payer: PeerId): Promise<Statement | null> {
     await this.#stored(payer);
+    return this.#options.books.state.payees[payer]?.best ? this.#view(payer) : null;
+  }
+
+  async #statementMessage(payer: PeerId): Promise<AnyMessage> {
+    await this.#stored(payer);
+    return { type: 'payment.statement', body: { statements: [this.#view(payer)] } };
+  }
+
+  #view(payer: PeerId): Statement {
     const book = this.#options.books.state.payees[payer];
-    if (book === undefined || book.best === null) return null;
     const channel = this.#channel(payer);
     return {
       channelId: this.#options.rail.channelId(channel),
       payer: channel.payer,
       payee: channel.payee,
-      best: book.best,
-      recent: [...book.recent],
+      best: book?.best ?? null,
+      recent: [...(book?.recent ?? [])],
     };
-  }
-
-  async #statementMessage(payer: PeerId): Promise<AnyMessage> {
-    const mine = await this.statement(payer);
-    return { type: 'payment.statement', body: { statements: mine === null ? [] : [mine] } };
   }
 
   #ack(channel: Channel, point: Point): AnyMessage {

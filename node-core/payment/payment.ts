@@ -153,6 +153,14 @@ export class Payment {
     return this.#books.state.jobs[jobId]?.spentMicro ?? micro.zero;
   }
 
+  /** What the payee may count as unpaid: reserved, and paid by a voucher that it has not acknowledged. */
+  openWith(payee: PeerId): Micro {
+    const book = this.#books.state.payers[payee];
+    if (book === undefined) return micro.zero;
+    const { tail, ackedMicro, reservedMicro } = book;
+    return micro.add(reservedMicro, micro.subtract(tail.end.cumulativeMicro, ackedMicro));
+  }
+
   /**
    * After the commit of {@link pay} is durable: sends one voucher for all that was paid. Returns at once; repeats with
    * pauses (`voucherRetry`) until the payee acknowledges.

@@ -13,7 +13,6 @@ import {
   type MessageBody,
   micro,
   type PeerId,
-  paidTailMax,
   type SignedVoucher,
   type Statement,
 } from '../protocol/index.ts';
@@ -33,6 +32,8 @@ export const voucherRetry = {
   pauseMsMax: 60_000,
   /** After so many the next payment or connection begins anew. */
   attemptsMax: 10,
+  /** Statements in a row that a payee may answer with before there is a pause. */
+  correctionsMax: 3,
 } as const;
 
 export interface SenderOptions {
@@ -159,16 +160,19 @@ export class VoucherSender {
   async #run(peer: PeerId, out: Outgoing): Promise<void> {
     // One turn later, so that the payments of this moment share a voucher.
     await Promise.resolve();
+    let corrections = 0;
     try {
       for (;;) {
         if (this.#stopped) return;
         const claim = this.#claim(peer);
         if (claim === null) break;
-        if (!(await this.#sendOnce(peer, claim))) {
+        const outcome = await this.#sendOnce(peer, claim);
+        corrections = outcome === 'corrected' ? corrections + 1 : 0;
+        if (outcome === 'failed' || corrections > voucherRetry.correctionsMax) {
           this.#failed(peer, out);
           return;
         }
-        out.attempts = 0;
+        if (outcome === 'acknowledged') out.attempts = 0;
       }
       if (out.heldSeq === null && this.#outgoing.get(peer) === out) this.#outgoing.delete(peer);
     } finally {
@@ -176,44 +180,54 @@ export class VoucherSender {
     }
   }
 
-  /** @returns whether the payee is further than before. */
-  async #sendOnce(peer: PeerId, point: Point): Promise<boolean> {
+  /** `corrected`: the payee's statement changed what we know, so the next attempt is another one. */
+  async #sendOnce(peer: PeerId, point: Point): Promise<'acknowledged' | 'corrected' | 'failed'> {
     const { mail, rail, books, log } = this.#options;
     const book = books.state.payers[peer];
-    if (book === undefined) return false;
+    const mine = this.statement(peer);
+    if (book === undefined || mine === null) return 'failed';
     const channel = this.#channel(peer);
     const held = this.#heldSeq(peer, book);
-    const replicas = paymentsAfter(book.tail, held, point.seq).slice(-paidTailMax);
+    const { adoptedAt } = book;
     try {
       const answer = await mail.request(
         peer,
-        { type: 'payment.voucher', body: { voucher: rail.makeVoucher(channel, point), replicas } },
+        held >= book.tail.base.seq
+          ? {
+              type: 'payment.voucher',
+              body: {
+                voucher: rail.makeVoucher(channel, point),
+                replicas: paymentsAfter(book.tail, held, point.seq),
+              },
+            }
+          : // More than a list holds: only with all that we know is the rest taken unlisted.
+            { type: 'payment.statement', body: { statements: [mine] } },
         ['payment.ack', 'payment.statement'],
       );
       if (answer.type === 'payment.ack') {
         const fault = rail.ackFault(answer.body.ack, channel);
         if (fault !== null) throw new Error(fault.message);
         const taken = await this.#take(peer, answer.body.ack.body.head);
-        if (taken !== 'unknown') return taken === 'further';
+        if (taken === 'further') return 'acknowledged';
         // It holds another voucher of ours than we know of: its statement says which.
-        const mine = this.statement(peer);
-        if (mine === null) return false;
-        await mail.send(peer, { type: 'payment.statement', body: { statements: [mine] } });
-        return false;
+        if (taken === 'unknown') await mail.send(peer, { type: 'payment.statement', body: { statements: [mine] } });
+        return 'failed';
       }
-      const before = this.#claim(peer)?.head;
       for (const statement of answer.body.statements) {
         if (statement.payer !== channel.payer || statement.payee !== channel.payee) continue;
         const fault = await this.reconcile(peer, statement.best, statement.recent);
         if (fault !== null) throw new Error(fault.message);
       }
-      return this.#claim(peer)?.head !== before;
+      const next = books.state.payers[peer];
+      return next !== undefined && (next.adoptedAt !== adoptedAt || this.#heldSeq(peer, next) !== held)
+        ? 'corrected'
+        : 'failed';
     } catch (error) {
       log.debug(
         { peer, error: error instanceof Error ? error.message : String(error) },
         'a voucher was not acknowledged',
       );
-      return false;
+      return 'failed';
     }
   }
 
