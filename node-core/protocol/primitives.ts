@@ -54,6 +54,11 @@ export const Id = z
   .describe('id, 32 hex digits');
 export type Id = z.infer<typeof Id>;
 
+/** @param bytes 16 random bytes. */
+export function idOf(bytes: Uint8Array): Id {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** Order of a shard in its job and of an attempt in its shard make a replica's id readable and unique. */
 export const ShardId = z
   .string()

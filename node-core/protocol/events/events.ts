@@ -9,6 +9,7 @@ import { PlannedJob } from '../job/job-spec.ts';
 import { Verdict } from '../messages/messages.ts';
 import { Cid, DurationMs, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
 import { SignedCommitment } from '../records/commitment.ts';
+import { SignedQuote } from '../records/quote.ts';
 import { Evidence, Receipt } from '../records/receipt.ts';
 import { PaidReplica, paidTailMax, SignedVoucher } from '../records/voucher.ts';
 import { z } from '../zod.ts';
@@ -66,7 +67,16 @@ export const events = {
     code: FailureCode,
     reason,
   }),
-  'job.cancelling': event('aggregator', 'job.cancelling', 'The owner cancelled the job.', { jobId: Id, reason }),
+  'job.cancelling': event('aggregator', 'job.cancelling', 'The job is being ended before it is complete.', {
+    jobId: Id,
+    becomes: z.enum(['cancelled', 'failed']),
+    code: FailureCode.nullable(),
+    reason,
+  }),
+  'quote.taken': event('aggregator', 'quote.taken', 'A provider’s quote that this job’s assignments rely on.', {
+    jobId: Id,
+    quote: SignedQuote,
+  }),
   'job.ended': event('aggregator', 'job.ended', 'The job reached its final state.', {
     jobId: Id,
     state: z.enum(['done', 'failed', 'cancelled']),

@@ -1,0 +1,13 @@
+/** The yardstick: the same prompts through the model itself, without a network, in a process of its own. */
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { z } from '../../node-core/protocol/index.ts';
+
+const script = fileURLToPath(new URL('../../resources/templates/lib/direct.mjs', import.meta.url));
+
+/** @returns one answer per line of the file. */
+export async function runDirectly(modelFile: string, promptsFile: string): Promise<string[]> {
+  const { stdout } = await promisify(execFile)(process.execPath, [script, modelFile, promptsFile], { timeout: 60_000 });
+  return z.array(z.string()).parse(JSON.parse(stdout));
+}
