@@ -71,7 +71,7 @@ export class Directory {
     this.#view = journal.register(directoryProjection({ self: signer.peerId, peersMax, knownGoodMax }));
     this.#door = new RecordDoor({ clock, verifier, peersMax });
     this.#presence = new PresenceDoor({ clock, verifier, records: this.#door, peersMax });
-    this.#vitals = new Vitals(clock, goneMs, peersMax);
+    this.#vitals = new Vitals(clock, goneMs);
     this.#chronicle = new Chronicle({
       journal,
       view: this.#view,
@@ -270,13 +270,11 @@ export class Directory {
   #onPeer(peer: PeerId, connected: boolean): void {
     if (peer === this.#options.signer.peerId) return;
     if (!connected) {
-      this.#vitals.disconnect(peer);
-      this.#roll.update(peer);
+      this.#roll.disconnect(peer);
       return;
     }
     const isFirst = this.#vitals.connected.size === 0;
-    this.#vitals.connect(peer);
-    this.#roll.update(peer);
+    this.#roll.connect(peer);
     if (!this.#running) return;
     this.#fetcher.forgive(peer);
     if (this.#roll.table.get(peer) === null) void this.#fetcher.want(peer);

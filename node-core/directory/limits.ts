@@ -1,5 +1,7 @@
 /** Limits of this room that no operator needs to set; those that he may are in the config's section `directory`. */
 export const directoryLimits = {
+  /** Peers without a known record whose signs of life are kept. */
+  strangersMax: 1_000,
   /** Record look-ups under way at once. */
   fetchesMax: 8,
   /** Record look-ups that wait; further ones are dropped, and asked for again by the next sign of the peer. */

@@ -9,6 +9,8 @@ export interface DirectoryState {
   ownContent: string;
   /** Peers whose last entry is that they joined. */
   present: Record<PeerId, PresentPeer>;
+  /** Entries of `present`: counting them for every event would cost a walk over all. */
+  presentCount: number;
   /** Peers that were live once, the best to begin with last. */
   knownGood: KnownGoodPeer[];
 }
@@ -37,7 +39,7 @@ export function directoryProjection(options: DirectoryProjectionOptions): Projec
   return {
     name: 'directory',
     version: 1,
-    initial: () => ({ ownSequence: 0, ownContent: '', present: {}, knownGood: [] }),
+    initial: () => ({ ownSequence: 0, ownContent: '', present: {}, presentCount: 0, knownGood: [] }),
     apply: (state, entry) => apply(state, entry, options),
   };
 }
@@ -55,10 +57,12 @@ function apply(state: DirectoryState, { seq, event }: LogEntry, options: Directo
       state.ownContent = contentOf(record);
       return;
     }
+    if (state.present[record.peerId] === undefined) state.presentCount++;
     state.present[record.peerId] = { seq, content: contentOf(record), provider: record.offers.length > 0 };
-    forgetOldest(state.present, options.peersMax);
+    forgetOldest(state, options.peersMax);
     remember(state, { peer: record.peerId, addresses: record.addresses, silent: false }, options.knownGoodMax);
   } else if (event.type === 'peer.left') {
+    if (state.present[event.peerId] !== undefined) state.presentCount--;
     delete state.present[event.peerId];
     const known = state.knownGood.find(({ peer }) => peer === event.peerId);
     if (known === undefined) return;
@@ -68,11 +72,12 @@ function apply(state: DirectoryState, { seq, event }: LogEntry, options: Directo
 }
 
 /** Drops a tenth at once: finding the oldest costs a walk over all. */
-function forgetOldest(present: Record<PeerId, PresentPeer>, max: number): void {
-  const peers = Object.entries(present);
-  if (peers.length <= max) return;
-  peers.sort(([, a], [, b]) => a.seq - b.seq);
-  for (const [peer] of peers.slice(0, Math.max(peers.length - max, Math.floor(max / 10)))) delete present[peer];
+function forgetOldest(state: DirectoryState, max: number): void {
+  if (state.presentCount <= max) return;
+  const peers = Object.entries(state.present).sort(([, a], [, b]) => a.seq - b.seq);
+  const oldest = peers.slice(0, Math.max(peers.length - max, Math.floor(max / 10)));
+  for (const [peer] of oldest) delete state.present[peer];
+  state.presentCount -= oldest.length;
 }
 
 function remember(state: DirectoryState, peer: KnownGoodPeer, max: number): void {

@@ -44,7 +44,7 @@ export class RecordFetcher {
     if (past !== undefined && past.failures > 0 && waitMs > 0) {
       return Promise.resolve(`it was asked for a moment ago: ${past.problem ?? ''}`);
     }
-    if (this.#queue.length >= limits.fetchQueueMax) return Promise.resolve('too many look-ups wait');
+    if (this.#wanted.size >= limits.fetchQueueMax) return Promise.resolve('too many look-ups wait');
     // What was just read may have changed right after: it is read again, a little later.
     const ready = waitMs > 0 ? this.#after(waitMs) : Promise.resolve();
     const result = ready.then(() => this.#take()).then(() => this.#fetch(peer));

@@ -72,16 +72,18 @@ export class Roll {
       this.table.set(peerId, { ...known, readAt });
       return true;
     }
-    // A new record was signed by a living peer, at the time that it names.
-    const ageMs = Math.max(0, clock.now() - body.issuedAt);
-    if (ageMs < goneMs) vitals.heard(peerId, ageMs);
     // Parsed again to drop unknown fields, which its signature covers but this node neither needs nor bounds.
     const record = NodeRecord.parse(body);
     const content = contentOf(record);
     const entry = { record, content, learntAt: readAt, readAt };
     const evicted = this.table.set(peerId, entry);
     if (evicted === peerId) return false;
+    vitals.adopt(peerId);
+    // A new record was signed by a living peer, at the time that it names.
+    const ageMs = Math.max(0, clock.now() - body.issuedAt);
+    if (ageMs < goneMs) vitals.heard(peerId, true, ageMs);
     if (evicted !== null) {
+      vitals.release(evicted);
       this.#live.delete(evicted);
       chronicle.left(evicted, 'silent');
     }
@@ -94,13 +96,23 @@ export class Roll {
   }
 
   heard(peer: PeerId): void {
-    this.#options.vitals.heard(peer);
+    this.#options.vitals.heard(peer, this.table.get(peer) !== null);
     if (!this.#live.has(peer)) this.update(peer);
+  }
+
+  connect(peer: PeerId): void {
+    this.#options.vitals.connect(peer, this.table.get(peer) !== null);
+    this.update(peer);
+  }
+
+  disconnect(peer: PeerId): void {
+    this.#options.vitals.disconnect(peer);
+    this.update(peer);
   }
 
   beat(presence: Presence): void {
     const { peerId } = presence;
-    this.#options.vitals.beat(peerId, presence);
+    this.#options.vitals.beat(presence, this.table.get(peerId) !== null);
     this.table.touch(peerId);
     if (!this.#live.has(peerId)) this.update(peerId);
   }
@@ -157,6 +169,7 @@ export class Roll {
     this.#live.delete(peer);
     const known = this.table.get(peer) !== null;
     this.table.delete(peer);
+    this.#options.vitals.release(peer);
     this.#options.chronicle.left(peer, how);
     if (known) this.#tell();
   }

@@ -2,6 +2,7 @@
 import type { Clock } from '../ports/index.ts';
 import type { EpochMs, PeerId, Presence } from '../protocol/index.ts';
 import { BoundedMap } from './bounded-map.ts';
+import { directoryLimits as limits } from './limits.ts';
 import type { Load } from './types.ts';
 
 export interface Sign {
@@ -23,13 +24,16 @@ export type Liveness = 'connected' | 'heard' | 'unproven' | 'gone';
 export class Vitals {
   readonly #clock: Clock;
   readonly #goneMs: number;
-  readonly #signs: BoundedMap<PeerId, Sign>;
+  /** Of peers whose record is kept: as many as there are records. */
+  readonly #signs = new Map<PeerId, Sign>();
+  /** Of others. They are heard before their record is read, and a flood of them displaces only each other. */
+  readonly #strangers: BoundedMap<PeerId, Sign>;
   readonly #connected = new Set<PeerId>();
 
-  constructor(clock: Clock, goneMs: number, peersMax: number) {
+  constructor(clock: Clock, goneMs: number) {
     this.#clock = clock;
     this.#goneMs = goneMs;
-    this.#signs = new BoundedMap(peersMax);
+    this.#strangers = new BoundedMap(limits.strangersMax);
   }
 
   /** Connected peers, in the order in which they came. Bounded by the network’s limit of connections. */
@@ -38,34 +42,51 @@ export class Vitals {
   }
 
   sign(peer: PeerId): Sign | null {
-    return this.#signs.get(peer) ?? null;
+    return this.#signs.get(peer) ?? this.#strangers.get(peer) ?? null;
   }
 
-  /** @param ageMs how long ago it was sent. */
-  heard(peer: PeerId, ageMs = 0): void {
+  /** Its record is kept from now on. */
+  adopt(peer: PeerId): void {
+    const sign = this.#strangers.get(peer);
+    if (sign === undefined) return;
+    this.#strangers.delete(peer);
+    this.#signs.set(peer, sign);
+  }
+
+  /** Its record is kept no longer. */
+  release(peer: PeerId): void {
+    this.#signs.delete(peer);
+  }
+
+  /**
+   * @param isKept its record is kept.
+   * @param ageMs how long ago it was sent.
+   */
+  heard(peer: PeerId, isKept: boolean, ageMs = 0): Sign {
     const heardAt = this.#clock.elapsed() - ageMs;
     const seenAt = this.#clock.now() - ageMs;
-    const sign = this.#signs.get(peer);
-    if (sign === undefined) {
-      this.#signs.set(peer, { heardAt, seenAt, load: null, nextMs: null });
-    } else if (heardAt > sign.heardAt) {
+    const sign = this.sign(peer);
+    if (sign === null) {
+      const first: Sign = { heardAt, seenAt, load: null, nextMs: null };
+      (isKept ? this.#signs : this.#strangers).set(peer, first);
+      return first;
+    }
+    if (heardAt > sign.heardAt) {
       sign.heardAt = heardAt;
       sign.seenAt = seenAt;
-      this.#signs.set(peer, sign);
     }
+    return sign;
   }
 
-  beat(peer: PeerId, { load, nextMs }: Presence): void {
-    this.heard(peer);
-    const sign = this.#signs.get(peer);
-    if (sign === undefined) return;
+  beat({ peerId, load, nextMs }: Presence, isKept: boolean): void {
+    const sign = this.heard(peerId, isKept);
     sign.load = { running: load.running, queued: load.queued, queueMax: load.queueMax };
     sign.nextMs = nextMs;
   }
 
-  connect(peer: PeerId): void {
+  connect(peer: PeerId, isKept: boolean): void {
     this.#connected.add(peer);
-    this.heard(peer);
+    this.heard(peer, isKept);
   }
 
   disconnect(peer: PeerId): void {
@@ -75,14 +96,15 @@ export class Vitals {
   /** It said itself that it leaves: what was heard before counts no more. */
   forget(peer: PeerId): void {
     this.#signs.delete(peer);
+    this.#strangers.delete(peer);
   }
 
   /** @param learntAt monotonic ms when its record was first read. */
   liveness(peer: PeerId, learntAt: number): Liveness {
     if (this.#connected.has(peer)) return 'connected';
     const now = this.#clock.elapsed();
-    const sign = this.#signs.get(peer);
-    if (sign !== undefined) return now - sign.heardAt < this.#goneMs ? 'heard' : 'gone';
+    const sign = this.sign(peer);
+    if (sign !== null) return now - sign.heardAt < this.#goneMs ? 'heard' : 'gone';
     return now - learntAt < this.#goneMs ? 'unproven' : 'gone';
   }
 }

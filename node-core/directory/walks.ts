@@ -27,7 +27,7 @@ export interface WalkReport {
 interface Walk {
   /** The walk ends early when so many live providers are known: the most that any caller asked for. */
   limit: number;
-  readonly over: Promise<void>;
+  over: Promise<void>;
 }
 
 export class Walks {
@@ -71,19 +71,18 @@ export class Walks {
       present.limit = Math.max(present.limit, limit);
       return present;
     }
-    const walk: Walk = {
-      limit,
-      over: attempt(() => this.#walk(capability, key, deadlineMs)).finally(() => this.#walks.delete(key)),
-    };
+    const walk: Walk = { limit, over: Promise.resolve() };
     this.#walks.set(key, walk);
+    walk.over = this.#walk(walk, capability, deadlineMs).finally(() => this.#walks.delete(key));
     return walk;
   }
 
-  async #walk(capability: Capability, key: Cid, deadlineMs: number): Promise<void> {
+  async #walk(walk: Walk, capability: Capability, deadlineMs: number): Promise<void> {
     const { clock, network, roll } = this.#options;
+    const key = capabilityKey(capability);
     const endsAt = clock.elapsed() + deadlineMs;
     const leftMs = () => Math.max(0, endsAt - clock.elapsed());
-    const isEnough = () => this.#stopped || roll.liveProviders(capability).length >= (this.#walks.get(key)?.limit ?? 0);
+    const isEnough = () => this.#stopped || roll.liveProviders(capability).length >= walk.limit;
     const reads: Array<Promise<string | null>> = [];
     let found = 0;
     let reason: string | null = null;
