@@ -78,7 +78,6 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
       threads: execution.threads,
       runsMax: provider.runsMax,
       contextTokens: execution.contextTokens,
-      measure: execution.measure,
       log,
       ...(options.modulesFolder !== undefined && { modulesFolder: options.modulesFolder }),
       ...runnerProgram(execution.nodeBinary),

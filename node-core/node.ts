@@ -15,7 +15,7 @@ import { Messenger } from './messaging/index.ts';
 import { Payment } from './payment/index.ts';
 import type { ExecutorInventory, Ports } from './ports/index.ts';
 import { type Capability, type Cid, compileSchema, type NodeApi } from './protocol/index.ts';
-import { type Catalogue, makeCatalogue, Provider } from './provider/index.ts';
+import { makeCatalogue, Provider } from './provider/index.ts';
 import { Reputation } from './reputation/index.ts';
 import { nodeVersion } from './version.ts';
 
@@ -27,6 +27,8 @@ export interface InfernetNode {
   stop(options?: { drainMs?: number; reason?: string }): Promise<void>;
   /** Canonical JSON of every room's state: for the simulator's comparison after a replay. */
   stateText(): string;
+  /** Instead of {@link start}: only reads the log. @returns the state that it gives, as {@link stateText}. */
+  replay(): Promise<string>;
   /** The node cannot go on (the log could not be written) or was told to stop by its API; the host should call `stop` and leave. */
   onEnd(listener: (error: Error | null) => void): void;
 }
@@ -48,7 +50,6 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
   let state: NodeState = 'stopped';
   let startedAt = 0;
   let inventory: ExecutorInventory | null = null;
-  let catalogue: Catalogue = { served: new Map(), offers: [], notOffered: [] };
   let known: Known = { templates: new Map(), models: new Map() };
   let stopping: Promise<void> | null = null;
   let executorUp = false;
@@ -108,7 +109,9 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     verifier,
     log,
     config: config.provider,
+    measure: config.execution.measure,
     onLoad: () => directory.loadChanged(),
+    onOffers: () => void announce(),
   });
   const aggregator = new Aggregator({
     journal,
@@ -125,7 +128,8 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     config: config.aggregator,
     badProbabilityPpm: config.verification.badProbabilityPpm,
     known: () => known,
-    ownServes: (template, model) => provider.on && (catalogue.served.get(template)?.models.includes(model) ?? false),
+    ownServes: (template, model) =>
+      provider.on && (provider.catalogue.served.get(template)?.models.includes(model) ?? false),
     onProgress: (shardId, replicaId, itemsDone) => {
       const replica = aggregator.replica(replicaId);
       if (replica !== null)
@@ -145,7 +149,7 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
   const announce = (): Promise<void> =>
     directory.announce({
       hardware: provider.on ? (inventory?.hardware ?? null) : null,
-      offers: provider.on ? catalogue.offers : [],
+      offers: provider.on ? provider.catalogue.offers : [],
       load: () => provider.load,
     });
 
@@ -157,13 +161,12 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
       const found = await executor.start();
       executorUp = true;
       inventory = found;
-      catalogue = makeCatalogue(found, config.provider);
       known = knownOf(found);
       for (const fault of found.faults) log.warn({ fault }, 'something on this computer is wrong');
       await journal.open();
       const unclean = runs.state.running;
       await journal.commit([{ type: 'node.started', version: nodeVersion, peerId: signer.peerId, unclean }]);
-      await provider.start(catalogue);
+      await provider.start(makeCatalogue(found, config.provider));
       await network.start({ ...directory.hooks, onChannel: (channel) => messenger.accept(channel) });
       await directory.start(interestsOf(known));
       payment.start();
@@ -171,11 +174,17 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
       state = 'online';
       // The DHT may be slow or alone: nobody waits for it.
       void announce();
+      provider.calibrate();
       log.info({ peerId: signer.peerId, addresses: network.status().addresses }, 'the node is online');
     } catch (error) {
       await stop({ drainMs: 0, reason: 'the start failed' });
       throw error;
     }
+  }
+
+  async function replay(): Promise<string> {
+    await journal.open();
+    return journal.stateText();
   }
 
   function stop(options: { drainMs?: number; reason?: string } = {}): Promise<void> {
@@ -241,7 +250,14 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     stream,
   );
 
-  return { api, start, stop, stateText: () => journal.stateText(), onEnd: (listener) => endListeners.push(listener) };
+  return {
+    api,
+    start,
+    stop,
+    stateText: () => journal.stateText(),
+    replay,
+    onEnd: (listener) => endListeners.push(listener),
+  };
 }
 
 function knownOf(inventory: ExecutorInventory): Known {

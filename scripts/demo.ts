@@ -100,6 +100,7 @@ async function demo(): Promise<DemoReport> {
   const submittedAt = performance.now();
   let firstResultMs = 0;
   let accepted = 0;
+  let ended = false;
   const total = Math.ceil(reviews.length / itemsPerShard);
   const itemsDone = new Map<string, number>();
   const done = Promise.withResolvers<void>();
@@ -124,9 +125,13 @@ async function demo(): Promise<DemoReport> {
         accepted++;
         if (firstResultMs === 0) firstResultMs = Math.round(now - submittedAt);
       }
-      if (event.type === 'job.ended') done.resolve();
+      if (event.type === 'job.ended') {
+        screen.progress(accepted, total, [...rows.values()], now);
+        ended = true;
+        done.resolve();
+      }
     }
-    screen.progress(accepted, total, [...rows.values()], now);
+    if (!ended) screen.progress(accepted, total, [...rows.values()], now);
   });
   const inputs = reviews.map(({ prompt }) => ({ prompt }));
   const { jobId } = await client.api.call('jobs.submit', {

@@ -61,7 +61,7 @@ export const NodeConfig = z.strictObject({
         'unpaid work granted to a client, micro-credits; by default 8 shards of 10 items at the default price',
       ),
       quoteTtlMs: ms(600_000, 'how long a quote holds'),
-      itemsPerShardMax: count(200, 'largest shard taken, items'),
+      itemsPerShardMax: z.int().min(1).max(1000).default(200).describe('largest shard taken, items'),
       blockedClients: z.array(z.string()).default([]).describe('peer ids that are not served'),
       drainMs: ms(20_000, 'how long running work may take to finish when the node stops', 0),
     })

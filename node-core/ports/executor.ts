@@ -9,6 +9,11 @@ export interface Executor {
    * Ends early with `cancelled` when `signal` says so; what was done by then is thrown away.
    */
   run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome>;
+  /**
+   * Measures the speed of a template with a model by a short real run, or answers with what is known of it. Takes seconds;
+   * the runner is warm afterwards.
+   */
+  measure(template: Cid, model: Cid | null): Promise<Measurement>;
   /** Ends all runs and their processes. */
   stop(): Promise<void>;
 }
@@ -30,6 +35,12 @@ export interface InstalledTemplate {
   /** Measured speed in thousandths of a token per second, by model; 0 = not measured. */
   readonly tokensPerSecondMilli: Readonly<Record<string, number>>;
 }
+
+export type Measurement =
+  /** 0 = it runs, but its speed could not be found out. */
+  | { readonly ok: true; readonly tokensPerSecondMilli: number }
+  /** It does not run here. */
+  | { readonly ok: false; readonly reason: string };
 
 export interface RunRequest {
   /** For the log of the run only. */

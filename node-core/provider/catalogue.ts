@@ -18,6 +18,33 @@ export interface Catalogue {
   readonly notOffered: ReadonlyArray<{ template: string; reason: string }>;
 }
 
+/** The same catalogue with a measured speed. */
+export function withSpeed(catalogue: Catalogue, measured: Offer, tokensPerSecondMilli: number): Catalogue {
+  const offers = catalogue.offers.map((offer) =>
+    isSame(offer, measured) ? { ...offer, tokensPerSecondMilli } : offer,
+  );
+  return { ...catalogue, offers };
+}
+
+/** The same catalogue without what does not run here. */
+export function without(catalogue: Catalogue, template: Cid, model: Cid | null, reason: string): Catalogue {
+  const served = new Map(catalogue.served);
+  const entry = served.get(template);
+  if (entry === undefined) return catalogue;
+  const models = entry.models.filter((cid) => cid !== model);
+  if (models.length === 0) served.delete(template);
+  else served.set(template, { ...entry, models });
+  return {
+    served,
+    offers: catalogue.offers.filter((offer) => !isSame(offer, { template, model })),
+    notOffered: [...catalogue.notOffered, { template: entry.installed.template.name, reason }],
+  };
+}
+
+function isSame(a: Pick<Offer, 'template' | 'model'>, b: Pick<Offer, 'template' | 'model'>): boolean {
+  return a.template === b.template && a.model === b.model;
+}
+
 export function makeCatalogue(inventory: ExecutorInventory, config: NodeConfig['provider']): Catalogue {
   const served = new Map<Cid, Served>();
   const offers: Offer[] = [];

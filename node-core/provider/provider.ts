@@ -29,7 +29,8 @@ import {
 } from '../protocol/index.ts';
 import type { Reputation } from '../reputation/index.ts';
 import { type Decline, judgeAssignment, judgeClient } from './admission.ts';
-import type { Catalogue } from './catalogue.ts';
+import { Calibration } from './calibration.ts';
+import { type Catalogue, without, withSpeed } from './catalogue.ts';
 import { Leases } from './leases.ts';
 import { payloads } from './payloads.ts';
 import { Runs } from './runs.ts';
@@ -48,8 +49,12 @@ export interface ProviderOptions {
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly config: NodeConfig['provider'];
+  /** Measure what is offered and was never measured. */
+  readonly measure: boolean;
   /** The load or the switch changed. */
   onLoad(): void;
+  /** What is offered changed. */
+  onOffers(): void;
 }
 
 const emptyCatalogue: Catalogue = { served: new Map(), offers: [], notOffered: [] };
@@ -59,6 +64,7 @@ export class Provider {
   readonly #view: View<ProviderState>;
   readonly #leases: Leases;
   readonly #runs: Runs;
+  readonly #calibration: Calibration;
   #catalogue: Catalogue = emptyCatalogue;
   /** Replicas whose admission is being written: a repeated assignment of the same moment waits for it. */
   readonly #admitting = new Map<ReplicaId, Promise<AnyMessage>>();
@@ -77,6 +83,13 @@ export class Provider {
       onCommitted: (work) => void this.#sendCommit(work),
       onFailed: (work) => void this.#sendFail(work),
       onIdle: () => this.#idle(),
+    });
+    this.#calibration = new Calibration({
+      executor: options.executor,
+      log: options.log,
+      busy: () => !this.on || this.#draining || this.#pending().length > 0,
+      onMeasured: (offer, speed) => this.#offer(withSpeed(this.#catalogue, offer, speed)),
+      onBroken: (template, model, reason) => this.#offer(without(this.#catalogue, template, model, reason)),
     });
     const { messenger, reputation } = options;
     messenger.handle('job.quote', (from, body) => this.#quote(from, body));
@@ -123,9 +136,15 @@ export class Provider {
     this.#leases.start();
   }
 
+  /** The node is online: there is time to measure. */
+  calibrate(): void {
+    if (this.#o.measure) this.#calibration.start(this.#catalogue.offers);
+  }
+
   async switch(on: boolean): Promise<void> {
     if (on === this.on) return;
     await this.#o.journal.commit([{ type: 'provider.switched', on }]);
+    this.#calibration.next();
     this.#o.onLoad();
   }
 
@@ -146,6 +165,7 @@ export class Provider {
 
   stop(): void {
     this.#leases.stop();
+    this.#calibration.stop();
     this.#runs.stop();
   }
 
@@ -467,7 +487,13 @@ export class Provider {
     this.#runs.pump();
   }
 
+  #offer(catalogue: Catalogue): void {
+    this.#catalogue = catalogue;
+    this.#o.onOffers();
+  }
+
   #idle(): void {
+    this.#calibration.next();
     if (this.#draining && this.#pending().length === 0) this.#drained?.();
   }
 

@@ -1,5 +1,5 @@
 /** Executors of simulated nodes: a template that answers by a rule, at a speed, with failures and honest disagreement. */
-import type { CancelSignal, Clock, Executor, ExecutorInventory, RunOutcome, RunRequest } from '../ports/index.ts';
+import type { CancelSignal, Clock, Executor, ExecutorInventory, Measurement, RunOutcome, RunRequest } from '../ports/index.ts';
 import { contentIdOf, type Json, type Template, utf8 } from '../protocol/index.ts';
 import type { Chance } from './chance.ts';
 
@@ -74,6 +74,10 @@ export class SimulatedExecutor implements Executor {
         resolve({ ok: false, code: 'cancelled', message: 'cancelled' });
       });
     });
+  }
+
+  async measure(): Promise<Measurement> {
+    return { ok: true, tokensPerSecondMilli: 0 };
   }
 
   async stop(): Promise<void> {}

@@ -38,7 +38,7 @@ export class Screen {
   /** Draws anew on a terminal; elsewhere writes a line now and then. */
   progress(done: number, total: number, rows: readonly ProviderRow[], now: number): void {
     if (!this.#live) {
-      if (now - this.#saidAt < plainEveryMs && done < total) return;
+      if (now - this.#saidAt < plainEveryMs) return;
       this.#saidAt = now;
       const parts = rows.map((row) => `${row.name} ${row.shards}`).join(', ');
       this.#out.write(`  ${done} of ${total} shards accepted (shards run: ${parts})\n`);

@@ -17,6 +17,7 @@ import type {
   Executor,
   ExecutorInventory,
   InstalledTemplate,
+  Measurement,
   RunOutcome,
   RunRequest,
 } from '../../ports/index.ts';
@@ -54,6 +55,7 @@ class ChildProcessExecutor implements EmbeddedExecutor {
   readonly #templates = new Map<Cid, LoadedTemplate>();
   readonly #models = new Map<Cid, LocalModel>();
   #modelFaults: readonly string[] = [];
+  #speeds: SpeedCache | null = null;
   #runs = 0;
 
   constructor(options: EmbeddedOptions) {
@@ -84,10 +86,9 @@ class ChildProcessExecutor implements EmbeddedExecutor {
     for (const model of shelf.models) this.#models.set(model.info.cid, model);
     this.#modelFaults = shelf.faults;
 
-    const speeds = await openSpeedCache(cacheFolder, this.#threads, cpus()[0]?.model ?? 'unknown');
+    this.#speeds = await openSpeedCache(cacheFolder, this.#threads, cpus()[0]?.model ?? 'unknown');
     const faults = [...found.faults, ...shelf.faults, ...hardware.faults];
-    const templates: InstalledTemplate[] = [];
-    for (const loaded of found.templates) templates.push(await this.#install(loaded, speeds, faults));
+    const templates = found.templates.map((loaded) => this.#install(loaded));
     for (const fault of faults) this.#options.log?.warn({ fault }, 'execution: something is left out');
     return {
       hardware: hardware.passport,
@@ -95,6 +96,20 @@ class ChildProcessExecutor implements EmbeddedExecutor {
       models: shelf.models.map(({ info }) => info),
       faults,
     };
+  }
+
+  async measure(id: Cid, model: Cid | null): Promise<Measurement> {
+    const loaded = this.#templates.get(id);
+    if (loaded === undefined) return { ok: false, reason: `no template ${id} on this computer` };
+    const workload = { template: id, model };
+    const known = this.#speeds?.get(workload) ?? null;
+    const speed = known ?? (await this.#measure(loaded, workload));
+    if (typeof speed === 'number') {
+      if (speed > 0 && known === null) await this.#speeds?.set(workload, speed);
+      return { ok: true, tokensPerSecondMilli: speed };
+    }
+    const name = model === null ? '' : ` with model ${this.#models.get(model)?.info.name ?? model}`;
+    return { ok: false, reason: `${loaded.template.name} cannot run${name}: ${speed.message}` };
   }
 
   async run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome> {
@@ -164,36 +179,15 @@ class ChildProcessExecutor implements EmbeddedExecutor {
     };
   }
 
-  async #install(loaded: LoadedTemplate, speeds: SpeedCache, faults: string[]): Promise<InstalledTemplate> {
-    const { template } = loaded;
-    const usable: (Cid | null)[] = [];
-    const tokensPerSecond: Record<string, number> = {};
-    const reasons: string[] = [];
-    // The default model last: its runner is the one that stays warm.
-    const candidates = template.needsModel ? [...this.#models.keys()].reverse() : [null];
-    for (const model of candidates) {
-      const workload = { template: template.id, model };
-      const speed =
-        speeds.get(workload) ?? (this.#options.measure === false ? 0 : await this.#measure(loaded, workload));
-      if (typeof speed === 'number') {
-        usable.unshift(model);
-        if (model !== null) tokensPerSecond[model] = speed;
-        if (speed > 0 && speeds.get(workload) === null) await speeds.set(workload, speed);
-        continue;
-      }
-      const name = model === null ? '' : ` with model ${this.#models.get(model)?.info.name ?? model}`;
-      const reason = `${template.name} cannot run${name}: ${speed.message}`;
-      faults.push(reason);
-      reasons.push(reason);
-    }
-    if (template.needsModel && this.#models.size === 0) {
-      reasons.push(...this.#modelFaults, `no model in ${this.#options.modelFolders.join(', ') || 'any folder'}`);
-    }
+  #install({ template }: LoadedTemplate): InstalledTemplate {
+    const models = template.needsModel ? [...this.#models.keys()] : [];
+    const speeds = models.map((model) => [model, this.#speeds?.get({ template: template.id, model }) ?? 0] as const);
+    const missing = [...this.#modelFaults, `no model in ${this.#options.modelFolders.join(', ') || 'any folder'}`];
     return {
       template,
-      models: usable.filter((model) => model !== null),
-      runnable: usable.length > 0 ? { ok: true } : { ok: false, reason: reasons.join('; ') },
-      tokensPerSecondMilli: tokensPerSecond,
+      models,
+      runnable: template.needsModel && models.length === 0 ? { ok: false, reason: missing.join('; ') } : { ok: true },
+      tokensPerSecondMilli: Object.fromEntries(speeds),
     };
   }
 

@@ -25,8 +25,6 @@ export interface EmbeddedOptions {
   readonly runsMax?: number;
   /** Context of a model; its own limit if that is lower. Default 4096. */
   readonly contextTokens?: number;
-  /** Measure tokens per second at start where no measurement is cached. Default true. */
-  readonly measure?: boolean;
   readonly log?: Logger;
   readonly limits?: Partial<EmbeddedLimits>;
 }

@@ -262,9 +262,11 @@ export function isEventType(type: string): type is EventType {
   return Object.hasOwn(events, type);
 }
 
+const Typed = z.object({ type: z.string() });
+
 /** Parses an event read from disk. @throws z.ZodError */
 export function parseEvent(value: unknown): NodeEvent {
-  const { type } = z.object({ type: z.string() }).parse(value);
+  const { type } = Typed.parse(value);
   if (!isEventType(type))
     throw new TypeError(
       `the log holds an event of unknown type ${JSON.stringify(type)}; it was written by a later version`,
