@@ -198,10 +198,8 @@ export class Directory {
     for (const peer of this.#roll.table.providers(capabilityOf(query))) {
       if (!terms.exclude.has(peer)) facts.push(this.#factsOf(peer, terms));
     }
-    return rank(facts, query, {
-      goneMs: this.#options.config.goneMs,
-      price: (offer) => terms.price(offer),
-    }).slice(0, limit);
+    const { goneMs } = this.#options.config;
+    return rank(facts, query, { goneMs, price: (offer) => terms.price(offer) }, limit);
   }
 
   explain(query: ProviderQuery): Explanation {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { priceOf } from '../protocol/index.ts';
 import { type Facts, rank } from './score.ts';
-import { hardware, model, offer, template, testCid } from './testing.ts';
+import { hardware, model, offer, seededRandom, template, testCid } from './testing.ts';
 import type { FitQuery } from './types.ts';
 
 const query: FitQuery = { template, model, items: 10 };
@@ -22,7 +22,7 @@ function facts(peerId: string, change: Partial<Facts> = {}): Facts {
   };
 }
 
-const only = (fact: Facts, asked = query) => rank([fact], asked, options)[0];
+const only = (fact: Facts, asked = query) => rank([fact], asked, options, 10)[0];
 const terms = (fact: Facts) => only(fact)?.terms ?? {};
 
 describe('rank', () => {
@@ -37,7 +37,7 @@ describe('rank', () => {
 
   it('has no candidate that lacks what is asked for', () => {
     const out = (fact: Partial<Facts>, asked: Partial<FitQuery> = {}) =>
-      rank([facts('a', fact)], { ...query, ...asked }, options);
+      rank([facts('a', fact)], { ...query, ...asked }, options, 10);
     expect(out({})).toHaveLength(1);
     expect(out({}, { template: testCid('other') })).toEqual([]);
     expect(out({}, { model: testCid('other') })).toEqual([]);
@@ -73,7 +73,7 @@ describe('rank', () => {
     const unmeasured = facts('unmeasured', { offers: [{ ...offer, tokensPerSecondMilli: 0 }] });
     const dear = facts('dear', { offers: [{ ...offer, price: { shardMicro: '7003', itemMicro: '100' } }] });
     const free = facts('free', { offers: [{ ...offer, price: { shardMicro: '0', itemMicro: '0' } }] });
-    const byId = (list: Facts[]) => new Map(rank(list, query, options).map((each) => [each.peerId, each.terms]));
+    const byId = (list: Facts[]) => new Map(rank(list, query, options, 10).map((each) => [each.peerId, each.terms]));
     const ranked = byId([facts('a'), slow, unmeasured, dear]);
     expect(ranked.get('slow')?.['speed']).toBe(0.25);
     expect(ranked.get('unmeasured')?.['speed']).toBe(0.5);
@@ -97,9 +97,9 @@ describe('rank', () => {
 
   it('has scores that are the product of their terms, in one order whatever the order of the facts', () => {
     const list = ['d', 'b', 'a', 'c'].map((id) => facts(id, id === 'd' ? {} : { inFlight: 1, reputation: 0.7 }));
-    const ranked = rank(list, query, options);
+    const ranked = rank(list, query, options, 10);
     expect(ranked.map(({ peerId }) => peerId)).toEqual(['d', 'a', 'b', 'c']);
-    expect(rank([...list].reverse(), query, options)).toEqual(ranked);
+    expect(rank([...list].reverse(), query, options, 10)).toEqual(ranked);
     for (const { score, terms: named } of ranked) {
       expect(score).toBeCloseTo(
         Object.values(named).reduce((product, each) => product * each, 1),
@@ -107,5 +107,18 @@ describe('rank', () => {
       );
       for (const each of Object.values(named)) expect(each > 0 && each <= 1).toBe(true);
     }
+  });
+
+  it('gives the first of all when fewer are asked for', () => {
+    const random = seededRandom(5);
+    const list = Array.from({ length: 300 }, (_, i) =>
+      facts(`p${i}`, { reputation: Math.round(random.fraction() * 20) / 20, inFlight: i % 3 }),
+    );
+    const all = rank(list, query, options, 300);
+    expect(all).toHaveLength(300);
+    const sorted = [...all].sort((a, b) => b.score - a.score || (a.peerId < b.peerId ? -1 : 1));
+    expect(all).toEqual(sorted);
+    expect(rank(list, query, options, 7)).toEqual(all.slice(0, 7));
+    expect(rank(list, query, options, 0)).toEqual([]);
   });
 });

@@ -49,35 +49,44 @@ const livenessMin = 0.25;
 /** A term of 0 would hide all others. Who shall get nothing at all is excluded by name. */
 const termMin = 0.001;
 
-/** Those that fit, best first; of equals the lower peer id first. */
-export function rank(facts: readonly Facts[], query: FitQuery, options: ScoreOptions): Candidate[] {
-  const fitting = facts.flatMap((fact) => {
-    const offer = cheapest(
-      fact.offers.filter((each) => misfit(fact, each, query) === null),
-      options,
-    );
-    return offer === null ? [] : [{ fact, offer, price: Math.max(0, options.price(offer)) }];
-  });
+/** The best `limit` of those that fit, best first; of equals the lower peer id first. */
+export function rank(facts: readonly Facts[], query: FitQuery, options: ScoreOptions, limit: number): Candidate[] {
+  const fitting: Fitting[] = [];
   let speedMax = 0;
   let priceMin = Number.POSITIVE_INFINITY;
-  for (const { offer, price } of fitting) {
-    speedMax = Math.max(speedMax, offer.tokensPerSecondMilli);
-    priceMin = Math.min(priceMin, price);
+  for (const fact of facts) {
+    const found = cheapest(fact, query, options);
+    if (found === null) continue;
+    fitting.push(found);
+    speedMax = Math.max(speedMax, found.offer.tokensPerSecondMilli);
+    priceMin = Math.min(priceMin, found.price);
   }
-  const candidates = fitting.map(({ fact, offer, price }): Candidate => {
-    const terms = {
-      fits: 1,
-      liveness: livenessTerm(fact, options.goneMs),
-      load: loadTerm(fact.load),
-      speed: offer.tokensPerSecondMilli === 0 ? neutral : term(offer.tokensPerSecondMilli / speedMax),
-      reputation: term(fact.reputation),
-      price: term((priceMin + 1) / (price + 1)),
-      share: term(1 / (1 + Math.max(0, fact.inFlight))),
-    };
-    const score = Object.values(terms).reduce((product, each) => product * each, 1);
-    return { peerId: fact.peerId, offer, score, terms };
-  });
-  return candidates.sort((a, b) => b.score - a.score || (a.peerId < b.peerId ? -1 : 1));
+  // A few of up to 10,000: an ordered list of the best so far is cheaper than sorting all.
+  const best: Candidate[] = [];
+  for (const { fact, offer, price } of fitting) {
+    const fits = 1;
+    const liveness = livenessTerm(fact, options.goneMs);
+    const load = loadTerm(fact.load);
+    const speed = offer.tokensPerSecondMilli === 0 ? neutral : term(offer.tokensPerSecondMilli / speedMax);
+    const reputation = term(fact.reputation);
+    const priceTerm = term((priceMin + 1) / (price + 1));
+    const share = term(1 / (1 + Math.max(0, fact.inFlight)));
+    const score = fits * liveness * load * speed * reputation * priceTerm * share;
+    const { peerId } = fact;
+    const last = best.at(-1);
+    if (best.length >= limit && (last === undefined || !isBetter(score, peerId, last))) continue;
+    let at = best.length;
+    for (let before = best[at - 1]; before !== undefined && isBetter(score, peerId, before); before = best[at - 1])
+      at--;
+    const terms = { fits, liveness, load, speed, reputation, price: priceTerm, share };
+    best.splice(at, 0, { peerId, offer, score, terms });
+    if (best.length > limit) best.pop();
+  }
+  return best;
+}
+
+function isBetter(score: number, peerId: PeerId, than: Candidate): boolean {
+  return score > than.score || (score === than.score && peerId < than.peerId);
 }
 
 /** Why an offer cannot take the shard; null when it can. */
@@ -120,8 +129,19 @@ function term(value: number): number {
   return Math.min(1, Math.max(termMin, value));
 }
 
-function cheapest(offers: readonly Offer[], { price }: ScoreOptions): Offer | null {
-  let best: Offer | null = null;
-  for (const offer of offers) if (best === null || price(offer) < price(best)) best = offer;
+interface Fitting {
+  readonly fact: Facts;
+  readonly offer: Offer;
+  readonly price: number;
+}
+
+/** The cheapest of a provider's offers that fit, or null. */
+function cheapest(fact: Facts, query: FitQuery, options: ScoreOptions): Fitting | null {
+  let best: Fitting | null = null;
+  for (const offer of fact.offers) {
+    if (misfit(fact, offer, query) !== null) continue;
+    const price = Math.max(0, options.price(offer));
+    if (best === null || price < best.price) best = { fact, offer, price };
+  }
   return best;
 }
