@@ -57,7 +57,7 @@ interface Outgoing {
 export class VoucherSender {
   readonly #options: SenderOptions;
   readonly #outgoing = new Map<PeerId, Outgoing>();
-  /** Last durable point of peers with a commit under way. */
+  /** Last payment to each peer that became durable in this run: what counts while the next one is being written. */
   readonly #durable = new Map<PeerId, { at: number; point: Point }>();
   #stopped = false;
 
@@ -284,19 +284,13 @@ export class VoucherSender {
   }
 
   #durablePoint(peer: PeerId, book: PayerBook): Point | null {
-    if (book.changedAt <= this.#options.journal.durableSeq) {
-      this.#durable.delete(peer);
-      return book.tail.end;
-    }
+    if (book.changedAt <= this.#options.journal.durableSeq) return book.tail.end;
     const durable = this.#durable.get(peer);
     return durable !== undefined && durable.at > book.adoptedAt ? durable.point : null;
   }
 
   #onDurable({ seq, event }: LogEntry): void {
-    if (event.type !== 'payment.paid') return;
-    const book = this.#options.books.state.payers[event.peer];
-    if (book === undefined || book.changedAt <= seq) this.#durable.delete(event.peer);
-    else this.#durable.set(event.peer, { at: seq, point: pointOf(event) });
+    if (event.type === 'payment.paid') this.#durable.set(event.peer, { at: seq, point: pointOf(event) });
   }
 
   #of(peer: PeerId): Outgoing {
