@@ -265,8 +265,8 @@ class World {
 
 /** Has the node such an entry, in memory or on disk? */
 function knows(node: Node, type: 'payment.reserved' | 'payment.extended', replicaId: ReplicaId): boolean {
-  const { reservations, inFlight } = node.books.state;
-  if (reservations[replicaId] !== undefined || inFlight[replicaId] !== undefined) return true;
+  const { reservations, inFlight, owed } = node.books.state;
+  if ([reservations, inFlight, owed].some((entries) => entries[replicaId] !== undefined)) return true;
   return node.disk.entries.some(({ event }) => event.type === type && event.replicaId === replicaId);
 }
 
