@@ -1,3 +1,3 @@
-export { Aggregator, type AggregatorOptions } from './aggregator.ts';
+export { Aggregator } from './aggregator.ts';
 export type { Known, KnownTemplate } from './context.ts';
-export type { Job, Replica, Shard } from './state.ts';
+export type { Job, Replica } from './state.ts';

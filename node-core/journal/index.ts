@@ -1,2 +1,2 @@
-export { Journal, JournalError, type JournalOptions } from './journal.ts';
+export { Journal, JournalError } from './journal.ts';
 export type { Projection, View } from './projection.ts';

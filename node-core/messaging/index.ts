@@ -1,2 +1,2 @@
 export { MessageRefused, PeerUnreachable } from './errors.ts';
-export { Messenger, type MessengerOptions } from './messenger.ts';
+export { Messenger } from './messenger.ts';

@@ -1,2 +1,2 @@
-export { type Catalogue, makeCatalogue } from './catalogue.ts';
-export { Provider, type ProviderOptions } from './provider.ts';
+export { makeCatalogue } from './catalogue.ts';
+export { Provider } from './provider.ts';
