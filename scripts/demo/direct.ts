@@ -8,6 +8,14 @@ const script = fileURLToPath(new URL('../../resources/templates/lib/direct.mjs',
 
 /** @returns one answer per line of the file. */
 export async function runDirectly(modelFile: string, promptsFile: string): Promise<string[]> {
-  const { stdout } = await promisify(execFile)(process.execPath, [script, modelFile, promptsFile], { timeout: 60_000 });
-  return z.array(z.string()).parse(JSON.parse(stdout));
+  const running = promisify(execFile)(process.execPath, [script, modelFile, promptsFile], { timeout: 60_000 });
+  // It does not outlive us, however we end.
+  const kill = () => void running.child.kill('SIGKILL');
+  process.once('exit', kill);
+  try {
+    const { stdout } = await running;
+    return z.array(z.string()).parse(JSON.parse(stdout));
+  } finally {
+    process.off('exit', kill);
+  }
 }

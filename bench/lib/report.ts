@@ -1,0 +1,87 @@
+/** What a benchmark says: figures beside their limit, measured in the same run, as a table and as JSON. */
+import { readFileSync } from 'node:fs';
+import { cpus, loadavg, totalmem } from 'node:os';
+import { z } from '../../node-core/protocol/index.ts';
+
+const Spread = z.object({ min: z.number(), median: z.number(), max: z.number() });
+type Spread = z.infer<typeof Spread>;
+
+export interface Figure {
+  readonly metric: string;
+  readonly unit: string;
+  readonly ours: Spread;
+  /** What stands beside it. */
+  readonly peer: string;
+  readonly theirs: Spread;
+  /** Median of ours over median of theirs. */
+  readonly ratio: number;
+}
+
+export interface BenchReport {
+  readonly name: string;
+  readonly machine: {
+    readonly cpu: string;
+    readonly cores: number;
+    readonly memoryGiB: number;
+    readonly loadBefore: number;
+  };
+  readonly versions: Readonly<Record<string, string>>;
+  readonly figures: readonly Figure[];
+}
+
+/** @throws RangeError without samples. */
+export function spreadOf(samples: readonly number[]): Spread {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const [min, median, max] = [sorted[0], sorted[Math.floor(sorted.length / 2)], sorted.at(-1)];
+  if (min === undefined || median === undefined || max === undefined) throw new RangeError('no samples');
+  return { min, median, max };
+}
+
+export function figure(
+  metric: string,
+  unit: string,
+  ours: readonly number[],
+  peer: string,
+  theirs: readonly number[],
+): Figure {
+  const [own, other] = [spreadOf(ours), spreadOf(theirs)];
+  return { metric, unit, ours: own, peer, theirs: other, ratio: own.median / other.median };
+}
+
+export function machine(): BenchReport['machine'] {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    loadBefore: Number((loadavg()[0] ?? 0).toFixed(2)),
+  };
+}
+
+const Package = z.object({ version: z.string() });
+
+/** Versions of Node and of packages, as installed. */
+export function versions(...packages: readonly string[]): Record<string, string> {
+  const found: Record<string, string> = { node: process.version };
+  for (const name of packages) {
+    const url = new URL(`../../node_modules/${name}/package.json`, import.meta.url);
+    found[name] = Package.parse(JSON.parse(readFileSync(url, 'utf8'))).version;
+  }
+  return found;
+}
+
+export function printReport({ name, machine: on, versions: used, figures }: BenchReport): void {
+  const number = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+  const row = (spread: Spread): string => `${number(spread.min)} / ${number(spread.median)} / ${number(spread.max)}`;
+  process.stdout.write(`${name}: ${on.cores} × ${on.cpu}, ${on.memoryGiB} GiB, load before ${on.loadBefore}\n`);
+  process.stdout.write(
+    `${Object.entries(used)
+      .map(([what, version]) => `${what} ${version}`)
+      .join(', ')}\n\n`,
+  );
+  for (const { metric, unit, ours, peer, theirs, ratio } of figures) {
+    process.stdout.write(`${metric} (${unit}; min / median / max)\n`);
+    process.stdout.write(`  ours                ${row(ours)}\n`);
+    process.stdout.write(`  ${peer.padEnd(19)} ${row(theirs)}\n`);
+    process.stdout.write(`  ratio of medians    ${ratio.toFixed(2)}\n\n`);
+  }
+}
