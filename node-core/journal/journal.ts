@@ -11,10 +11,11 @@
  * 2. The promise resolves when they are durable. A message to a peer that depends on them is sent after that.
  * 3. Commits that come while a write is under way go together as the next one (group commit).
  * 4. Subscribers see durable events only, in order.
- * If a write fails, memory is ahead of the disk: the journal takes nothing more and the node has to stop. What was durable
- * stays, and a restart goes on from there.
+ * If a write fails, or a projection refuses an event (an illegal transition: a defect in a room), memory is no longer what
+ * the disk says: the journal takes nothing more and the node has to stop. What was durable stays, and a restart goes on
+ * from there.
  */
-import type { Clock, Durability, Logger, Signer, Store, Verifier } from '../ports/index.ts';
+import type { Clock, Durability, Logger, Signer, Store, StoredSnapshot, Verifier } from '../ports/index.ts';
 import {
   canonicalJson,
   type EventType,
@@ -49,7 +50,7 @@ export interface JournalOptions {
   readonly log: Logger;
   /** Entries between snapshots. */
   readonly snapshotEntries: number;
-  /** A write failed: the node must stop. Called once. */
+  /** Memory and disk differ for good: the node must stop. Called once. */
   onFatal(error: Error): void;
 }
 
@@ -84,6 +85,7 @@ export class Journal {
   #durableSeq = 0;
   #snapshotSeq = 0;
   #opened = false;
+  #closed = false;
   #failed: Error | null = null;
 
   constructor(options: JournalOptions) {
@@ -93,6 +95,11 @@ export class Journal {
   /** The last entry that is durable. */
   get durableSeq(): number {
     return this.#durableSeq;
+  }
+
+  /** It takes nothing any more, because of {@link JournalOptions.onFatal}. */
+  get failed(): boolean {
+    return this.#failed !== null;
   }
 
   /** Before {@link open}. The state in the view is replaced on opening; do not keep a reference to it from before. */
@@ -155,13 +162,21 @@ export class Journal {
   /** Applies and makes durable; see the module's head. An empty list waits for nothing. */
   commit(events: readonly NodeEvent[]): Promise<void> {
     if (this.#failed !== null) return Promise.reject(this.#failed);
+    if (!this.#opened || this.#closed) return Promise.reject(new JournalError('the log is not open'));
     if (events.length === 0) return Promise.resolve();
     const at = this.#options.clock.now();
     const entries: LogEntry[] = [];
-    for (const event of events) {
-      const entry: LogEntry = { seq: this.#seq + 1, at, event };
-      this.#apply(entry);
-      entries.push(entry);
+    try {
+      for (const event of events) {
+        const entry: LogEntry = { seq: this.#seq + 1, at, event };
+        this.#apply(entry);
+        entries.push(entry);
+      }
+    } catch (error) {
+      // Some projections have applied it, others have not.
+      const fault = error instanceof Error ? error : new JournalError(String(error));
+      this.#fail(fault, [], 'an event does not follow from the log; the node stops');
+      return Promise.reject(fault);
     }
     const durability: Durability = events.some((event) => fullyDurable.has(event.type)) ? 'full' : 'normal';
     return new Promise((resolve, reject) => {
@@ -187,8 +202,9 @@ export class Journal {
     return canonicalJson({ versions, states });
   }
 
-  /** Writes what waits, then closes the store. */
+  /** Writes what waits, then closes the store; takes nothing more. */
   async close(): Promise<void> {
+    this.#closed = true;
     while (this.#writing !== null) await this.#writing;
     await this.#options.store.close();
   }
@@ -201,42 +217,65 @@ export class Journal {
   async #write(): Promise<void> {
     // One turn later, so that all commits of this moment go together.
     await Promise.resolve();
-    while (this.#waiting.length > 0) {
+    while (this.#waiting.length > 0 && this.#failed === null) {
       const group = this.#waiting;
       this.#waiting = [];
       const entries = group.flatMap((waiting) => waiting.entries);
       const durability = group.some((waiting) => waiting.durability === 'full') ? 'full' : 'normal';
+      // Nothing waits besides this group: memory is exactly what the disk will be after it.
+      const snapshot = this.#snapshotIfDue();
       try {
         await this.#options.store.append(entries, durability);
       } catch (error) {
-        this.#fail(error instanceof Error ? error : new JournalError(String(error)), group);
+        const fault = error instanceof Error ? error : new JournalError(String(error));
+        this.#fail(fault, group, 'the log could not be written; the node stops');
         break;
       }
       this.#durableSeq = entries.at(-1)?.seq ?? this.#durableSeq;
       for (const waiting of group) waiting.resolve();
-      for (const entry of entries) for (const receive of this.#subscribers) receive(entry);
-      if (this.#waiting.length === 0) await this.#maybeSnapshot();
+      for (const entry of entries) this.#tell(entry);
+      if (snapshot !== null) await this.#save(snapshot);
     }
     this.#writing = null;
   }
 
-  #fail(error: Error, group: readonly Waiting[]): void {
+  #tell(entry: LogEntry): void {
+    for (const receive of this.#subscribers) {
+      try {
+        receive(entry);
+      } catch (error) {
+        const text = error instanceof Error ? error.message : String(error);
+        this.#options.log.error({ seq: entry.seq, error: text }, 'a subscriber of the log failed');
+      }
+    }
+  }
+
+  /** Once: what waits is refused, and so is all that comes. A group that is being written ends as the disk decides. */
+  #fail(error: Error, group: readonly Waiting[], what: string): void {
+    if (this.#failed !== null) {
+      for (const waiting of group) waiting.reject(error);
+      return;
+    }
     this.#failed = error;
     for (const waiting of [...group, ...this.#waiting]) waiting.reject(error);
     this.#waiting = [];
-    this.#options.log.error({ error: error.message }, 'the log could not be written; the node stops');
+    this.#options.log.error({ error: error.message }, what);
     this.#options.onFatal(error);
   }
 
-  /** Only when memory and disk are the same moment: nothing waits. */
-  async #maybeSnapshot(): Promise<void> {
-    if (this.#seq !== this.#durableSeq || this.#seq - this.#snapshotSeq < this.#options.snapshotEntries) return;
+  /** Only while nothing waits. */
+  #snapshotIfDue(): StoredSnapshot | null {
+    if (this.#seq - this.#snapshotSeq < this.#options.snapshotEntries) return null;
     const seq = this.#seq;
     const state = this.stateText();
     const { signature } = signBody(this.#options.signer, 'snapshot', snapshotBody(seq, state));
     this.#snapshotSeq = seq;
+    return { seq, state, signature };
+  }
+
+  async #save(snapshot: StoredSnapshot): Promise<void> {
     try {
-      await this.#options.store.saveSnapshot({ seq, state, signature });
+      await this.#options.store.saveSnapshot(snapshot);
     } catch (error) {
       // The log holds everything; the next snapshot may succeed.
       this.#options.log.warn(
