@@ -4,14 +4,14 @@
  *
  *     npm run demo [-- --report report.json]
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
 import { type MethodResult, micro, type NodeEvent, type StreamItem, z } from '../node-core/protocol/index.ts';
 import { runDirectly } from './demo/direct.ts';
-import { type DemoNode, startNode, stopNodes } from './demo/nodes.ts';
+import { removeLeftovers } from './demo/leftovers.ts';
+import { NodeGroup, type RunningNode } from './demo/nodes.ts';
 import { type DemoReport, printReport } from './demo/report.ts';
 import { type ProviderRow, Screen } from './demo/screen.ts';
 
@@ -25,6 +25,7 @@ const itemsPerShard = 10;
 const onlineMsMax = 30_000;
 const jobMsMax = 45_000;
 const pollMs = 100;
+const folderPrefix = 'infernet-demo-';
 
 const Review = z.object({ id: z.string(), prompt: z.string(), expected: z.string() });
 const Label = z.object({ label: z.string() });
@@ -36,15 +37,10 @@ const { report: reportFile } = new Command('npm run demo --')
   .opts<{ report?: string }>();
 
 const screen = new Screen();
-const nodes: DemoNode[] = [];
-const folder = await mkdtemp(join(tmpdir(), 'infernet-demo-'));
-let ending: Promise<void> | null = null;
-
-/** Leaves nothing behind: no process, no file. */
-function cleanUp(): Promise<void> {
-  ending ??= stopNodes(nodes).then(() => rm(folder, { recursive: true, force: true }));
-  return ending;
-}
+const nodes: RunningNode[] = [];
+await removeLeftovers(folderPrefix);
+// The number says later whether this process still lives.
+const group = await NodeGroup.make(`${folderPrefix}${process.pid}-`);
 
 for (const [signal, code] of [
   ['SIGINT', 130],
@@ -53,23 +49,24 @@ for (const [signal, code] of [
 ] as const) {
   process.on(signal, () => {
     screen.say('\nstopping the nodes …');
-    void cleanUp().finally(() => process.exit(code));
+    void group.stop().finally(() => process.exit(code));
   });
 }
 
 try {
   const report = await demo();
   if (reportFile !== undefined) await writeFile(reportFile, `${JSON.stringify(report, null, 2)}\n`);
-  await cleanUp();
+  await group.stop();
   const whole = report.sameAsDirect === report.items && report.shards.accepted === report.shards.total;
   process.exitCode = whole && report.ledger.differenceMicro === '0' ? 0 : 1;
 } catch (error) {
-  if (ending === null) {
-    await cleanUp();
+  // A signal that came first has its own exit code.
+  const isStopping = group.isStopping;
+  await group.stop();
+  if (!isStopping) {
     process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
   }
-  await ending;
 }
 
 async function demo(): Promise<DemoReport> {
@@ -152,7 +149,7 @@ async function demo(): Promise<DemoReport> {
   const results = await client.api.call('jobs.results', { jobId });
   const labels = results.outputs.map(({ output }) => Label.safeParse(output).data?.label ?? '');
   screen.say('running the model directly, to compare …');
-  const direct = await runDirectly(modelFile, reviewsFile);
+  const { answers: direct } = await runDirectly(modelFile, reviewsFile);
   const correct = labels.filter((label, i) => label === reviews[i]?.expected).length;
   const directCorrect = direct.filter((label, i) => label.trim() === reviews[i]?.expected).length;
   const books = await settledBooks(client, providers);
@@ -191,15 +188,14 @@ async function demo(): Promise<DemoReport> {
 }
 
 /** The first provider is the one address that the others are told. */
-async function startAll(): Promise<{ client: DemoNode; providers: DemoNode[] }> {
+async function startAll(): Promise<{ client: RunningNode; providers: RunningNode[] }> {
   const serving = {
     provider: { templates: [template], models: ['infernet-tiny'] },
     directory: { heartbeatMs: 2_000, discoverEveryMs: 2_000 },
   };
-  const start = async (name: string, provider: boolean, bootstrap: readonly string[]): Promise<DemoNode> => {
-    const node = await startNode({ name, folder, provider, bootstrap, config: serving });
+  const start = async (name: string, provider: boolean, bootstrap: readonly string[]): Promise<RunningNode> => {
+    const node = await group.start({ name, provider, bootstrap, config: serving });
     nodes.push(node);
-    if (ending !== null) await stopNodes([node]);
     screen.say(
       `  ${name.padEnd(11)} process ${node.pid}, ${node.peerId.slice(0, 12)}…${node.peerId.slice(-4)}, ${node.addresses[0]?.replace(/\/p2p\/.*/, '') ?? ''}`,
     );
@@ -215,7 +211,7 @@ async function startAll(): Promise<{ client: DemoNode; providers: DemoNode[] }> 
 }
 
 /** Until the client knows every provider as live. */
-async function known(client: DemoNode, providers: readonly DemoNode[]): Promise<void> {
+async function known(client: RunningNode, providers: readonly RunningNode[]): Promise<void> {
   const deadline = performance.now() + onlineMsMax;
   for (;;) {
     const { peers } = await client.api.call('peers.list', {});
@@ -229,13 +225,13 @@ async function known(client: DemoNode, providers: readonly DemoNode[]): Promise<
   }
 }
 
-async function reputations(client: DemoNode): Promise<Map<string, number>> {
+async function reputations(client: RunningNode): Promise<Map<string, number>> {
   const { peers } = await client.api.call('peers.list', {});
   return new Map(peers.map((peer) => [peer.peerId, peer.reputation.score]));
 }
 
 /** Transports of the job channels in use. */
-async function channels(api: DemoNode['api']): Promise<string[]> {
+async function channels(api: RunningNode['api']): Promise<string[]> {
   const { peers } = await api.call('peers.list', {});
   return peers.flatMap(({ channel }) => (channel === null ? [] : [`/${channel.transport}`]));
 }
@@ -243,7 +239,7 @@ async function channels(api: DemoNode['api']): Promise<string[]> {
 type Wallet = MethodResult<'wallet.summary'>;
 
 /** Waits until the last voucher is acknowledged, then compares what the client paid with what each provider holds. */
-async function settledBooks(client: DemoNode, providers: readonly DemoNode[]): Promise<DemoReport['ledger']> {
+async function settledBooks(client: RunningNode, providers: readonly RunningNode[]): Promise<DemoReport['ledger']> {
   const deadline = performance.now() + 5_000;
   for (;;) {
     const own: Wallet = await client.api.call('wallet.summary', {});
@@ -263,8 +259,8 @@ async function settledBooks(client: DemoNode, providers: readonly DemoNode[]): P
 }
 
 async function providerReports(
-  client: DemoNode,
-  providers: readonly DemoNode[],
+  client: RunningNode,
+  providers: readonly RunningNode[],
   log: readonly NodeEvent[],
   before: ReadonlyMap<string, number>,
 ): Promise<DemoReport['providers']> {

@@ -6,15 +6,19 @@ import { z } from '../../node-core/protocol/index.ts';
 
 const script = fileURLToPath(new URL('../../resources/templates/lib/direct.mjs', import.meta.url));
 
-/** @returns one answer per line of the file. */
-export async function runDirectly(modelFile: string, promptsFile: string): Promise<string[]> {
+/** @returns one answer per line of the file, and how long that took once the model was loaded. */
+export async function runDirectly(
+  modelFile: string,
+  promptsFile: string,
+): Promise<{ answers: string[]; busyMs: number }> {
   const running = promisify(execFile)(process.execPath, [script, modelFile, promptsFile], { timeout: 60_000 });
   // It does not outlive us, however we end.
   const kill = () => void running.child.kill('SIGKILL');
   process.once('exit', kill);
   try {
-    const { stdout } = await running;
-    return z.array(z.string()).parse(JSON.parse(stdout));
+    const { stdout, stderr } = await running;
+    const answers = z.array(z.string()).parse(JSON.parse(stdout));
+    return { answers, busyMs: z.coerce.number().parse(/(\d+) ms/.exec(stderr)?.[1]) };
   } finally {
     process.off('exit', kill);
   }

@@ -1,6 +1,14 @@
-/** The demo's nodes: real processes of the headless node, each with a data folder and a control connection of its own. */
+/**
+ * Real processes of the headless node, each with a data folder and a control connection of its own: for the demo and for
+ * the tests that kill them.
+ *
+ *     const nodes = await NodeGroup.make('infernet-demo-');
+ *     const node = await nodes.start({ name: 'client', provider: false, bootstrap: [] });
+ *     await nodes.stop();
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -8,37 +16,102 @@ import type { NodeConfigInput } from '../../node-core/config/index.ts';
 import { type ControlClient, connectControl } from '../../node-core/control/index.ts';
 import { z } from '../../node-core/protocol/index.ts';
 
-const headless = fileURLToPath(new URL('../../node-core/headless.ts', import.meta.url));
+export const headless = fileURLToPath(new URL('../../node-core/headless.ts', import.meta.url));
 
 const Ready = z.object({ event: z.literal('ready'), peerId: z.string(), addresses: z.array(z.string()), pid: z.int() });
 
 const startMsMax = 30_000;
 const stopMsMax = 10_000;
+const tailLines = 20;
 
-export interface DemoNode {
+export interface RunningNode {
   readonly name: string;
   readonly pid: number;
   readonly peerId: string;
   readonly addresses: readonly string[];
+  readonly dataFolder: string;
   readonly api: ControlClient;
-  readonly process: ChildProcess;
+  /** Ends it as a crash would; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Ends it in order; resolves with its exit code. */
+  stop(): Promise<number | null>;
 }
 
 export interface NodeSettings {
+  /** Of its data folder too: a node that is started again by the same name goes on. */
   readonly name: string;
-  readonly folder: string;
   readonly provider: boolean;
   readonly bootstrap: readonly string[];
   /** Changes to the configuration, by section. */
   readonly config?: Partial<Omit<NodeConfigInput, 'dataFolder'>>;
+  /** Receives each line of its log. */
+  onLog?(line: string): void;
 }
 
-/** Starts a node and waits until it is online. @throws Error with the end of its log when it does not come up. */
-export async function startNode(settings: NodeSettings): Promise<DemoNode> {
-  const { name, folder, provider, bootstrap, config } = settings;
-  const dataFolder = join(folder, name);
+/** Nodes that are stopped together, in a folder that goes with them. */
+export class NodeGroup {
+  readonly folder: string;
+  readonly #children = new Set<ChildProcess>();
+  #stopping: Promise<void> | null = null;
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  /** @param prefix of the name of its temporary folder. */
+  static async make(prefix: string): Promise<NodeGroup> {
+    return new NodeGroup(await mkdtemp(join(tmpdir(), prefix)));
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping !== null;
+  }
+
+  /** Starts a node and waits until it is online. @throws Error with the end of its log when it does not come up. */
+  async start(settings: NodeSettings): Promise<RunningNode> {
+    const { name } = settings;
+    const dataFolder = join(this.folder, name);
+    const configFile = await writeConfig(this.folder, dataFolder, settings);
+    if (this.isStopping) throw new Error('the nodes are being stopped');
+    const child = spawn(process.execPath, [headless, '--config', configFile, '--exit-with-parent'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      // Ctrl-C in a terminal goes to the whole group; we stop the nodes ourselves, in order.
+      detached: true,
+    });
+    this.#children.add(child);
+    child.once('close', () => this.#children.delete(child));
+    try {
+      const { pid, peerId, addresses } = await ready(child, settings);
+      const api = await connectControl(dataFolder);
+      return {
+        name,
+        pid,
+        peerId,
+        addresses,
+        dataFolder,
+        api,
+        kill: async () => void (await end(child, 'SIGKILL')),
+        stop: () => end(child, 'SIGTERM'),
+      };
+    } catch (error) {
+      await end(child, 'SIGKILL');
+      throw error;
+    }
+  }
+
+  /** Stops all nodes, also those that are only starting, and removes their folder. */
+  stop(): Promise<void> {
+    this.#stopping ??= (async () => {
+      await Promise.all([...this.#children].map((child) => end(child, 'SIGTERM')));
+      await rm(this.folder, { recursive: true, force: true, maxRetries: 3 });
+    })();
+    return this.#stopping;
+  }
+}
+
+async function writeConfig(folder: string, dataFolder: string, settings: NodeSettings): Promise<string> {
+  const { name, provider, bootstrap, config } = settings;
   await mkdir(dataFolder, { recursive: true, mode: 0o700 });
-  const configFile = join(folder, `${name}.json`);
   const written: NodeConfigInput = {
     dataFolder,
     ...config,
@@ -50,54 +123,51 @@ export async function startNode(settings: NodeSettings): Promise<DemoNode> {
     },
     provider: { enabled: provider, ...config?.provider },
   };
-  await writeFile(configFile, JSON.stringify(written, null, 2));
-  const child = spawn(process.execPath, [headless, '--config', configFile, '--exit-with-parent'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    // Ctrl-C in a terminal goes to the whole group; the demo stops its nodes itself, in order.
-    detached: true,
-  });
+  const file = join(folder, `${name}.json`);
+  await writeFile(file, JSON.stringify(written, null, 2));
+  return file;
+}
+
+function ready(child: ChildProcess, { name, onLog }: NodeSettings): Promise<z.infer<typeof Ready>> {
+  const { stdout, stderr } = child;
+  if (stdout === null || stderr === null) throw new Error('started without pipes');
   const tail: string[] = [];
-  createInterface({ input: child.stderr }).on('line', (line) => {
+  createInterface({ input: stderr }).on('line', (line) => {
+    onLog?.(line);
     tail.push(line);
-    if (tail.length > 20) tail.shift();
+    if (tail.length > tailLines) tail.shift();
   });
-  const ready = await new Promise<z.infer<typeof Ready>>((resolve, reject) => {
-    const late = setTimeout(
-      () => reject(new Error(`${name} was not online after ${startMsMax / 1000} s\n${tail.join('\n')}`)),
-      startMsMax,
-    );
+  return new Promise((resolve, reject) => {
+    const fail = (what: string) => reject(new Error([`${name} ${what}`, ...tail].join('\n')));
+    const late = setTimeout(() => fail(`was not online after ${startMsMax / 1000} s`), startMsMax);
     child.once('error', reject);
-    child.once('exit', (code, signal) => {
+    // Not `exit`: its last words may still be on their way.
+    child.once('close', (code, signal) => {
       clearTimeout(late);
-      reject(new Error(`${name} ended with ${signal ?? `code ${code}`} before it was online\n${tail.join('\n')}`));
+      fail(`ended with ${signal ?? `code ${code}`} before it was online`);
     });
-    createInterface({ input: child.stdout }).once('line', (line) => {
+    createInterface({ input: stdout }).once('line', (line) => {
       clearTimeout(late);
       try {
         resolve(Ready.parse(JSON.parse(line)));
       } catch (error) {
-        reject(error instanceof Error ? error : new Error(String(error)));
+        reject(error);
       }
     });
   });
-  const api = await connectControl(dataFolder);
-  return { name, pid: ready.pid, peerId: ready.peerId, addresses: ready.addresses, api, process: child };
 }
 
-/** Stops nodes in order, and those that do not stop at once. */
-export async function stopNodes(nodes: Iterable<DemoNode>): Promise<void> {
-  await Promise.all([...nodes].map(stopNode));
-}
-
-async function stopNode({ process: child, api }: DemoNode): Promise<void> {
-  await api.close().catch(() => undefined);
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  await new Promise<void>((resolve) => {
-    const hard = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
-    child.once('exit', () => {
-      clearTimeout(hard);
-      resolve();
+/** @returns its exit code, null when a signal ended it; one that does not stop in time is killed. */
+async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode === null && child.signalCode === null && child.pid !== undefined) {
+    await new Promise<void>((resolve) => {
+      const hard = setTimeout(() => child.kill('SIGKILL'), stopMsMax);
+      child.once('exit', () => {
+        clearTimeout(hard);
+        resolve();
+      });
+      child.kill(signal);
     });
-    child.kill('SIGTERM');
-  });
+  }
+  return child.exitCode;
 }
