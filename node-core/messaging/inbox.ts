@@ -53,12 +53,12 @@ export class RateLimit {
     this.#at = clock.elapsed();
   }
 
-  /** @returns false when the peer is over its limit. */
+  /** @param count messages of a frame; a frame without any counts too. @returns false when the peer is over its limit. */
   take(count: number): boolean {
     const now = this.#clock.elapsed();
     this.#left = Math.min(this.#perSecond, this.#left + ((now - this.#at) / 1000) * this.#perSecond);
     this.#at = now;
-    this.#left -= count;
+    this.#left -= Math.max(1, count);
     return this.#left >= 0;
   }
 }

@@ -1,12 +1,20 @@
 /** One peer: its channel, what waits for it, and the requests that it has yet to answer. */
 import type { Channel, Clock } from '../ports/index.ts';
-import type { AnyMessage, Envelope, PeerId } from '../protocol/index.ts';
-import { protocolVersion } from '../protocol/index.ts';
+import {
+  type AnyMessage,
+  type Envelope,
+  type MessageOf,
+  type PeerId,
+  protocolVersion,
+  utf8,
+} from '../protocol/index.ts';
 import { type MessageRefused, PeerUnreachable } from './errors.ts';
 import { RateLimit } from './inbox.ts';
 import { Outbox } from './outbox.ts';
 
 interface Pending {
+  /** In use when the request was made; with it the answer is lost. */
+  readonly channel: Channel;
   resolve(envelope: Envelope): void;
   reject(error: Error): void;
 }
@@ -25,7 +33,7 @@ export class Link {
   readonly #options: LinkOptions;
   readonly #outbox: Outbox;
   readonly #pending = new Map<string, Pending>();
-  /** The one in use first. Two peers that open at the same time have two for a while. */
+  /** The one in use last. Two peers that open at the same time have two for a while. */
   #channels: Channel[] = [];
   #nextId = 1;
 
@@ -40,51 +48,55 @@ export class Link {
   }
 
   get channel(): Channel | null {
-    return this.#channels[0] ?? null;
+    return this.#channels.at(-1) ?? null;
   }
 
   get idle(): boolean {
     return this.#pending.size === 0;
   }
 
+  /** The newest channel is used: a peer that was restarted opens one while its last one still looks alive. */
   add(channel: Channel): void {
     this.#channels.push(channel);
     channel.onClose((reason) => this.#remove(channel, reason));
-    if (this.#channels[0] === channel) this.#outbox.use(channel);
+    this.#outbox.use(channel);
     // A peer needs one channel; a second is the trace of a simultaneous opening, a third of something else.
-    if (this.#channels.length > 2) this.#channels[0]?.close('replaced by a newer channel');
+    const [oldest] = this.#channels;
+    if (oldest !== undefined && this.#channels.length > 2) this.#drop(oldest, 'replaced by a newer channel');
   }
 
   close(reason: string): void {
-    for (const channel of [...this.#channels]) {
-      channel.close(reason);
-      this.#remove(channel, reason);
-    }
+    for (const channel of [...this.#channels]) this.#drop(channel, reason);
+  }
+
+  /** Closes it after a last message that goes over this very channel, before all that waits. */
+  refuse(channel: Channel, message: MessageOf<'error'>): void {
+    const frame = utf8.encode(JSON.stringify([this.#envelope(message)]));
+    channel.send(frame).catch(() => undefined);
+    this.#drop(channel, message.body.message);
   }
 
   post(message: AnyMessage, re?: string): string {
-    const id = (this.#nextId++).toString(36);
-    const envelope: Envelope = {
-      v: protocolVersion,
-      type: message.type,
-      id,
-      at: this.#options.clock.now(),
-      body: message.body,
-    };
-    if (re !== undefined) envelope.re = re;
+    const envelope = this.#envelope(message, re);
     this.#outbox.push(envelope);
-    return id;
+    return envelope.id;
   }
 
-  /** Resolves with the answer. @throws PeerUnreachable, MessageRefused */
+  /** Resolves with the answer. @throws PeerUnreachable, MessageRefused, RangeError for a message over a frame's limit */
   ask(message: AnyMessage, deadlineMs: number): Promise<Envelope> {
     return new Promise((resolve, reject) => {
       const id = this.post(message);
+      const { channel } = this;
+      if (channel === null) {
+        reject(new PeerUnreachable(`the channel to ${this.peer} is closed`));
+        return;
+      }
       const cancel = this.#options.clock.after(deadlineMs, () => {
         this.#pending.delete(id);
         reject(new PeerUnreachable(`no answer to ${message.type} within ${deadlineMs} ms`));
       });
       this.#pending.set(id, {
+        channel,
         resolve: (envelope) => {
           cancel();
           resolve(envelope);
@@ -107,16 +119,35 @@ export class Link {
     return true;
   }
 
+  #envelope(message: AnyMessage, re?: string): Envelope {
+    const id = (this.#nextId++).toString(36);
+    const envelope: Envelope = {
+      v: protocolVersion,
+      type: message.type,
+      id,
+      at: this.#options.clock.now(),
+      body: message.body,
+    };
+    if (re !== undefined) envelope.re = re;
+    return envelope;
+  }
+
+  #drop(channel: Channel, reason: string): void {
+    channel.close(reason);
+    this.#remove(channel, reason);
+  }
+
   #remove(channel: Channel, reason: string): void {
     const at = this.#channels.indexOf(channel);
     if (at < 0) return;
     this.#channels.splice(at, 1);
-    if (at > 0) return;
+    this.#outbox.use(this.channel);
     // Answers to what was asked over the lost channel will not come.
-    const pending = [...this.#pending.values()];
-    this.#pending.clear();
-    this.#outbox.use(this.#channels[0] ?? null);
-    for (const { reject } of pending) reject(new PeerUnreachable(`the channel closed: ${reason}`));
+    for (const [id, pending] of this.#pending) {
+      if (pending.channel !== channel) continue;
+      this.#pending.delete(id);
+      pending.reject(new PeerUnreachable(`the channel closed: ${reason}`));
+    }
     if (this.#channels.length === 0) this.#options.onDown(reason);
   }
 }

@@ -63,7 +63,7 @@ export class Messenger {
     this.#handlers.set(type, (from, body) => handler(from, parseMessage(type, body)));
   }
 
-  /** A channel to a peer came up. */
+  /** A channel to a peer came up: its first, or a newer one, for the peer may have lost its memory with the last. */
   onUp(listener: (peer: PeerId) => void): void {
     this.#upListeners.push(listener);
   }
@@ -82,6 +82,10 @@ export class Messenger {
   accept(channel: Channel): void {
     if (this.#stopped) {
       channel.close('this node is stopping');
+      return;
+    }
+    if (!this.#links.has(channel.peer) && !this.#makeRoom()) {
+      channel.close('too many channels');
       return;
     }
     this.#attach(channel);
@@ -105,7 +109,7 @@ export class Messenger {
   ): Promise<MessageOf<T>> {
     const link = await this.#linkTo(peer);
     const envelope = await link.ask(message, deadlineMs);
-    const answer = toMessage(envelope);
+    const answer = toMessage(peer, envelope);
     if (!isOneOf(answer, answers)) throw new PeerUnreachable(`${peer} answered ${message.type} with ${envelope.type}`);
     return answer;
   }
@@ -134,7 +138,8 @@ export class Messenger {
   }
 
   async #open(peer: PeerId): Promise<Link> {
-    const { network, addressesOf, connectMs } = this.#options;
+    const { network, addressesOf, connectMs, channelsMax } = this.#options;
+    if (!this.#makeRoom()) throw new PeerUnreachable(`all ${channelsMax} channels are in use (messaging.channelsMax)`);
     let channel: Channel;
     try {
       channel = await network.open(peer, addressesOf(peer), connectMs);
@@ -156,7 +161,6 @@ export class Messenger {
     const { peer } = channel;
     let link = this.#links.get(peer);
     if (link === undefined) {
-      this.#makeRoom();
       const made = new Link({
         peer,
         clock,
@@ -171,39 +175,42 @@ export class Messenger {
       this.#links.set(peer, made);
     }
     const attached = link;
-    const first = attached.channel === null;
     attached.add(channel);
     channel.onFrame((frame) => this.#receive(attached, channel, frame));
-    if (first) for (const listener of this.#upListeners) listener(peer);
+    for (const listener of this.#upListeners) listener(peer);
     return attached;
   }
 
-  /** Too many channels: the one unused for longest, among those that owe us nothing, is closed. */
-  #makeRoom(): void {
-    if (this.#links.size < this.#options.channelsMax) return;
+  /**
+   * Too many channels: the one unused for longest, among those that owe us nothing, is closed.
+   * @returns false when all are in use.
+   */
+  #makeRoom(): boolean {
+    if (this.#links.size < this.#options.channelsMax) return true;
     for (const link of this.#links.values()) {
       if (!link.idle) continue;
       link.close('too many channels');
-      return;
+      return true;
     }
+    return false;
   }
 
   #receive(link: Link, channel: Channel, frame: Uint8Array): void {
     const read = readFrame(frame);
     if (!read.ok) {
-      link.post({ type: 'error', body: { code: read.code, message: read.reason.slice(0, 500) } });
-      channel.close(read.reason);
+      link.refuse(channel, { type: 'error', body: { code: read.code, message: read.reason.slice(0, 500) } });
       return;
     }
     if (!link.rate.take(read.envelopes.length)) {
-      const reason = `more than ${this.#options.messagesPerSecondMax} messages a second`;
-      link.post({ type: 'error', body: { code: 'rate-limit', message: reason } });
-      channel.close(reason);
+      const message = `more than ${this.#options.messagesPerSecondMax} messages a second`;
+      link.refuse(channel, { type: 'error', body: { code: 'rate-limit', message } });
       return;
     }
     // The order of use of links is the order of the map: makeRoom takes from its front.
-    this.#links.delete(link.peer);
-    this.#links.set(link.peer, link);
+    if (this.#links.get(link.peer) === link) {
+      this.#links.delete(link.peer);
+      this.#links.set(link.peer, link);
+    }
     for (const listener of this.#heardListeners) listener(link.peer);
     for (const envelope of read.envelopes) this.#dispatch(link, envelope);
   }
@@ -218,19 +225,14 @@ export class Messenger {
       return;
     }
     if (envelope.re !== undefined && link.answer(envelope, null)) return;
-    if (!isMessageType(envelope.type)) {
-      link.post(
-        { type: 'error', body: { code: 'unsupported', message: `unknown message type ${envelope.type}` } },
-        envelope.id,
-      );
-      return;
-    }
-    const handler = this.#handlers.get(envelope.type);
+    const handler = isMessageType(envelope.type) ? this.#handlers.get(envelope.type) : undefined;
     if (handler === undefined) {
-      link.post(
-        { type: 'error', body: { code: 'unsupported', message: `${envelope.type} is not handled by this node` } },
-        envelope.id,
-      );
+      // An answer that came too late is no mistake of its sender.
+      if (envelope.re !== undefined) return;
+      const message = isMessageType(envelope.type)
+        ? `${envelope.type} is not handled by this node`
+        : `unknown message type ${envelope.type}`;
+      link.post({ type: 'error', body: { code: 'unsupported', message } }, envelope.id);
       return;
     }
     void this.#run(link, envelope, handler);
@@ -265,11 +267,17 @@ function messageOf(error: unknown): string {
   return (error instanceof Error ? error.message : String(error)).slice(0, 500);
 }
 
-/** @throws z.ZodError when the answer breaks its schema. */
-function toMessage(envelope: Envelope): AnyMessage {
-  if (!isMessageType(envelope.type)) throw new PeerUnreachable(`the answer has the unknown type ${envelope.type}`);
+/** @throws PeerUnreachable when the answer breaks its schema: whoever gives such answers cannot be talked to. */
+function toMessage(peer: PeerId, { type, body }: Envelope): AnyMessage {
+  if (!isMessageType(type)) throw new PeerUnreachable(`${peer} answered with the unknown type ${type}`);
+  const parsed = messages[type].body.safeParse(body);
+  if (!parsed.success) {
+    throw new PeerUnreachable(
+      `${peer} answered with a malformed ${type}: ${z.prettifyError(parsed.error).slice(0, 200)}`,
+    );
+  }
   // The body was just parsed by the schema that belongs to this very type.
-  return { type: envelope.type, body: parseMessage(envelope.type, envelope.body) } as AnyMessage;
+  return { type, body: parsed.data } as AnyMessage;
 }
 
 function isOneOf<T extends MessageType>(message: AnyMessage, types: readonly T[]): message is MessageOf<T> {

@@ -70,20 +70,25 @@ export class Outbox {
       try {
         await channel.send(frame);
       } catch (error) {
-        this.#flushing = false;
-        if (this.#channel === channel) this.#broken(error instanceof Error ? error.message : String(error));
-        return;
+        // The frame is lost with its channel; what still waits goes over the next one, if there is one already.
+        if (this.#channel === channel) {
+          this.#flushing = false;
+          this.#broken(error instanceof Error ? error.message : String(error));
+          return;
+        }
       }
     }
     this.#flushing = false;
   }
 
+  /** At least one message: each alone fits, by {@link push}. */
   #takeFrame(): Uint8Array {
     let size = 2;
     let count = 0;
     for (const { bytes } of this.#queue) {
-      if (count === protocolLimits.messagesPerFrameMax || size + bytes.length + 1 > protocolLimits.frameBytesMax) break;
-      size += bytes.length + (count > 0 ? 1 : 0);
+      const more = bytes.length + (count > 0 ? 1 : 0);
+      if (count === protocolLimits.messagesPerFrameMax || size + more > protocolLimits.frameBytesMax) break;
+      size += more;
       count++;
     }
     const frame = new Uint8Array(size);
