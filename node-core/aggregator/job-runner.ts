@@ -435,8 +435,10 @@ export class JobRunner {
   // ——— reveal and verdict ———
 
   async #askReveal(replica: Replica): Promise<void> {
-    const { messenger, config, liveness } = this.#c;
+    const { messenger, config, liveness, journal } = this.#c;
     try {
+      // The commitments of all copies are durable before any of them is opened.
+      await journal.settled();
       const answer = await messenger.request(
         replica.provider,
         { type: 'shard.reveal.request', body: { replicaId: replica.replicaId } },

@@ -185,6 +185,19 @@ export class Journal {
     });
   }
 
+  /**
+   * Resolves when all that is in memory now is durable: for who tells others of a state that it did not commit itself.
+   * @throws what a commit throws.
+   */
+  settled(): Promise<void> {
+    if (this.#failed !== null) return Promise.reject(this.#failed);
+    if (this.#durableSeq === this.#seq) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ entries: [], durability: 'normal', resolve, reject });
+      this.#writing ??= this.#write();
+    });
+  }
+
   /** Durable entries from now on, in order. @returns a function that ends it. */
   subscribe(receive: (entry: LogEntry) => void): () => void {
     this.#subscribers.add(receive);
@@ -225,7 +238,7 @@ export class Journal {
       // Nothing waits besides this group: memory is exactly what the disk will be after it.
       const snapshot = this.#snapshotIfDue();
       try {
-        await this.#options.store.append(entries, durability);
+        if (entries.length > 0) await this.#options.store.append(entries, durability);
       } catch (error) {
         const fault = error instanceof Error ? error : new JournalError(String(error));
         this.#fail(fault, group, 'the log could not be written; the node stops');

@@ -205,7 +205,7 @@ export class Provider {
 
   async #assign(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
     const known = this.#view.state.work[body.replicaId];
-    const answer = known === undefined ? await this.#admitOnce(client, body) : this.#presentState(client, known);
+    const answer = known === undefined ? await this.#admitOnce(client, body) : await this.#presentState(client, known);
     const work = this.#view.state.work[body.replicaId];
     if (work !== undefined) this.#watch(work);
     return answer;
@@ -286,10 +286,11 @@ export class Provider {
     return { type: 'shard.accept', body: { replicaId, state: 'queued', itemsDone: 0 } };
   }
 
-  /** The answer to an assignment that is known already. */
-  #presentState(client: PeerId, work: Work): AnyMessage {
+  /** The answer to an assignment that is known already: what it says is durable, whoever committed it. */
+  async #presentState(client: PeerId, work: Work): Promise<AnyMessage> {
     const { replicaId } = work;
     if (work.client !== client) throw new MessageRefused('unknown-replica', 'this replica is not yours');
+    await this.#o.journal.settled();
     if (work.state === 'committed' || work.state === 'revealed') void this.#sendCommit(work);
     if (work.failure !== null) return { type: 'shard.fail', body: this.#failBody(work, work.failure) };
     if (work.state === 'cancelled' || work.state === 'lost') {
@@ -325,6 +326,7 @@ export class Provider {
       this.#ended();
     }
     const released = !['committed', 'revealed', 'accepted'].includes(work.state);
+    await this.#o.journal.settled();
     return {
       type: 'shard.cancelled',
       body: { replicaId, state: work.state, release: released ? this.#release(replicaId) : null },
@@ -337,6 +339,8 @@ export class Provider {
     const { commitment, resultHash, client, replicaId } = work;
     if (commitment === null || resultHash === null) return;
     try {
+      // A client that asks, or comes back, can be faster than the disk.
+      await this.#o.journal.settled();
       const body: MessageBody<'shard.commit'> = { commitment };
       if (work.reveal === 'with-commit') {
         body.result = await this.#resultOf(work);
@@ -357,6 +361,7 @@ export class Provider {
       throw new MessageRefused('unknown-replica', `the replica is ${work.state}`);
     const result = await this.#resultOf(work);
     await this.#markRevealed(work);
+    await this.#o.journal.settled();
     this.#watch(work);
     return { type: 'shard.reveal', body: result };
   }
@@ -379,7 +384,10 @@ export class Provider {
     const work = this.#view.state.work[replicaId];
     const answer: AnyMessage = { type: 'shard.verdict.ack', body: { replicaId } };
     // A verdict on what is settled and forgotten is acknowledged, so that the client need not repeat it.
-    if (work === undefined || work.client !== client || replicaMachine.isFinal(work.state)) return answer;
+    if (work === undefined || work.client !== client || replicaMachine.isFinal(work.state)) {
+      await journal.settled();
+      return answer;
+    }
     if (isPending(work)) {
       this.#runs.cancel(replicaId);
     }
