@@ -12,16 +12,22 @@ interface Timer {
 /** The moment at which every run begins: 2026-01-01 00:00 UTC. */
 export const beginning: EpochMs = 1_767_225_600_000;
 
-/** Time of the whole simulated world; each node gets a {@link clockOf} it. */
+/** Time of the whole simulated world; each node gets a {@link NodeClock} of it. */
 export class VirtualTime {
   #elapsed = 0;
   #order = 0;
+  #steps = 0;
   /** A binary heap, earliest first. */
   readonly #heap: Timer[] = [];
 
   /** ms since the beginning of the run. */
   get elapsed(): number {
     return this.#elapsed;
+  }
+
+  /** Timers run so far. */
+  get steps(): number {
+    return this.#steps;
   }
 
   after(ms: number, run: () => void): () => void {
@@ -42,6 +48,7 @@ export class VirtualTime {
       this.#elapsed = next.at;
       const { run } = next;
       next.run = null;
+      this.#steps++;
       run();
       return true;
     }
@@ -98,11 +105,15 @@ function isBefore(a: Timer, b: Timer): boolean {
 export class NodeClock implements Clock {
   readonly #time: VirtualTime;
   readonly #skewMs: number;
+  readonly #onThrow: (error: unknown) => void;
   #dead = false;
+  #live = 0;
 
-  constructor(time: VirtualTime, skewMs = 0) {
+  /** @param onThrow a timer's callback threw: in a real process nobody would have caught it. */
+  constructor(time: VirtualTime, skewMs = 0, onThrow: (error: unknown) => void = () => {}) {
     this.#time = time;
     this.#skewMs = skewMs;
+    this.#onThrow = onThrow;
   }
 
   now(): EpochMs {
@@ -113,10 +124,30 @@ export class NodeClock implements Clock {
     return this.#time.elapsed;
   }
 
+  /** Timers that are set and did not run yet. */
+  get live(): number {
+    return this.#live;
+  }
+
   after(ms: number, run: () => void): () => void {
-    return this.#time.after(ms, () => {
-      if (!this.#dead) run();
+    this.#live++;
+    let isOver = false;
+    const cancel = this.#time.after(ms, () => {
+      isOver = true;
+      this.#live--;
+      if (this.#dead) return;
+      try {
+        run();
+      } catch (error) {
+        this.#onThrow(error);
+      }
     });
+    return () => {
+      if (isOver) return;
+      isOver = true;
+      this.#live--;
+      cancel();
+    };
   }
 
   kill(): void {

@@ -21,8 +21,19 @@ interface Written {
   readonly event: string;
 }
 
+/** Is told what happens on a disk, at the moment at which it does. */
+export interface DiskWatch {
+  /** Entries are readable from now on by a next process. */
+  written(entries: readonly LogEntry[]): void;
+  /** Entries after `length` are gone. */
+  truncated(length: number): void;
+  /** A process asks for something to be written, or learns that it was. */
+  touched(what: string): void;
+}
+
 /** What survives a process, and in part a loss of power. */
 export class Disk {
+  watch: DiskWatch | null = null;
   speed: DiskSpeed = { normalMs: 0.2, fullMs: 3 };
   /** Refuses writes with this message, as a full disk does. */
   full: string | null = null;
@@ -49,6 +60,7 @@ export class Disk {
     this.kill();
     this.#entries.length = this.#synced + chance.below(this.#entries.length - this.#synced + 1);
     if (this.snapshot !== null && this.snapshot.seq > this.#entries.length) this.snapshot = null;
+    this.watch?.truncated(this.#entries.length);
   }
 
   /** The disk is replaced by an empty one. */
@@ -58,6 +70,7 @@ export class Disk {
     this.#synced = 0;
     this.snapshot = null;
     this.blobs.clear();
+    this.watch?.truncated(0);
   }
 
   entries(after = 0): LogEntry[] {
@@ -68,12 +81,33 @@ export class Disk {
     return this.#entries.length;
   }
 
+  /** Entries that also survive a loss of power. */
+  get synced(): number {
+    return this.#synced;
+  }
+
+  /** Does a process wait for a write? If not, its memory and the disk are of the same moment. */
+  get isBusy(): boolean {
+    return this.#mounted?.isBusy ?? false;
+  }
+
+  /** All that was ever written, as bytes: for the comparison of two runs. */
+  text(): string {
+    return JSON.stringify([this.#entries, this.snapshot, [...this.blobs.keys()].sort()]);
+  }
+
+  /** A store that gives what is here now and takes nothing: for a replay. */
+  reader(useSnapshot: boolean): Store {
+    return new Reader(this, useSnapshot);
+  }
+
   write(entries: readonly LogEntry[], durability: Durability): void {
     for (const { seq, at, event } of entries) {
       if (seq !== this.#entries.length + 1) throw new Error(`entry ${seq} after ${this.#entries.length}`);
       this.#entries.push({ seq, at, event: JSON.stringify(event) });
     }
     if (durability === 'full') this.sync();
+    this.watch?.written(entries);
   }
 
   sync(): void {
@@ -88,12 +122,17 @@ class SimulatedStore implements Store {
   /** Writes happen one after the other, as by one writer. */
   #last: Promise<void> = Promise.resolve();
   #dead = false;
+  #underWay = 0;
   #parsed: LogEntry[] = [];
 
   constructor(disk: Disk, clock: Clock) {
     this.#disk = disk;
     this.#clock = clock;
     this.history = historyOf(() => this.#read());
+  }
+
+  get isBusy(): boolean {
+    return this.#underWay > 0;
   }
 
   die(): void {
@@ -107,20 +146,21 @@ class SimulatedStore implements Store {
   }
 
   append(entries: readonly LogEntry[], durability: Durability): Promise<void> {
-    return this.#write(durability === 'full' ? this.#disk.speed.fullMs : this.#disk.speed.normalMs, () =>
+    const what = entries.map(({ event }) => event.type).join(' ');
+    return this.#write(what, durability === 'full' ? this.#disk.speed.fullMs : this.#disk.speed.normalMs, () =>
       this.#disk.write(entries, durability),
     );
   }
 
   saveSnapshot(snapshot: StoredSnapshot): Promise<void> {
-    return this.#write(this.#disk.speed.fullMs, () => {
+    return this.#write('snapshot', this.#disk.speed.fullMs, () => {
       this.#disk.sync();
       this.#disk.snapshot = snapshot;
     });
   }
 
   putBlob(bytes: Uint8Array, hash: Sha256): Promise<void> {
-    return this.#write(this.#disk.speed.fullMs, () => {
+    return this.#write('blob', this.#disk.speed.fullMs, () => {
       this.#disk.blobs.set(hash, bytes.slice());
     });
   }
@@ -131,7 +171,7 @@ class SimulatedStore implements Store {
   }
 
   deleteBlobs(hashes: readonly Sha256[]): Promise<void> {
-    return this.#write(this.#disk.speed.normalMs, () => {
+    return this.#write('deletion', this.#disk.speed.normalMs, () => {
       for (const hash of hashes) this.#disk.blobs.delete(hash);
     });
   }
@@ -141,11 +181,18 @@ class SimulatedStore implements Store {
     this.#disk.sync();
   }
 
-  #write(ms: number, act: () => void): Promise<void> {
+  #write(what: string, ms: number, act: () => void): Promise<void> {
+    if (this.#dead) return new Promise(() => {});
+    this.#underWay++;
+    this.#disk.watch?.touched(`writes ${what}`);
     const done = this.#last.then(async () => {
       await this.#take(ms);
+      this.#underWay--;
       if (this.#disk.full !== null) throw new Error(this.#disk.full);
       act();
+      this.#disk.watch?.touched(`has written ${what}`);
+      // The watch may have ended this very process.
+      if (this.#dead) await new Promise(() => {});
     });
     this.#last = done.catch(() => undefined);
     return done;
@@ -165,4 +212,44 @@ class SimulatedStore implements Store {
     if (this.#parsed.length < this.#disk.length) this.#parsed.push(...this.#disk.entries(this.#parsed.length));
     return this.#parsed;
   }
+}
+
+/** Reads a disk without a process: no time passes, and nothing is written. */
+class Reader implements Store {
+  readonly history;
+  readonly #disk: Disk;
+  readonly #useSnapshot: boolean;
+
+  constructor(disk: Disk, useSnapshot: boolean) {
+    this.#disk = disk;
+    this.#useSnapshot = useSnapshot;
+    this.history = historyOf(() => disk.entries());
+  }
+
+  async open(): Promise<StoredLog> {
+    const snapshot = this.#useSnapshot ? this.#disk.snapshot : null;
+    return { snapshot, tail: this.#disk.entries(snapshot?.seq ?? 0) };
+  }
+
+  append(): Promise<void> {
+    return Promise.reject(new Error('this store only reads'));
+  }
+
+  saveSnapshot(): Promise<void> {
+    return Promise.reject(new Error('this store only reads'));
+  }
+
+  putBlob(): Promise<void> {
+    return Promise.reject(new Error('this store only reads'));
+  }
+
+  async getBlob(hash: Sha256): Promise<Uint8Array | null> {
+    return this.#disk.blobs.get(hash) ?? null;
+  }
+
+  deleteBlobs(): Promise<void> {
+    return Promise.reject(new Error('this store only reads'));
+  }
+
+  async close(): Promise<void> {}
 }

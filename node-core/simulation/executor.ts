@@ -1,5 +1,13 @@
 /** Executors of simulated nodes: a template that answers by a rule, at a speed, with failures and honest disagreement. */
-import type { CancelSignal, Clock, Executor, ExecutorInventory, Measurement, RunOutcome, RunRequest } from '../ports/index.ts';
+import type {
+  CancelSignal,
+  Clock,
+  Executor,
+  ExecutorInventory,
+  Measurement,
+  RunOutcome,
+  RunRequest,
+} from '../ports/index.ts';
 import { contentIdOf, type Json, type Template, utf8 } from '../protocol/index.ts';
 import type { Chance } from './chance.ts';
 
@@ -40,9 +48,11 @@ export interface Manner {
   cheat: { share: number; label: string } | null;
   /** Takes work and never answers. */
   silent: boolean;
+  /** Counts what was run, over all lives. */
+  itemsRun: number;
 }
 
-export const honest: Manner = { itemMs: 20, failure: 0, disagreement: 0, cheat: null, silent: false };
+export const honest: Manner = { itemMs: 20, failure: 0, disagreement: 0, cheat: null, silent: false, itemsRun: 0 };
 
 export class SimulatedExecutor implements Executor {
   readonly manner: Manner;
@@ -66,9 +76,16 @@ export class SimulatedExecutor implements Executor {
 
   run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome> {
     return new Promise((resolve) => {
-      if (this.manner.silent) return;
       const ms = request.inputs.length * this.manner.itemMs * (0.8 + 0.4 * this.#chance.fraction());
-      const cancel = this.#clock.after(ms, () => resolve(this.#outcome(request)));
+      const isLate = this.manner.silent || ms > request.timeoutMs;
+      const cancel = isLate
+        ? this.#clock.after(request.timeoutMs, () =>
+            resolve({ ok: false, code: 'timeout', message: 'it took too long' }),
+          )
+        : this.#clock.after(ms, () => {
+            this.manner.itemsRun += request.inputs.length;
+            resolve(this.#outcome(request));
+          });
       signal.onCancel(() => {
         cancel();
         resolve({ ok: false, code: 'cancelled', message: 'cancelled' });
@@ -96,4 +113,11 @@ export class SimulatedExecutor implements Executor {
     if (this.#chance.happens(disagreement)) return rightLabel(n + 1 + this.#chance.below(labels.length - 1));
     return rightLabel(n);
   }
+}
+
+/** Null when it is the right output for the input. */
+export function truth(input: unknown, output: unknown): string | null {
+  const n = typeof input === 'object' && input !== null && 'n' in input ? Number(input.n) : 0;
+  const label = typeof output === 'object' && output !== null && 'label' in output ? output.label : undefined;
+  return label === rightLabel(n) ? null : `${n} is ${rightLabel(n)}, not ${String(label)}`;
 }

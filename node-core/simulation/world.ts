@@ -1,36 +1,34 @@
 /**
  * A world of simulated nodes: each is the production node by `createNode`, on ports made here. One thread, virtual time,
- * one seed.
+ * one seed. Observers look at everything; the first thing that breaks ends the run.
  *
  *     const world = new World({ seed: 7 });
- *     const client = world.add({ region: 'eu' });
- *     world.addProviders(4);
+ *     const client = world.add({ name: 'client', region: 'eu' });
+ *     world.add({ name: 'provider-0', provider: true });
+ *     for (const node of world.nodes) node.start();
  *     await world.run(60_000);
  */
-import type { NodeConfigInput } from '../config/schema.ts';
-import { NodeConfig } from '../config/schema.ts';
-import { createMemoryHub, type MemoryHub } from '../network/memory/hub.ts';
+import { NodeConfig, type NodeConfigInput } from '../config/schema.ts';
+import { createMemoryHub, type LinkModel, type MemoryHub } from '../network/memory/hub.ts';
 import { createNode, type InfernetNode } from '../node.ts';
-import type { Logger, Signer } from '../ports/index.ts';
+import type { Logger, Network, Ports, Signer } from '../ports/index.ts';
 import type { PeerId } from '../protocol/index.ts';
 import { Chance } from './chance.ts';
 import { NodeClock, VirtualTime } from './clock.ts';
 import { Disk } from './disk.ts';
 import { honest, type Manner, SimulatedExecutor } from './executor.ts';
 import { KeyRing } from './keys.ts';
+import { Observers } from './observers/observers.ts';
+import { checkReplay } from './observers/replay.ts';
+import type { Subject } from './observers/subject.ts';
+import { TappedNetwork } from './tap.ts';
+import { Timeline } from './timeline.ts';
 
 export interface WorldOptions {
   readonly seed: number;
-  /** Called for every log line of every node, with virtual time. */
-  readonly onLog?: (line: LogLine) => void;
-}
-
-export interface LogLine {
-  readonly elapsedMs: number;
-  readonly node: string;
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly message: string;
-  readonly fields: Readonly<Record<string, unknown>>;
+  readonly link?: Partial<LinkModel>;
+  /** Keep a timeline; costs time and memory. */
+  readonly isRecorded?: boolean;
 }
 
 export interface NodeOptions {
@@ -44,6 +42,9 @@ export interface NodeOptions {
   readonly bootstrap?: readonly string[];
 }
 
+/** Called at each step of a node's life: a frame leaves or comes, something is written. */
+export type OnTouch = (node: SimulatedNode, what: string) => void;
+
 /** A node over all its lives. */
 export class SimulatedNode {
   readonly name: string;
@@ -51,11 +52,15 @@ export class SimulatedNode {
   readonly disk = new Disk();
   readonly manner: Manner;
   readonly options: NodeOptions;
+  readonly config: NodeConfig;
+  readonly subject: Subject;
   readonly #world: World;
   #clock: NodeClock;
   #node: InfernetNode | null = null;
   #lives = 0;
-  /** Why it ended by itself, if it did. */
+  /** Its start is over. */
+  isOnline = false;
+  /** It said that it cannot go on: its host has to stop it. */
   ended: Error | null = null;
 
   constructor(world: World, options: NodeOptions) {
@@ -64,7 +69,25 @@ export class SimulatedNode {
     this.name = options.name;
     this.signer = world.keys.make(world.chance);
     this.manner = { ...honest, ...options.manner };
-    this.#clock = new NodeClock(world.time, options.skewMs);
+    this.#clock = this.#newClock();
+    this.config = NodeConfig.parse({
+      dataFolder: this.name,
+      ...options.config,
+      provider: { enabled: options.provider ?? false, ...options.config?.provider },
+    });
+    const { name, peerId, disk, config } = this;
+    this.subject = world.observers.add(
+      { name, peerId, disk, config, verifier: world.keys, elapsedMs: () => world.time.elapsed },
+      () => this.#clock.live,
+    );
+    disk.watch = {
+      written: (entries) => {
+        world.timeline.wrote(name, entries);
+        world.observers.written(this.subject, entries);
+      },
+      truncated: () => world.observers.truncated(this.subject),
+      touched: (what) => world.onTouch?.(this, what),
+    };
   }
 
   get peerId(): PeerId {
@@ -81,77 +104,149 @@ export class SimulatedNode {
     return this.#node;
   }
 
-  /** Begins a life. */
-  async start(): Promise<void> {
-    const { hub, keys, chance } = this.#world;
-    const { skewMs, region, bootstrap, provider, config } = this.options;
-    this.#clock = new NodeClock(this.#world.time, skewMs);
-    const joining = { bootstrap: bootstrap ?? this.#world.bootstrapFor(this), ...(region === undefined ? {} : { region }) };
+  /** Begins a life; it is online when virtual time has passed. That it cannot start is a fault. */
+  start(): void {
+    if (this.#node !== null) return;
+    const { hub, timeline } = this.#world;
+    const { region, bootstrap } = this.options;
+    timeline.note(this.name, this.#lives === 0 ? '— starts' : '— starts again');
+    this.ended = null;
+    this.isOnline = false;
+    this.#clock = this.#newClock();
+    const joining = {
+      bootstrap: bootstrap ?? this.#world.bootstrapFor(this),
+      ...(region === undefined ? {} : { region }),
+    };
     const network = this.#lives++ === 0 ? hub.join(this.peerId, joining) : hub.restart(this.peerId, joining);
-    const parsed = NodeConfig.parse({
-      dataFolder: this.name,
-      ...config,
-      provider: { enabled: provider ?? false, ...config?.provider },
+    const node = createNode(this.config, {
+      ...this.#ports(new TappedNetwork(network, this.#world.watch), this.#clock),
+      store: this.disk.mount(this.#clock),
     });
-    const node = createNode(parsed, {
-      clock: this.#clock,
+    node.onEnd((error) => {
+      this.ended = error;
+      if (error !== null) timeline.note(this.name, `— cannot go on: ${error.message}`);
+    });
+    this.#node = node;
+    this.subject.upSinceMs = this.#world.time.elapsed;
+    node.start().then(
+      () => {
+        if (this.#node === node) this.isOnline = true;
+      },
+      (error: unknown) => {
+        if (this.#node === node && this.disk.full === null)
+          this.#world.observers.fault(this.name, `the start failed: ${textOf(error)}`);
+      },
+    );
+  }
+
+  /** In order, as its owner does. Resolves when it is down. */
+  async stop(drainMs?: number): Promise<void> {
+    const { node } = this;
+    this.#world.timeline.note(this.name, '— stops in order');
+    const isStopped = await this.#world.until(node.stop(drainMs === undefined ? {} : { drainMs }), 120_000);
+    if (isStopped === null && this.#node === node)
+      this.#world.observers.fault(this.name, 'it did not stop within 120 s');
+    if (this.#node !== node) return;
+    this.#node = null;
+    this.subject.upSinceMs = null;
+    this.#clock.kill();
+  }
+
+  /**
+   * The process is gone, from one moment to the next.
+   * @param isInside called from inside the node's own code, where memory and disk need not be of one moment.
+   */
+  crash(how: 'kill' | 'power' = 'kill', isInside = false): void {
+    if (this.#node === null) return;
+    const { hub, chance, timeline } = this.#world;
+    timeline.note(this.name, how === 'kill' ? '— is killed' : '— loses power');
+    const inMemory =
+      isInside || this.disk.isBusy || how === 'power' || this.ended !== null ? null : this.#node.stateText();
+    this.#node = null;
+    this.subject.upSinceMs = null;
+    this.#clock.kill();
+    hub.crash(this.peerId, how === 'power' ? 15_000 : undefined);
+    if (how === 'power') this.disk.losePower(chance);
+    else this.disk.kill();
+    this.#world.checkLater(this.replay(inMemory));
+  }
+
+  /** I9 for what is on the disk now. */
+  replay(inMemory: string | null): Promise<void> {
+    const clock = this.#newClock();
+    const alone = createMemoryHub({ clock, random: new Chance(0) }).join(this.peerId);
+    return checkReplay(this.subject, this.#ports(alone, clock), inMemory);
+  }
+
+  /** What the node's memory says, where it is of the same moment as the disk. */
+  get stateText(): string | null {
+    return this.#node === null || this.disk.isBusy || this.ended !== null ? null : this.#node.stateText();
+  }
+
+  #ports(network: Network, clock: NodeClock): Omit<Ports, 'store'> {
+    const { keys, chance } = this.#world;
+    return {
+      clock,
       random: chance.fork(),
       network,
       signer: this.signer,
       verifier: keys,
-      store: this.disk.mount(this.#clock),
-      executor: new SimulatedExecutor(this.#clock, chance.fork(), this.manner),
+      executor: new SimulatedExecutor(clock, chance.fork(), this.manner),
       log: this.#log(),
-    });
-    node.onEnd((error) => {
-      this.ended = error;
-    });
-    this.#node = node;
-    await node.start();
+    };
   }
 
-  async stop(): Promise<void> {
-    const { node } = this;
-    this.#node = null;
-    await node.stop();
-    this.#clock.kill();
-  }
-
-  /** The process is gone, from one moment to the next. */
-  crash(how: 'kill' | 'power' = 'kill'): void {
-    this.#clock.kill();
-    this.#world.hub.crash(this.peerId, how === 'power' ? 15_000 : undefined);
-    if (how === 'power') this.disk.losePower(this.#world.chance);
-    else this.disk.kill();
-    this.#node = null;
+  #newClock(): NodeClock {
+    return new NodeClock(this.#world.time, this.options.skewMs, (error) =>
+      this.#world.observers.fault(this.name, `an exception that nobody caught: ${textOf(error)}`),
+    );
   }
 
   #log(): Logger {
-    const write =
-      (level: LogLine['level']) =>
-      (fields: Readonly<Record<string, unknown>>, message: string): void =>
-        this.#world.options.onLog?.({ elapsedMs: this.#world.time.elapsed, node: this.name, level, message, fields });
-    return { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
+    const { timeline, observers } = this.#world;
+    const note = (level: string) => (fields: Readonly<Record<string, unknown>>, message: string) =>
+      timeline.note(this.name, `${level}: ${message} ${JSON.stringify(fields)}`);
+    return {
+      debug: () => {},
+      info: () => {},
+      warn: note('warn'),
+      error: (fields, message) => {
+        note('error')(fields, message);
+        if (this.disk.full === null && this.#node !== null)
+          observers.fault(this.name, `${message} ${JSON.stringify(fields)}`);
+      },
+    };
   }
 }
 
 export class World {
-  readonly options: WorldOptions;
   readonly time = new VirtualTime();
   readonly chance: Chance;
   readonly keys = new KeyRing();
   readonly hub: MemoryHub;
   readonly nodes: SimulatedNode[] = [];
+  readonly observers: Observers;
+  readonly timeline: Timeline;
+  onTouch: OnTouch | null = null;
+  readonly #byPeer = new Map<PeerId, SimulatedNode>();
+  #later: Array<Promise<void>> = [];
 
-  constructor(options: WorldOptions) {
-    this.options = options;
-    this.chance = new Chance(options.seed);
-    this.hub = createMemoryHub({ clock: new NodeClock(this.time), random: this.chance.fork() });
+  constructor({ seed, link, isRecorded = false }: WorldOptions) {
+    const elapsedMs = (): number => this.time.elapsed;
+    this.chance = new Chance(seed);
+    this.observers = new Observers(elapsedMs);
+    this.timeline = new Timeline(isRecorded, elapsedMs);
+    this.hub = createMemoryHub({
+      clock: new NodeClock(this.time, 0, (error) => this.observers.fault('the network', textOf(error))),
+      random: this.chance.fork(),
+      ...(link === undefined ? {} : { link }),
+    });
   }
 
   add(options: Partial<NodeOptions> = {}): SimulatedNode {
     const node = new SimulatedNode(this, { name: `node-${this.nodes.length}`, ...options });
     this.nodes.push(node);
+    this.#byPeer.set(node.peerId, node);
     return node;
   }
 
@@ -161,16 +256,87 @@ export class World {
     return first === undefined || first === node ? [] : [this.hub.addressOf(first.peerId)];
   }
 
-  /** Lets virtual time pass. `watch` is called after every step; it ends the run early by answering true. */
-  async run(ms: number, watch: () => boolean = () => false): Promise<void> {
+  /** What networks of this world show. */
+  readonly watch = {
+    sent: (from: PeerId, to: PeerId, frame: Uint8Array): void => {
+      const node = this.#byPeer.get(from);
+      const messages = this.observers.sent(node?.subject, to, frame);
+      this.timeline.said(this.nameOf(from), this.nameOf(to), messages);
+      if (node !== undefined) this.onTouch?.(node, `sends ${messages.map(({ type }) => type).join(' ')}`);
+    },
+    received: (by: PeerId, _from: PeerId, _frame: Uint8Array): void => {
+      const node = this.#byPeer.get(by);
+      if (node !== undefined) this.onTouch?.(node, 'receives a frame');
+    },
+    gossiped: (_from: PeerId, _topic: string, _message: Uint8Array): void => {
+      this.observers.counts.gossip++;
+    },
+  };
+
+  nameOf(peer: PeerId): string {
+    return this.#byPeer.get(peer)?.name ?? `…${peer.slice(-6)}`;
+  }
+
+  /** A check that is awaited after the step in which it began. */
+  checkLater(check: Promise<void>): void {
+    // Its failure is reported where it is awaited.
+    check.catch(() => undefined);
+    this.#later.push(check);
+  }
+
+  /**
+   * Lets virtual time pass. `isOver` is asked after every step; it ends the run early by answering true.
+   * @throws Broken
+   */
+  async run(ms: number, isOver: () => boolean = () => false): Promise<void> {
     const until = this.time.elapsed + ms;
+    await this.#settle();
+    while (!isOver()) {
+      if (!this.time.step(until)) {
+        this.time.skipTo(until);
+        break;
+      }
+      await this.#settle();
+    }
+  }
+
+  /** Lets virtual time pass until a promise settles. @returns null when it does not within `ms`. @throws what it throws. */
+  async until<T>(promise: Promise<T>, ms = 60_000): Promise<{ readonly value: T } | null> {
+    let isSettled = false;
+    const mark = (): void => {
+      isSettled = true;
+    };
+    promise.then(mark, mark);
+    await this.run(ms, () => isSettled);
+    return isSettled ? { value: await promise } : null;
+  }
+
+  async #settle(): Promise<void> {
     await turn();
-    while (!watch() && this.time.step(until)) await turn();
-    if (!watch()) this.time.skipTo(until);
+    this.observers.afterStep();
+    if (this.#later.length > 0) {
+      const checks = this.#later;
+      this.#later = [];
+      await Promise.all(checks);
+    }
+    if (this.observers.broken !== null) throw this.observers.broken;
   }
 }
 
-/** Lets all promises run that wait for nothing but each other. */
+let turns = 0;
+
+/**
+ * Lets all promises run that wait for nothing but each other: Node runs a tick after the microtasks are done. Now and then
+ * a true turn of the event loop, so that the process still hears signals.
+ */
 function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+  turns++;
+  return new Promise((resolve) => {
+    if (turns % 1000 === 0) setImmediate(resolve);
+    else process.nextTick(resolve);
+  });
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

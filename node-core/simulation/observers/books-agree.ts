@@ -1,0 +1,38 @@
+/** I4: after healing, both sides' books agree, and nothing that was accepted is unpaid. */
+import type { Subject } from './subject.ts';
+
+/** Null when the books of all pairs agree; else the first difference. Only pairs in which both are up are compared. */
+export function booksDiffer(nodes: readonly Subject[]): { node: Subject; what: string } | null {
+  const byPeer = new Map(nodes.map((node) => [node.peerId, node]));
+  for (const payer of nodes) {
+    if (payer.upSinceMs === null) continue;
+    for (const [peer, { points, ackedMicro }] of payer.client.payers) {
+      const payee = byPeer.get(peer);
+      if (payee === undefined || payee.upSinceMs === null) continue;
+      const paid = points.at(-1)?.cumulativeMicro ?? 0n;
+      const received = payee.provider.payees.get(payer.peerId)?.points.at(-1)?.cumulativeMicro ?? 0n;
+      if (paid !== received)
+        return { node: payer, what: `it paid ${payee.name} ${paid}, which has received ${received}` };
+      if (ackedMicro !== paid)
+        return { node: payer, what: `of ${paid} to ${payee.name} only ${ackedMicro} count as acknowledged` };
+    }
+  }
+  for (const payee of nodes) {
+    if (payee.upSinceMs === null) continue;
+    for (const [peer, { due }] of payee.provider.payees) {
+      const payer = byPeer.get(peer);
+      if (payer === undefined || payer.upSinceMs === null) continue;
+      for (const replicaId of due.keys()) {
+        const job = payer.client.jobs.get(replicaId.slice(0, 32));
+        // The work of a job that goes on is due until it is judged.
+        if (job !== undefined && job.endedElapsedMs === null) continue;
+        const known = payer.client.replicas.get(replicaId);
+        return {
+          node: payee,
+          what: `${replicaId} is still due from ${payer.name}, where it is ${known?.state ?? 'unknown'}`,
+        };
+      }
+    }
+  }
+  return null;
+}

@@ -1,0 +1,452 @@
+/**
+ * What a node's log says of the jobs that it submitted and the money that it spent: folded here once more and on its own,
+ * so that a mistake in the node's projections does not hide itself. I1, I2, I3, I5, I6 and I8 are checked on each entry.
+ */
+import {
+  type Id,
+  type JobState,
+  jobMachine,
+  type LogEntry,
+  type NodeEvent,
+  type PeerId,
+  type PlannedJob,
+  type Receipt,
+  type ReplicaEvent,
+  type ReplicaId,
+  type ReplicaState,
+  receiptFault,
+  replicaMachine,
+  type Sha256,
+  type ShardEvent,
+  type ShardId,
+  type ShardState,
+  shardMachine,
+  type Verdict,
+  type VerifiesBytes,
+} from '../../protocol/index.ts';
+import type { Fault } from './fault.ts';
+
+export interface ReplicaFacts {
+  readonly replicaId: ReplicaId;
+  readonly shardId: ShardId;
+  readonly jobId: Id;
+  readonly provider: PeerId;
+  readonly isOwn: boolean;
+  readonly priceMicro: bigint;
+  /** Virtual time at which its deadline passes by the client's clock. */
+  readonly deadlineElapsedMs: number;
+  state: ReplicaState;
+  /** Virtual time of its last change. */
+  changedElapsedMs: number;
+  digest: Sha256 | null;
+  resultHash: Sha256 | null;
+  verdict: Verdict | null;
+  /** Place in the log of what must be durable before others hear of it; 0 = not there. */
+  assignedSeq: number;
+  reservedSeq: number;
+  judgedSeq: number;
+  isReserved: boolean;
+  isPaid: boolean;
+}
+
+export interface ShardFacts {
+  readonly shardId: ShardId;
+  readonly start: number;
+  readonly count: number;
+  state: ShardState;
+  how: string | null;
+  outputsHash: Sha256 | null;
+  readonly replicas: ReplicaFacts[];
+}
+
+export interface JobFacts {
+  readonly jobId: Id;
+  readonly job: PlannedJob;
+  readonly inputsHash: Sha256;
+  readonly createdElapsedMs: number;
+  readonly deadlineElapsedMs: number;
+  state: JobState;
+  shards: ShardFacts[];
+  reservedMicro: bigint;
+  spentMicro: bigint;
+  isCancelling: boolean;
+  cancelledElapsedMs: number | null;
+  endedElapsedMs: number | null;
+  code: string | null;
+  reason: string;
+  resultsHash: Sha256 | null;
+}
+
+interface PayerFacts {
+  /** Sums of what was paid, with the place in the log; rising. */
+  readonly points: Array<{ seq: number; cumulativeMicro: bigint }>;
+  ackedMicro: bigint;
+}
+
+const verdictEvents = {
+  accepted: 'accept',
+  rejected: 'reject',
+  undecided: 'leave-undecided',
+  superseded: 'supersede',
+} as const;
+
+export class ClientBook {
+  readonly jobs = new Map<Id, JobFacts>();
+  readonly replicas = new Map<ReplicaId, ReplicaFacts>();
+  readonly payers = new Map<PeerId, PayerFacts>();
+  /** Reserved prices that are neither paid nor released. */
+  readonly reserved = new Map<ReplicaId, ReplicaFacts>();
+  readonly receipts: Receipt[] = [];
+  /** Prices paid for what was not accepted: must stay zero. */
+  lostMicro = 0n;
+  itemsAssigned = 0;
+  itemsWanted = 0;
+  readonly #fault: Fault;
+  readonly #verifier: VerifiesBytes;
+
+  constructor(fault: Fault, verifier: VerifiesBytes) {
+    this.#fault = fault;
+    this.#verifier = verifier;
+  }
+
+  /** @param elapsedMs virtual time of the entry. */
+  take({ seq, at, event }: LogEntry, elapsedMs: number): void {
+    switch (event.type) {
+      case 'job.created': {
+        const { jobId, job, deadlineAt, inputsHash } = event;
+        if (this.jobs.has(jobId)) this.#fault('I1', `job ${jobId} was created twice`);
+        this.itemsWanted += job.items * job.policy.copies;
+        this.jobs.set(jobId, {
+          jobId,
+          job,
+          inputsHash,
+          createdElapsedMs: elapsedMs,
+          deadlineElapsedMs: elapsedMs + deadlineAt - at,
+          state: 'planning',
+          shards: [],
+          reservedMicro: 0n,
+          spentMicro: 0n,
+          isCancelling: false,
+          cancelledElapsedMs: null,
+          endedElapsedMs: null,
+          code: null,
+          reason: '',
+          resultsHash: null,
+        });
+        break;
+      }
+      case 'job.planned': {
+        const job = this.#job(event);
+        this.#moveJob(job, 'plan');
+        let start = 0;
+        job.shards = event.counts.map((count, index) => {
+          const shard: ShardFacts = {
+            shardId: `${event.jobId}.${index}`,
+            start,
+            count,
+            state: 'open',
+            how: null,
+            outputsHash: null,
+            replicas: [],
+          };
+          start += count;
+          return shard;
+        });
+        if (start !== job.job.items)
+          this.#fault('I1', `job ${event.jobId} of ${job.job.items} items was cut into ${start}`);
+        break;
+      }
+      case 'job.cancelling': {
+        const job = this.#job(event);
+        if (job.isCancelling) this.#fault('I1', `job ${event.jobId} is cancelled twice`);
+        job.isCancelling = true;
+        job.cancelledElapsedMs = elapsedMs;
+        break;
+      }
+      case 'job.ended':
+        this.#endJob(this.#job(event), event, elapsedMs);
+        break;
+      case 'shard.accepted': {
+        const shard = this.#shard(event);
+        this.#moveShard(shard, 'accept');
+        shard.how = event.how;
+        shard.outputsHash = event.outputsHash;
+        this.#checkQuorum(this.#job(event), shard);
+        break;
+      }
+      case 'shard.exhausted':
+        this.#moveShard(this.#shard(event), 'exhaust');
+        break;
+      case 'shard.cancelled':
+        this.#moveShard(this.#shard(event), 'cancel');
+        break;
+      case 'replica.assigned': {
+        const { replicaId, shardId, jobId, provider, role, priceMicro, deadlineAt } = event;
+        if (this.replicas.has(replicaId)) this.#fault('I1', `the replica id ${replicaId} was used twice`);
+        const shard = this.#shard(event);
+        if (shard.state !== 'open') this.#fault('I1', `${replicaId} was assigned to a shard that is ${shard.state}`);
+        if (this.#job(event).isCancelling)
+          this.#fault('I1', `${replicaId} was assigned although its job is being ended`);
+        const rival = shard.replicas.find((other) => other.provider === provider && other.state !== 'declined');
+        if (rival !== undefined) this.#fault('I2', `${replicaId} gives ${provider} a second vote on one shard`);
+        const replica: ReplicaFacts = {
+          replicaId,
+          shardId,
+          jobId,
+          provider,
+          isOwn: role === 'own-node',
+          priceMicro: BigInt(priceMicro),
+          deadlineElapsedMs: elapsedMs + deadlineAt - at,
+          state: 'assigned',
+          changedElapsedMs: elapsedMs,
+          digest: null,
+          resultHash: null,
+          verdict: null,
+          assignedSeq: seq,
+          reservedSeq: 0,
+          judgedSeq: 0,
+          isReserved: false,
+          isPaid: false,
+        };
+        this.itemsAssigned += shard.count;
+        shard.replicas.push(replica);
+        this.replicas.set(replicaId, replica);
+        break;
+      }
+      case 'replica.started':
+        this.#move(event, 'start', elapsedMs);
+        break;
+      case 'replica.declined':
+        this.#move(event, 'decline', elapsedMs);
+        break;
+      case 'replica.failed':
+        this.#move(event, 'fail', elapsedMs);
+        break;
+      case 'replica.cancelled':
+        this.#move(event, 'cancel', elapsedMs);
+        break;
+      case 'replica.lost':
+        this.#move(event, 'lose', elapsedMs);
+        break;
+      case 'replica.committed': {
+        const replica = this.#move(event, 'commit', elapsedMs);
+        const { body, by } = event.commitment;
+        if (by !== replica.provider || body.replicaId !== replica.replicaId || body.peerId !== replica.provider) {
+          this.#fault('I1', `${event.replicaId} has the commitment of ${body.replicaId} by ${by}`);
+        }
+        replica.digest = body.digest;
+        break;
+      }
+      case 'replica.revealed':
+        this.#move(event, 'reveal', elapsedMs).resultHash = event.resultHash;
+        break;
+      case 'replica.judged': {
+        const replica = this.#move(event, verdictEvents[event.verdict], elapsedMs);
+        replica.verdict = event.verdict;
+        replica.judgedSeq = seq;
+        if (event.verdict === 'rejected' && event.evidence === null) {
+          this.#fault('I8', `${event.replicaId} was rejected without evidence`);
+        }
+        break;
+      }
+      case 'peer.penalised': {
+        if (event.evidence.accused.commitment.by !== event.peerId) {
+          this.#fault(
+            'I8',
+            `${event.peerId} was penalised by evidence against ${event.evidence.accused.commitment.by}`,
+          );
+        }
+        break;
+      }
+      case 'receipt.stored': {
+        const fault = receiptFault(this.#verifier, event.receipt);
+        if (fault !== null) this.#fault('I8', `a receipt about ${event.receipt.body.provider} was stored: ${fault}`);
+        this.receipts.push(event.receipt);
+        break;
+      }
+      default:
+        if (event.type.startsWith('payment.')) this.#money(event, seq);
+    }
+  }
+
+  /** What was ever paid to a peer and is in the first `synced` entries: no voucher may be higher. */
+  durablyPaid(payee: PeerId, synced: number): bigint {
+    return this.payers.get(payee)?.points.findLast((point) => point.seq <= synced)?.cumulativeMicro ?? 0n;
+  }
+
+  #money(event: NodeEvent, seq: number): void {
+    switch (event.type) {
+      case 'payment.reserved': {
+        const replica = this.#replica(event);
+        const job = this.#job(event);
+        if (replica.isReserved || replica.isPaid) this.#fault('I2', `${event.replicaId} was reserved twice`);
+        if (BigInt(event.priceMicro) !== replica.priceMicro) {
+          this.#fault('I3', `${event.replicaId} costs ${replica.priceMicro}, but ${event.priceMicro} are reserved`);
+        }
+        replica.isReserved = true;
+        replica.reservedSeq = seq;
+        this.reserved.set(event.replicaId, replica);
+        job.reservedMicro += replica.priceMicro;
+        this.#checkBudget(job);
+        break;
+      }
+      case 'payment.released': {
+        const replica = this.#replica(event);
+        if (!replica.isReserved) this.#fault('I3', `${event.replicaId} was released without a reservation`);
+        if (!replicaMachine.isFinal(replica.state)) {
+          this.#fault('I3', `${event.replicaId} was released while it is ${replica.state}`);
+        }
+        this.#unreserve(replica);
+        break;
+      }
+      case 'payment.paid': {
+        const replica = this.#replica(event);
+        if (replica.isPaid) this.#fault('I2', `${event.replicaId} was paid twice`);
+        if (!replica.isReserved) this.#fault('I3', `${event.replicaId} was paid without a reservation`);
+        if (replica.verdict !== 'accepted') {
+          this.lostMicro += BigInt(event.priceMicro);
+          this.#fault('I2', `${event.replicaId} was paid, and it is ${replica.state}`);
+        }
+        if (replica.resultHash === null) this.#fault('I2', `${event.replicaId} was paid without a revealed result`);
+        if (event.peer !== replica.provider || BigInt(event.priceMicro) !== replica.priceMicro) {
+          this.#fault(
+            'I3',
+            `${event.replicaId} is of ${replica.provider} for ${replica.priceMicro}; paid was another sum or peer`,
+          );
+        }
+        this.#unreserve(replica);
+        replica.isPaid = true;
+        const job = this.#job(event);
+        job.spentMicro += replica.priceMicro;
+        this.#checkBudget(job);
+        const payer = this.#payer(event.peer);
+        const before = payer.points.at(-1)?.cumulativeMicro ?? 0n;
+        if (BigInt(event.cumulativeMicro) !== before + replica.priceMicro) {
+          this.#fault('I3', `after ${before} and ${replica.priceMicro} the voucher says ${event.cumulativeMicro}`);
+        }
+        payer.points.push({ seq, cumulativeMicro: BigInt(event.cumulativeMicro) });
+        break;
+      }
+      case 'payment.acked': {
+        const payer = this.#payer(event.peer);
+        const acked = BigInt(event.cumulativeMicro);
+        if (acked > (payer.points.at(-1)?.cumulativeMicro ?? 0n)) {
+          this.#fault('I3', `${event.peer} acknowledged ${acked}, more than it was ever paid`);
+        }
+        if (acked > payer.ackedMicro) payer.ackedMicro = acked;
+        break;
+      }
+      case 'payment.adopted': {
+        const payer = this.#payer(event.voucher.body.payee);
+        const listed = new Set(event.replicas.map(({ replicaId }) => replicaId));
+        let mine = 0n;
+        for (const replica of this.replicas.values()) {
+          if (replica.provider !== event.voucher.body.payee) continue;
+          if (listed.has(replica.replicaId)) {
+            if (replica.isReserved) this.#unreserve(replica);
+            replica.isPaid = true;
+          } else if (replica.isPaid) mine += replica.priceMicro;
+        }
+        payer.points.push({ seq, cumulativeMicro: BigInt(event.voucher.body.cumulativeMicro) + mine });
+        break;
+      }
+    }
+  }
+
+  #endJob(job: JobFacts, event: Extract<NodeEvent, { type: 'job.ended' }>, elapsedMs: number): void {
+    const { jobId, state, code, reason, shardsAccepted, itemsAccepted, spentMicro, resultsHash } = event;
+    this.#moveJob(job, ({ done: 'finish', failed: 'fail', cancelled: 'cancel' } as const)[state]);
+    job.endedElapsedMs = elapsedMs;
+    job.code = code;
+    job.reason = reason;
+    job.resultsHash = resultsHash;
+    const accepted = job.shards.filter((shard) => shard.state === 'accepted');
+    const items = accepted.reduce((sum, shard) => sum + shard.count, 0);
+    if (shardsAccepted !== accepted.length || itemsAccepted !== items) {
+      this.#fault('I6', `job ${jobId} ended with ${itemsAccepted} items, but ${items} were accepted`);
+    }
+    if (state === 'done' && items !== job.job.items)
+      this.#fault('I6', `job ${jobId} is done with ${items} of ${job.job.items} items`);
+    if (state !== 'done' && reason === '') this.#fault('I6', `job ${jobId} is ${state} without a reason`);
+    if (state === 'failed' && code === null) this.#fault('I6', `job ${jobId} failed without a code`);
+    if (items > 0 && resultsHash === null)
+      this.#fault('I6', `job ${jobId} ended without the ${items} answers that it has`);
+    if (BigInt(spentMicro) !== job.spentMicro) {
+      this.#fault('I5', `job ${jobId} spent ${job.spentMicro}, and says ${spentMicro}`);
+    }
+    const active = job.shards
+      .flatMap((shard) => shard.replicas)
+      .find((replica) => !replicaMachine.isFinal(replica.state));
+    if (active !== undefined) this.#fault('I6', `job ${jobId} ended while ${active.replicaId} is ${active.state}`);
+  }
+
+  /** An answer needs what the policy asks for. */
+  #checkQuorum({ job }: JobFacts, shard: ShardFacts): void {
+    const accepted = shard.replicas.filter((replica) => replica.verdict === 'accepted').length;
+    const wanted = shard.how === 'own-node' ? 1 : job.policy.quorum;
+    if (accepted < wanted && shard.how !== 'own-node') {
+      this.#fault('I2', `shard ${shard.shardId} was accepted by ${accepted} of ${wanted} copies`);
+    }
+    if (shard.how === 'checked' && accepted < 2)
+      this.#fault('I2', `shard ${shard.shardId} is called checked by ${accepted} copies`);
+  }
+
+  #checkBudget({ jobId, job, spentMicro, reservedMicro }: JobFacts): void {
+    if (spentMicro + reservedMicro > BigInt(job.budgetMicro)) {
+      this.#fault(
+        'I5',
+        `job ${jobId} may spend ${job.budgetMicro}: ${spentMicro} are spent and ${reservedMicro} reserved`,
+      );
+    }
+  }
+
+  #unreserve(replica: ReplicaFacts): void {
+    if (!replica.isReserved) return;
+    replica.isReserved = false;
+    this.reserved.delete(replica.replicaId);
+    const job = this.jobs.get(replica.jobId);
+    if (job !== undefined) job.reservedMicro -= replica.priceMicro;
+  }
+
+  #move(event: { replicaId: ReplicaId }, by: ReplicaEvent, elapsedMs: number): ReplicaFacts {
+    const replica = this.#replica(event);
+    if (!replicaMachine.allows(replica.state, by))
+      this.#fault('I1', `${event.replicaId}: ${by} while it is ${replica.state}`);
+    replica.state = replicaMachine.next(replica.state, by);
+    replica.changedElapsedMs = elapsedMs;
+    return replica;
+  }
+
+  #moveShard(shard: ShardFacts, by: ShardEvent): void {
+    if (!shardMachine.allows(shard.state, by))
+      this.#fault('I1', `shard ${shard.shardId}: ${by} while it is ${shard.state}`);
+    shard.state = shardMachine.next(shard.state, by);
+  }
+
+  #moveJob(job: JobFacts, by: 'plan' | 'finish' | 'fail' | 'cancel'): void {
+    if (!jobMachine.allows(job.state, by)) this.#fault('I1', `job ${job.jobId}: ${by} while it is ${job.state}`);
+    job.state = jobMachine.next(job.state, by);
+  }
+
+  #job({ jobId }: { jobId: Id }): JobFacts {
+    return this.jobs.get(jobId) ?? this.#fault('I1', `the log speaks of the unknown job ${jobId}`);
+  }
+
+  #shard(event: { jobId: Id; shardId: ShardId }): ShardFacts {
+    const shard = this.#job(event).shards.find(({ shardId }) => shardId === event.shardId);
+    return shard ?? this.#fault('I1', `the log speaks of the unknown shard ${event.shardId}`);
+  }
+
+  #replica({ replicaId }: { replicaId: ReplicaId }): ReplicaFacts {
+    return this.replicas.get(replicaId) ?? this.#fault('I1', `the log speaks of the unknown replica ${replicaId}`);
+  }
+
+  #payer(peer: PeerId): PayerFacts {
+    let payer = this.payers.get(peer);
+    if (payer === undefined) {
+      payer = { points: [], ackedMicro: 0n };
+      this.payers.set(peer, payer);
+    }
+    return payer;
+  }
+}

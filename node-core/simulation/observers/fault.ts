@@ -1,0 +1,2 @@
+/** Says that something broke; never returns. */
+export type Fault = (invariant: string, what: string) => never;

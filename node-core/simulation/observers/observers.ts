@@ -1,0 +1,104 @@
+/**
+ * Watches a world: every entry at the moment at which it is on a disk, every frame as it leaves, every process as it ends.
+ * The first thing that breaks is kept in {@link Observers.broken}; the world stops at it after the step.
+ */
+import type { LogEntry, PeerId } from '../../protocol/index.ts';
+import { Broken } from '../broken.ts';
+import { booksDiffer } from './books-agree.ts';
+import { checkResults } from './results.ts';
+import { Subject, type SubjectOptions } from './subject.ts';
+import { checkWaits } from './waits.ts';
+import { checkSaid, readFrame, type Said } from './wire.ts';
+
+const waitsEveryMs = 5_000;
+
+export interface Counts {
+  frames: number;
+  messages: number;
+  bytes: number;
+  gossip: number;
+}
+
+export class Observers {
+  broken: Broken | null = null;
+  readonly counts: Counts = { frames: 0, messages: 0, bytes: 0, gossip: 0 };
+  readonly subjects = new Map<PeerId, Subject>();
+  readonly #elapsedMs: () => number;
+  readonly #liveTimers = new Map<PeerId, () => number>();
+  #waitsAt = waitsEveryMs;
+
+  constructor(elapsedMs: () => number) {
+    this.#elapsedMs = elapsedMs;
+  }
+
+  /** @param liveTimers of the node, now. */
+  add(options: SubjectOptions, liveTimers: () => number): Subject {
+    const subject = new Subject(options);
+    this.subjects.set(options.peerId, subject);
+    this.#liveTimers.set(options.peerId, liveTimers);
+    return subject;
+  }
+
+  written(subject: Subject, entries: readonly LogEntry[]): void {
+    this.#guard(subject, () => {
+      for (const entry of entries) {
+        subject.take([entry]);
+        checkResults(subject, entry);
+      }
+    });
+  }
+
+  truncated(subject: Subject): void {
+    this.#guard(subject, () => subject.reread());
+  }
+
+  /** @returns the messages, for whoever wants to show them. */
+  sent(subject: Subject | undefined, to: PeerId, frame: Uint8Array): readonly Said[] {
+    const messages = readFrame(frame);
+    this.counts.frames++;
+    this.counts.messages += messages.length;
+    this.counts.bytes += frame.length;
+    if (subject !== undefined) {
+      this.#guard(subject, () => {
+        for (const message of messages) checkSaid(subject, to, message);
+      });
+    }
+    return messages;
+  }
+
+  /** Something that no node may do, whatever the scenario. */
+  fault(node: string, what: string): void {
+    this.broken ??= new Broken('the node itself', node, this.#elapsedMs(), what);
+  }
+
+  /** After every step. */
+  afterStep(): void {
+    const now = this.#elapsedMs();
+    if (now < this.#waitsAt) return;
+    this.#waitsAt = now + waitsEveryMs;
+    for (const [peer, subject] of this.subjects) {
+      this.#guard(subject, () => checkWaits(subject, now, this.#liveTimers.get(peer)?.() ?? 0));
+    }
+  }
+
+  /** I4. Null when it holds. */
+  booksDiffer(except: ReadonlySet<PeerId> = new Set()): { node: Subject; what: string } | null {
+    return booksDiffer([...this.subjects.values()].filter(({ peerId }) => !except.has(peerId)));
+  }
+
+  #guard(subject: Subject, check: () => void): void {
+    if (this.broken !== null) return;
+    try {
+      check();
+    } catch (error) {
+      if (error instanceof Broken) this.broken = error;
+      else
+        this.broken = new Broken(
+          'the observer',
+          subject.name,
+          this.#elapsedMs(),
+          String(error instanceof Error ? error.stack : error),
+        );
+    }
+  }
+}

@@ -1,0 +1,217 @@
+/** What a node's log says of the work that it did for others and what it got for it, folded once more. I1, I2, I3, I7. */
+import {
+  type Id,
+  type LogEntry,
+  type PeerId,
+  type ReplicaEvent,
+  type ReplicaId,
+  type ReplicaState,
+  replicaMachine,
+  type Sha256,
+  type Verdict,
+} from '../../protocol/index.ts';
+import type { Fault } from './fault.ts';
+
+export interface WorkFacts {
+  readonly replicaId: ReplicaId;
+  readonly jobId: Id;
+  readonly client: PeerId;
+  readonly priceMicro: bigint;
+  readonly leaseMs: number;
+  readonly graceMs: number;
+  state: ReplicaState;
+  changedElapsedMs: number;
+  digest: Sha256 | null;
+  verdict: Verdict | null;
+  admittedSeq: number;
+  committedSeq: number;
+  /** Of the entry after which nothing will ever be claimed for it; 0 = not there. */
+  endedSeq: number;
+}
+
+interface PayeeFacts {
+  readonly points: Array<{ seq: number; cumulativeMicro: bigint }>;
+  /** Work that is not paid, dropped ones not counted. */
+  readonly due: Map<ReplicaId, bigint>;
+  readonly paid: Set<ReplicaId>;
+  unpaidMicro: bigint;
+  mostUnpaidMicro: bigint;
+}
+
+export interface ProviderLimits {
+  readonly ownPeer: PeerId;
+  readonly creditLimitMicro: bigint;
+  readonly queueMax: number;
+  readonly inFlightPerClientMax: number;
+}
+
+const verdictEvents = {
+  accepted: 'accept',
+  rejected: 'reject',
+  undecided: 'leave-undecided',
+  superseded: 'supersede',
+} as const;
+
+export class ProviderBook {
+  /** Work that is not forgotten yet. */
+  readonly work = new Map<ReplicaId, WorkFacts>();
+  readonly payees = new Map<PeerId, PayeeFacts>();
+  /** Commitments that this node ever made: one per replica. */
+  readonly digests = new Map<ReplicaId, Sha256>();
+  readonly #fault: Fault;
+  readonly #limits: ProviderLimits;
+
+  constructor(fault: Fault, limits: ProviderLimits) {
+    this.#fault = fault;
+    this.#limits = limits;
+  }
+
+  take({ seq, event }: LogEntry, elapsedMs: number): void {
+    switch (event.type) {
+      case 'work.admitted': {
+        const { replicaId, jobId, client, priceMicro, leaseMs, graceMs } = event;
+        if (this.work.has(replicaId)) this.#fault('I1', `${replicaId} was admitted twice`);
+        this.work.set(replicaId, {
+          replicaId,
+          jobId,
+          client,
+          priceMicro: BigInt(priceMicro),
+          leaseMs,
+          graceMs,
+          state: 'queued',
+          changedElapsedMs: elapsedMs,
+          digest: null,
+          verdict: null,
+          admittedSeq: seq,
+          committedSeq: 0,
+          endedSeq: 0,
+        });
+        this.#checkQueue(client);
+        break;
+      }
+      case 'work.started':
+        this.#move(event, 'start', elapsedMs);
+        break;
+      case 'work.committed': {
+        const work = this.#move(event, 'commit', elapsedMs);
+        const { digest } = event.commitment.body;
+        const before = this.digests.get(event.replicaId);
+        if (before !== undefined && before !== digest)
+          this.#fault('I2', `${event.replicaId} was committed to twice, differently`);
+        this.digests.set(event.replicaId, digest);
+        work.digest = digest;
+        work.committedSeq = seq;
+        break;
+      }
+      case 'work.revealed':
+        this.#move(event, 'reveal', elapsedMs);
+        break;
+      case 'work.failed':
+        this.#move(event, 'fail', elapsedMs).endedSeq = seq;
+        break;
+      case 'work.cancelled':
+        this.#move(event, 'cancel', elapsedMs).endedSeq = seq;
+        break;
+      case 'work.judged': {
+        const work = this.#move(event, verdictEvents[event.verdict], elapsedMs);
+        work.verdict = event.verdict;
+        if (event.verdict !== 'accepted') work.endedSeq = seq;
+        break;
+      }
+      case 'work.lost':
+        this.#move(event, 'lose', elapsedMs).endedSeq = seq;
+        break;
+      case 'work.forgotten':
+        for (const replicaId of event.replicaIds) {
+          const work = this.work.get(replicaId);
+          if (work === undefined) this.#fault('I1', `${replicaId} was forgotten, and is unknown`);
+          if (!replicaMachine.isFinal(work.state))
+            this.#fault('I1', `${replicaId} was forgotten while it is ${work.state}`);
+          this.work.delete(replicaId);
+        }
+        break;
+      case 'payment.extended': {
+        const payee = this.#payee(event.peer);
+        if (payee.due.has(event.replicaId)) this.#fault('I3', `credit for ${event.replicaId} was given twice`);
+        if (payee.paid.has(event.replicaId)) break;
+        payee.due.set(event.replicaId, BigInt(event.priceMicro));
+        this.#change(payee, BigInt(event.priceMicro));
+        if (payee.unpaidMicro > this.#limits.creditLimitMicro) {
+          this.#fault(
+            'I3',
+            `${payee.unpaidMicro} of work for ${event.peer} are unpaid; the limit is ${this.#limits.creditLimitMicro}`,
+          );
+        }
+        break;
+      }
+      case 'payment.dropped': {
+        const payee = this.#payee(event.peer);
+        const due = payee.due.get(event.replicaId);
+        if (due === undefined) this.#fault('I3', `${event.replicaId} was dropped, and nothing is due for it`);
+        payee.due.delete(event.replicaId);
+        this.#change(payee, -due);
+        break;
+      }
+      case 'payment.received': {
+        const { voucher, replicas } = event;
+        const payee = this.#payee(voucher.body.payer);
+        const cumulativeMicro = BigInt(voucher.body.cumulativeMicro);
+        const before = payee.points.at(-1)?.cumulativeMicro ?? 0n;
+        if (cumulativeMicro <= before) this.#fault('I3', `a voucher of ${cumulativeMicro} replaced one of ${before}`);
+        payee.points.push({ seq, cumulativeMicro });
+        for (const { replicaId } of replicas) {
+          if (payee.paid.has(replicaId)) this.#fault('I2', `${replicaId} was paid by two vouchers`);
+          payee.paid.add(replicaId);
+          const due = payee.due.get(replicaId);
+          if (due === undefined) continue;
+          payee.due.delete(replicaId);
+          this.#change(payee, -due);
+        }
+        break;
+      }
+    }
+  }
+
+  /** The highest voucher in the first `synced` entries: no acknowledgement may name more. */
+  durablyReceived(payer: PeerId, synced: number): bigint {
+    return this.payees.get(payer)?.points.findLast((point) => point.seq <= synced)?.cumulativeMicro ?? 0n;
+  }
+
+  #checkQueue(client: PeerId): void {
+    const { queueMax, inFlightPerClientMax } = this.#limits;
+    let pending = 0;
+    let ofClient = 0;
+    for (const work of this.work.values()) {
+      if (work.state !== 'queued' && work.state !== 'running') continue;
+      pending++;
+      if (work.client === client) ofClient++;
+    }
+    if (pending > queueMax) this.#fault('I7', `${pending} shards are in the queue of ${queueMax}`);
+    if (ofClient > inFlightPerClientMax)
+      this.#fault('I7', `${ofClient} shards of ${client} are here, at most ${inFlightPerClientMax}`);
+  }
+
+  #move(event: { replicaId: ReplicaId }, by: ReplicaEvent, elapsedMs: number): WorkFacts {
+    const work =
+      this.work.get(event.replicaId) ?? this.#fault('I1', `the log speaks of the unknown work ${event.replicaId}`);
+    if (!replicaMachine.allows(work.state, by))
+      this.#fault('I1', `work ${event.replicaId}: ${by} while it is ${work.state}`);
+    work.state = replicaMachine.next(work.state, by);
+    work.changedElapsedMs = elapsedMs;
+    return work;
+  }
+
+  #change(payee: PayeeFacts, byMicro: bigint): void {
+    payee.unpaidMicro += byMicro;
+    if (payee.unpaidMicro > payee.mostUnpaidMicro) payee.mostUnpaidMicro = payee.unpaidMicro;
+  }
+
+  #payee(peer: PeerId): PayeeFacts {
+    let payee = this.payees.get(peer);
+    if (payee === undefined) {
+      payee = { points: [], due: new Map(), paid: new Set(), unpaidMicro: 0n, mostUnpaidMicro: 0n };
+      this.payees.set(peer, payee);
+    }
+    return payee;
+  }
+}

@@ -1,0 +1,146 @@
+/**
+ * What a node says to others must be durable on its own disk first, and true. Checked on every frame as it leaves an
+ * honest node: I2, I3, and the crash rules of PAYMENTS section 5.
+ */
+import { type ReplicaId, utf8 } from '../../protocol/index.ts';
+import type { ShardFacts } from './client-book.ts';
+import type { Subject } from './subject.ts';
+
+export interface Said {
+  readonly type: string;
+  /** Of the message; empty where there is none. */
+  readonly id?: string;
+  readonly body: unknown;
+}
+
+/** The messages of a frame. Only for frames of honest nodes: what is malformed is left out. */
+export function readFrame(frame: Uint8Array): Said[] {
+  const parsed: unknown = JSON.parse(utf8.decode(frame));
+  if (!Array.isArray(parsed)) return [];
+  return parsed.flatMap((envelope: unknown): Said[] => {
+    const type = at(envelope, 'type');
+    return typeof type === 'string' ? [{ type, id: text(envelope, 'id'), body: at(envelope, 'body') }] : [];
+  });
+}
+
+/** The value at a path inside JSON; undefined where there is none. */
+export function at(value: unknown, ...path: readonly string[]): unknown {
+  let here: unknown = value;
+  for (const key of path) {
+    if (typeof here !== 'object' || here === null) return undefined;
+    here = Object.entries(here).find(([name]) => name === key)?.[1];
+  }
+  return here;
+}
+
+function text(value: unknown, ...path: readonly string[]): string {
+  const found = at(value, ...path);
+  return typeof found === 'string' ? found : '';
+}
+
+/** @param to peer id of the receiver. */
+export function checkSaid(node: Subject, to: string, { type, body }: Said): void {
+  switch (type) {
+    case 'shard.assign':
+      return checkAssign(node, text(body, 'replicaId'));
+    case 'shard.accept':
+      return checkAccept(node, text(body, 'replicaId'));
+    case 'shard.commit':
+      return checkCommit(
+        node,
+        text(body, 'commitment', 'body', 'replicaId'),
+        text(body, 'commitment', 'body', 'digest'),
+      );
+    case 'shard.reveal.request':
+      return checkRevealRequest(node, text(body, 'replicaId'));
+    case 'shard.reveal':
+      return checkReveal(node, text(body, 'replicaId'), text(body, 'reveal', 'body', 'digest'));
+    case 'shard.fail':
+    case 'shard.cancelled':
+      if (at(body, 'release') !== null) checkRelease(node, text(body, 'replicaId'));
+      return;
+    case 'shard.verdict':
+      return checkVerdict(node, text(body, 'replicaId'), text(body, 'verdict'));
+    case 'payment.voucher':
+      return checkVoucher(node, to, text(body, 'voucher', 'body', 'cumulativeMicro'));
+    case 'payment.ack':
+      return checkAck(node, to, text(body, 'ack', 'body', 'cumulativeMicro'));
+  }
+}
+
+/** Crash rule 1: chosen and reserved durably, before the work leaves. */
+function checkAssign({ client, disk, fault }: Subject, replicaId: ReplicaId): void {
+  const replica = client.replicas.get(replicaId);
+  if (replica === undefined) return fault('I1', `${replicaId} was sent out, and the log does not know it`);
+  if (!replica.isOwn && (replica.reservedSeq === 0 || replica.reservedSeq > disk.synced)) {
+    fault('I3', `${replicaId} was sent out before its price was durably reserved`);
+  }
+}
+
+function checkAccept({ provider, fault }: Subject, replicaId: ReplicaId): void {
+  if (!provider.work.has(replicaId)) fault('I1', `${replicaId} was accepted, and the log does not know it`);
+}
+
+/** Outputs and salt are durable before the commitment leaves. */
+function checkCommit({ provider, disk, fault }: Subject, replicaId: ReplicaId, digest: string): void {
+  const work = provider.work.get(replicaId);
+  if (work === undefined || work.committedSeq === 0 || work.committedSeq > disk.synced) {
+    fault('I2', `the commitment of ${replicaId} left before it was durable`);
+  }
+  if (provider.digests.get(replicaId) !== digest)
+    fault('I2', `another commitment of ${replicaId} left than the log holds`);
+}
+
+function checkReveal({ provider, fault }: Subject, replicaId: ReplicaId, digest: string): void {
+  if (provider.digests.get(replicaId) !== digest) fault('I2', `the reveal of ${replicaId} is of another commitment`);
+}
+
+/** Nobody is asked to reveal before all copies have committed, or there is nobody left to wait for. */
+function checkRevealRequest({ client, fault }: Subject, replicaId: ReplicaId): void {
+  const replica = client.replicas.get(replicaId);
+  const job = replica === undefined ? undefined : client.jobs.get(replica.jobId);
+  const shard = job?.shards.find(({ shardId }) => shardId === replica?.shardId);
+  if (job === undefined || shard === undefined) {
+    return fault('I1', `a reveal of ${replicaId} was asked for, and the log does not know it`);
+  }
+  if (shard.state === 'accepted') return;
+  const committed = shard.replicas.filter((other) => other.digest !== null && other.state !== 'lost').length;
+  if (committed >= job.job.policy.copies) return;
+  const isAlone = !shard.replicas.some((other) => other.state === 'assigned' || other.state === 'running');
+  if (isAlone && committed >= wantedQuorum(shard, job.job.policy.quorum)) return;
+  fault('I2', `${replicaId} was asked to reveal when ${committed} of ${job.job.policy.copies} copies had committed`);
+}
+
+function wantedQuorum(shard: ShardFacts, quorum: number): number {
+  return shard.replicas.some((replica) => replica.isOwn) ? 1 : quorum;
+}
+
+/** A release is a promise: nothing will be claimed, so nothing may follow. */
+function checkRelease({ provider, fault }: Subject, replicaId: ReplicaId): void {
+  const work = provider.work.get(replicaId);
+  if (work === undefined) return;
+  if (work.endedSeq === 0) fault('I3', `${replicaId} was released while it is ${work.state}`);
+}
+
+function checkVerdict({ client, fault }: Subject, replicaId: ReplicaId, verdict: string): void {
+  const replica = client.replicas.get(replicaId);
+  if (replica === undefined) return;
+  // A commitment that comes too late is told so: the attempt was given up, and the log has no verdict on it.
+  const known: string = replica.verdict ?? 'superseded';
+  if (known !== verdict) fault('I2', `${replicaId} is ${known}, and its provider was told that it is ${verdict}`);
+}
+
+/** I3 and crash rule 2: a voucher is never higher than what was durably paid, and that is what was accepted. */
+function checkVoucher({ client, disk, fault }: Subject, payee: string, cumulativeMicro: string): void {
+  const paid = client.durablyPaid(payee, disk.synced);
+  if (BigInt(cumulativeMicro) > paid)
+    fault('I3', `a voucher of ${cumulativeMicro} left for ${payee}; durably paid are ${paid}`);
+}
+
+/** Crash rule 4: stored before it is acknowledged. */
+function checkAck({ provider, disk, fault }: Subject, payer: string, cumulativeMicro: string): void {
+  const received = provider.durablyReceived(payer, disk.synced);
+  if (BigInt(cumulativeMicro) > received) {
+    fault('I3', `an acknowledgement of ${cumulativeMicro} left for ${payer}; durably received are ${received}`);
+  }
+}

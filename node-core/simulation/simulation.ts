@@ -1,0 +1,303 @@
+/**
+ * What scenarios are written in: nodes to start, jobs to submit, faults to inject, and the end, at which everything is
+ * healed and must be settled.
+ *
+ * Each fault has a number. A run can leave some out (`without`), and draws the same numbers for all others: that is how a
+ * failing run is shrunk.
+ */
+import type { LinkModel } from '../network/memory/hub.ts';
+import type { JobSpecInput, Json, PeerId } from '../protocol/index.ts';
+import { Broken } from './broken.ts';
+import { Chance } from './chance.ts';
+import { type Manner, truth } from './executor.ts';
+import type { JobFacts } from './observers/client-book.ts';
+import { countWrong } from './observers/results.ts';
+import { Speaker } from './speaker.ts';
+import { type NodeOptions, type SimulatedNode, World } from './world.ts';
+
+export interface SimulationOptions {
+  readonly seed: number;
+  readonly nodes: number;
+  /** Numbers of faults that do not happen. */
+  readonly without?: ReadonlySet<number>;
+  readonly isRecorded?: boolean;
+}
+
+export interface Cast {
+  readonly clients?: number;
+  readonly providers: number;
+  /** Of each provider. */
+  readonly manner?: (index: number, chance: Chance) => Partial<Manner>;
+  readonly node?: (name: string, chance: Chance) => Partial<NodeOptions>;
+  readonly link?: Partial<LinkModel>;
+}
+
+export interface SubmittedJob {
+  readonly node: SimulatedNode;
+  readonly jobId: string;
+  readonly inputs: ReadonlyArray<{ n: number }>;
+}
+
+export interface JobWish extends Omit<Partial<JobSpecInput>, 'inputs' | 'template'> {
+  readonly items: number;
+}
+
+const regions = ['eu', 'us', 'asia'] as const;
+
+export class Simulation {
+  readonly seed: number;
+  readonly size: number;
+  readonly chance: Chance;
+  world: World;
+  readonly clients: SimulatedNode[] = [];
+  readonly providers: SimulatedNode[] = [];
+  readonly jobs: SubmittedJob[] = [];
+  readonly speakers: Speaker[] = [];
+  /** Faults that happened, by number. */
+  readonly faults: string[] = [];
+  /** Nodes that do not come back at the end. */
+  readonly gone = new Set<SimulatedNode>();
+  /** Answers of ended jobs that are not true. */
+  wrongAnswers = 0;
+  /** Jobs that ended otherwise than done are no fault: the scenario takes away what they need. */
+  mayFail = false;
+  readonly #options: SimulationOptions;
+  #faultNumber = 0;
+
+  constructor(options: SimulationOptions) {
+    this.#options = options;
+    this.seed = options.seed;
+    this.size = options.nodes;
+    this.chance = new Chance(options.seed ^ 0x5eed);
+    this.world = new World({ seed: options.seed, isRecorded: options.isRecorded ?? false });
+  }
+
+  get now(): number {
+    return this.world.time.elapsed;
+  }
+
+  /** Starts clients and providers, and waits until the clients know of enough providers. */
+  async begin({ clients = 1, providers, manner, node, link }: Cast): Promise<void> {
+    const { chance, world } = this;
+    world.hub.setLink({ jitterMs: chance.pick([0, 2, 20]), ...link });
+    const snapshotEntries = chance.pick([20, 200, 5000]);
+    const add = (name: string, options: Partial<NodeOptions>): SimulatedNode => {
+      const own = node?.(name, chance) ?? {};
+      const added = world.add({
+        name,
+        region: chance.pick(regions),
+        ...options,
+        ...own,
+        config: { store: { snapshotEntries }, ...options.config, ...own.config },
+      });
+      added.disk.speed = chance.pick([
+        { normalMs: 0.1, fullMs: 1 },
+        { normalMs: 0.2, fullMs: 3 },
+        { normalMs: 1, fullMs: 12 },
+      ]);
+      return added;
+    };
+    for (let i = 0; i < clients; i++) this.clients.push(add(clients === 1 ? 'client' : `client-${i}`, {}));
+    for (let i = 0; i < providers; i++) {
+      this.providers.push(add(`provider-${i}`, { provider: true, manner: manner?.(i, chance) ?? {} }));
+    }
+    for (const each of world.nodes) each.start();
+    await this.#meet(Math.min(providers, 4));
+  }
+
+  /** A peer that speaks the raw protocol and keeps to no rule but those that it is told. */
+  speaker(name: string): Speaker {
+    const speaker = new Speaker(this.world, name);
+    this.speakers.push(speaker);
+    return speaker;
+  }
+
+  get anyClient(): SimulatedNode {
+    return this.chance.pick(this.clients);
+  }
+
+  /** Submits a job of numbers to be labelled. @returns null when the node went down meanwhile. */
+  async submit(node: SimulatedNode, wish: JobWish): Promise<SubmittedJob | null> {
+    const { items, ...spec } = wish;
+    const first = this.chance.below(1_000_000);
+    const inputs = Array.from({ length: items }, (_, i) => ({ n: first + i }));
+    const asked = node.node.api.call('jobs.submit', { template: 'colours', inputs, budgetMicro: '100000000', ...spec });
+    const answer = await this.world.until(asked, 30_000);
+    if (answer === null) {
+      if (node.up && node.ended === null)
+        throw new Broken('I7', node.name, this.now, 'a job was not taken within 30 s');
+      return null;
+    }
+    const job: SubmittedJob = { node, jobId: answer.value.jobId, inputs };
+    this.jobs.push(job);
+    return job;
+  }
+
+  wait(ms: number): Promise<void> {
+    return this.world.run(ms);
+  }
+
+  /** Waits until a job has ended. @returns what the log says of it. */
+  async ended(job: SubmittedJob, withinMs = 900_000): Promise<JobFacts | undefined> {
+    await this.world.run(withinMs, () => this.facts(job)?.endedElapsedMs != null);
+    return this.facts(job);
+  }
+
+  facts({ node, jobId }: SubmittedJob): JobFacts | undefined {
+    return node.subject.client.jobs.get(jobId);
+  }
+
+  /** Something goes wrong, unless this run leaves it out. @param act draws from a source of its own. */
+  fault(what: string, act: (chance: Chance) => void): void {
+    const number = this.#faultNumber++;
+    if (this.#options.without?.has(number)) return;
+    this.faults.push(`${number} ${what}`);
+    this.world.timeline.note('world', `fault ${number}: ${what}`);
+    act(new Chance(this.seed * 7919 + number));
+  }
+
+  /** How many faults the run came to, those left out included. */
+  get faultCount(): number {
+    return this.#faultNumber;
+  }
+
+  /**
+   * Heals everything, brings everybody back, waits until all jobs have ended and all books agree. I4, I6, I9.
+   * @throws Broken
+   */
+  async end(): Promise<void> {
+    const { world } = this;
+    world.onTouch = null;
+    world.hub.heal();
+    const noFaults = { loss: 0, duplicate: 0, reorder: 0 };
+    world.hub.setLink({ gossip: noFaults, answers: noFaults, staleAnswer: 0 });
+    for (const node of world.nodes) {
+      node.disk.full = null;
+      if (node.ended !== null) node.crash();
+      if (!this.gone.has(node)) node.start();
+    }
+    await this.#returned();
+    await this.#endJobs();
+    await this.#agree();
+    this.#checkAnswers();
+    await this.#checkStates();
+  }
+
+  async #meet(wanted: number): Promise<void> {
+    for (let i = 0; i < 30; i++) {
+      await this.world.run(1_000);
+      let isEnough = true;
+      for (const client of this.clients) {
+        const status = await this.world.until(client.node.api.call('node.status', {})).catch(() => null);
+        isEnough &&= (status?.value.knownProviders ?? 0) >= wanted;
+      }
+      if (isEnough) return;
+    }
+    throw new Broken(
+      'discovery',
+      this.clients[0]?.name ?? '',
+      this.now,
+      `${wanted} providers were not found within 30 s`,
+    );
+  }
+
+  /** Everybody who comes back is online. */
+  async #returned(): Promise<void> {
+    const late = () => this.world.nodes.find((node) => node.up && !node.isOnline);
+    await this.world.run(60_000, () => late() === undefined);
+    const node = late();
+    if (node !== undefined) throw new Broken('I7', node.name, this.now, 'it is not online 60 s after its start');
+  }
+
+  async #endJobs(): Promise<void> {
+    const open = (): boolean =>
+      this.world.nodes.some(
+        (node) => node.up && [...node.subject.client.jobs.values()].some((job) => job.endedElapsedMs === null),
+      );
+    // I6 names the job that does not end; this only bounds the run.
+    await this.world.run(8 * 24 * 3_600_000, () => !open());
+    if (this.mayFail) return;
+    for (const job of this.jobs) {
+      const facts = this.facts(job);
+      if (!job.node.up || facts === undefined || facts.state === 'done') continue;
+      throw new Broken(
+        'I6',
+        job.node.name,
+        this.now,
+        `job ${job.jobId} could be done, and is ${facts.state}: ${facts.code} ${facts.reason}`,
+      );
+    }
+  }
+
+  /** I4: the books agree some time after healing. */
+  async #agree(): Promise<void> {
+    const differ = () => this.world.observers.booksDiffer();
+    let nextMs = 0;
+    await this.world.run(healMs, () => {
+      if (this.now < nextMs) return false;
+      nextMs = this.now + 500;
+      return differ() === null;
+    });
+    const difference = differ();
+    if (difference !== null) {
+      throw new Broken('I4', difference.node.name, this.now, `${healMs / 1000} s after healing, ${difference.what}`);
+    }
+  }
+
+  #checkAnswers(): void {
+    for (const job of this.jobs) {
+      const facts = this.facts(job);
+      if (facts !== undefined) this.wrongAnswers += countWrong(job.node.subject, facts, truth, job.inputs);
+    }
+  }
+
+  /** I9, and what the API says of each job is what the log says. */
+  async #checkStates(): Promise<void> {
+    const { world } = this;
+    for (const { node, jobId } of this.jobs) {
+      const facts = node.subject.client.jobs.get(jobId);
+      if (!node.up || facts === undefined) continue;
+      const got = await world.until(node.node.api.call('jobs.results', { jobId }));
+      const said: { state: string; outputs: ReadonlyArray<{ how: string; output: Json | null }> } | undefined =
+        got?.value;
+      const missing = said?.outputs.filter(({ how }) => how === 'missing').length;
+      const expected = facts.shards
+        .filter(({ state }) => state !== 'accepted')
+        .reduce((sum, { count }) => sum + count, 0);
+      const unplanned = facts.shards.length === 0 ? facts.job.items : 0;
+      if (said?.state !== facts.state || missing !== expected + unplanned) {
+        throw new Broken(
+          'I6',
+          node.name,
+          this.now,
+          `job ${jobId} is ${facts.state} with ${expected} missing items; the API says ${said?.state} and ${missing}`,
+        );
+      }
+    }
+    // A moment without writes, so that memory and disk are comparable in as many nodes as possible.
+    await world.run(50);
+    for (const node of world.nodes) await node.replay(node.stateText);
+  }
+
+  /** Everything that is unpaid for ever. */
+  money(): { clientsLostMicro: bigint; providersLostMicro: bigint; mostUnpaidMicro: bigint } {
+    let clientsLostMicro = 0n;
+    let providersLostMicro = 0n;
+    let mostUnpaidMicro = 0n;
+    for (const { subject } of this.world.nodes) {
+      clientsLostMicro += subject.client.lostMicro;
+      for (const payee of subject.provider.payees.values()) {
+        providersLostMicro += payee.unpaidMicro;
+        if (payee.mostUnpaidMicro > mostUnpaidMicro) mostUnpaidMicro = payee.mostUnpaidMicro;
+      }
+    }
+    return { clientsLostMicro, providersLostMicro, mostUnpaidMicro };
+  }
+
+  isHostile(peer: PeerId): boolean {
+    return this.speakers.some((speaker) => speaker.peerId === peer);
+  }
+}
+
+/** Vouchers are repeated once a minute at most, leases with their grace end after 70 s; twice that and some. */
+const healMs = 300_000;
