@@ -107,7 +107,7 @@ export type StartFailureKind =
 export function startFailureOf(error: unknown): { kind: StartFailureKind; message: string } {
   for (let cause = error; cause instanceof Error; cause = cause.cause) {
     const kind = kindOf(cause);
-    if (kind !== null) return { kind, message: cause.message };
+    if (kind !== null) return { kind, message: kind === 'address' ? addressText(cause.message) : cause.message };
   }
   return { kind: 'internal', message: error instanceof Error ? (error.stack ?? error.message) : String(error) };
 }
@@ -134,6 +134,15 @@ function kindOf(error: Error): StartFailureKind | null {
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EIO') return 'disk';
   if (code === 'EADDRINUSE' || code === 'EADDRNOTAVAIL' || error.message.startsWith('cannot listen')) return 'address';
   return null;
+}
+
+/** Out of libp2p's report, which has a stack for each address, the addresses with their reasons. */
+function addressText(message: string): string {
+  const reasons = [...message.matchAll(/^\s*(?<address>\/\S+): (?:\w*Error: )?(?<reason>.*)$/gm)].map(([line]) =>
+    line.trim().replace(/: \w*Error: /, ': '),
+  );
+  const what = reasons.length > 0 ? reasons.join('; ') : (message.split('\n')[0] ?? message);
+  return `an address cannot be listened on: ${what}. Change network.listen in the configuration, or --listen; port 0 takes any that is free`;
 }
 
 async function makeDataFolder(path: string): Promise<void> {

@@ -21,8 +21,8 @@ export interface LoggerOptions {
 
 export interface OpenLogger {
   readonly log: Logger;
-  /** Writes out at once what waits: before the process ends. */
-  flush(): void;
+  /** Resolves when what was logged is written: before the process ends. With a stuck reader that may be never. */
+  flush(): Promise<void>;
 }
 
 const stderr = 2;
@@ -63,7 +63,7 @@ const secretWords: ReadonlySet<string> = new Set([
 ]);
 
 export function createLogger({ level, destination }: LoggerOptions): OpenLogger {
-  const { stream, flush } = destination === undefined ? openStderr() : { stream: destination, flush: () => {} };
+  const { stream, flush } = destination === undefined ? openStderr() : { stream: destination, flush: async () => {} };
   const lines = pino(
     {
       level,
@@ -83,16 +83,11 @@ export function createLogger({ level, destination }: LoggerOptions): OpenLogger 
 }
 
 function openStderr() {
-  const stream = fileDestination({ dest: stderr, sync: false, maxLength: bufferBytesMax });
+  // Without a least length pino’s flush would wait for nothing.
+  const stream = fileDestination({ dest: stderr, sync: false, minLength: 1, maxLength: bufferBytesMax });
   // Nobody is left to tell when the standard error output is gone.
   stream.on('error', () => {});
-  const flush = () => {
-    try {
-      stream.flushSync();
-    } catch {
-      // It was never opened, or its reader is gone.
-    }
-  };
+  const flush = () => new Promise<void>((resolve) => stream.flush(() => resolve()));
   return { stream, flush };
 }
 

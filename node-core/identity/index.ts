@@ -1,5 +1,4 @@
-/** Who this node is: its key, on disk and on paper, and signatures with it. */
-export { createKeyFile, KeyFileError, keyFileName, loadOrCreateKey, readKeyFile } from './key-file.ts';
-export { phraseOf, RecoveryPhraseError, seedOf } from './recovery-phrase.ts';
+/** Who this node is: its key, on disk and on paper (`recovery-phrase.ts`), and signatures with it. */
+export { KeyFileError, keyFileName, loadOrCreateKey } from './key-file.ts';
 export { createSigner } from './signer.ts';
 export { createVerifier } from './verifier.ts';
