@@ -158,13 +158,14 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     state = 'starting';
     startedAt = clock.now();
     try {
+      // The log first: a second process on the same folder is told at once, before anything heavy begins.
+      await journal.open();
+      const unclean = runs.state.running;
       const found = await executor.start();
       executorUp = true;
       inventory = found;
       known = knownOf(found);
       for (const fault of found.faults) log.warn({ fault }, 'something on this computer is wrong');
-      await journal.open();
-      const unclean = runs.state.running;
       await journal.commit([{ type: 'node.started', version: nodeVersion, peerId: signer.peerId, unclean }]);
       await provider.start(makeCatalogue(found, config.provider));
       await network.start({ ...directory.hooks, onChannel: (channel) => messenger.accept(channel) });

@@ -98,6 +98,8 @@ export class Announcer {
     this.#fallSilent();
     // A publication under way must not come after the tombstone: its sequence is lower.
     await within(clock, config.lookupMs, this.#work);
+    // Nobody is there to be told; the record runs out by itself.
+    if (network.status().connectedPeers === 0) return;
     this.#sequence = this.#nextSequence();
     const issuedAt = clock.now();
     const body: Leave = {
