@@ -1,2 +1,1 @@
-export { Payment, type PaymentOptions } from './payment.ts';
-export type { PaymentRail } from './rail.ts';
+export { Payment } from './payment.ts';

@@ -377,6 +377,13 @@ describe('a payee', () => {
     expect(best()).toBe(null);
   });
 
+  it('takes no longer history that is worth less', async () => {
+    await offer({ voucher: voucher(pointAfterAll(startPoint, [paid(0, 10)])), replicas: [paid(0, 10)] });
+    const point = { ...pointAfterAll(startPoint, [paid(0, 5)]), seq: 50 };
+    expect(await offer({ voucher: voucher(point), replicas: [] })).toBe('payment.statement');
+    expect(best()).toBe('10');
+  });
+
   it('asks for the list before it takes a voucher for more than it lists', async () => {
     const history = [paid(0, 10), paid(1, 10)];
     const body = { voucher: voucher(pointAfterAll(startPoint, history)), replicas: history.slice(1) };
@@ -526,6 +533,14 @@ describe('after a backup', () => {
     await payee.journal.commit(payee.payment.extend(again));
     expect(payee.payment.earn(replica(3))).toEqual([]);
     expect(payee.payment.admits(alice.peerId, '100')).toEqual({ ok: true, leftMicro: '100' });
+  });
+
+  it('a payee that lost all is listed all again with the next voucher', async () => {
+    await trade(0, 2, 10);
+    payee = await boot(bob, wire, new Disk());
+    await trade(2, 1, 10);
+    expect(best()).toBe('30');
+    expect(payee.books.state).toMatchObject({ inFlight: {}, owed: {} });
   });
 
   it('a payee that lost more than a list holds takes the sum, and it covers what is owed', async () => {

@@ -108,6 +108,11 @@ export class Payment {
     return [{ type: 'payment.reserved', replicaId, peer: payee, priceMicro, jobId }];
   }
 
+  /** Whose price is set aside for a replica; null when none is (any more). */
+  payeeOf(replicaId: ReplicaId): PeerId | null {
+    return this.#books.state.reservations[replicaId]?.peer ?? null;
+  }
+
   /** Ends a reservation without payment; empty when there is none (any more). */
   release(replicaId: ReplicaId, reason: string): NodeEvent[] {
     const reservation = this.#books.state.reservations[replicaId];

@@ -210,7 +210,8 @@ export class VoucherSender {
         const taken = await this.#take(peer, answer.body.ack.body.head);
         if (taken === 'further') return 'acknowledged';
         // It holds another voucher of ours than we know of: its statement says which.
-        if (taken === 'unknown') await mail.send(peer, { type: 'payment.statement', body: { statements: [mine] } });
+        const present = taken === 'unknown' ? this.statement(peer) : null;
+        if (present !== null) await mail.send(peer, { type: 'payment.statement', body: { statements: [present] } });
         return 'failed';
       }
       for (const statement of answer.body.statements) {

@@ -1,2 +1,1 @@
-export { type BadWork, type GoodWork, Reputation, type ReputationOptions } from './reputation.ts';
-export type { Score } from './scores.ts';
+export { Reputation } from './reputation.ts';
