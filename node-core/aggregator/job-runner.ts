@@ -526,7 +526,7 @@ export class JobRunner {
     const copies = await this.#load(shard.replicas.filter((replica) => replica.state === 'revealed'));
     if (template === null || shard.state !== 'open' || copies.length === 0) return;
     const { jobId, shardId } = shard.replicas[0] ?? { jobId: job.jobId, shardId: shard.shardId };
-    const judgement = judgeCopies(job, template, copies, this.#c.badProbabilityPpm);
+    const judgement = judgeCopies(job, shard, template, copies, this.#c.badProbabilityPpm);
     if (judgement.kind === 'agreed') {
       const outputsHash = await payloads.putShardOutputs(this.#c.store, shardId, judgement.outputs);
       await this.#conclude(
@@ -538,7 +538,7 @@ export class JobRunner {
       return;
     }
     const mayAskAnother =
-      shard.disagreements < job.job.policy.tieBreakers &&
+      judgement.moreMayHelp &&
       shard.replicas.filter((replica) => replica.state !== 'declined').length < this.#c.config.attemptsPerShardMax &&
       job.cancelling === null;
     if (mayAskAnother) {
@@ -560,7 +560,7 @@ export class JobRunner {
       shard.replicas.filter((replica) => replica === late || replica.state === 'accepted'),
     );
     if (this.#template === null || late.state !== 'revealed' || !copies.some(({ replica }) => replica === late)) return;
-    const { verdicts } = judgeCopies(job, this.#template, copies, this.#c.badProbabilityPpm);
+    const { verdicts } = judgeCopies(job, shard, this.#template, copies, this.#c.badProbabilityPpm);
     await this.#conclude(
       job,
       shard,

@@ -1,6 +1,6 @@
 /** From revealed copies to verdicts, payments and receipts: the events of one judgement. */
 import type { Evidence, Json, NodeEvent, Verdict } from '../protocol/index.ts';
-import { compareCopies } from '../verification/index.ts';
+import { compareCopies, tieBreakNeeded } from '../verification/index.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import type { Revealed } from './payloads.ts';
 import type { How, Job, Replica, Shard } from './state.ts';
@@ -12,7 +12,12 @@ export interface RevealedCopy {
 
 export type Judgement =
   | { readonly kind: 'agreed'; readonly outputs: Json[]; readonly how: How; readonly verdicts: readonly JudgedCopy[] }
-  | { readonly kind: 'no-quorum'; readonly itemsWithout: number; readonly verdicts: readonly JudgedCopy[] };
+  | {
+      readonly kind: 'no-quorum';
+      readonly itemsWithout: number /** Could the tie-breakers that the policy still allows bring one about? */;
+      readonly moreMayHelp: boolean;
+      readonly verdicts: readonly JudgedCopy[];
+    };
 
 export interface JudgedCopy {
   readonly replica: Replica;
@@ -25,6 +30,7 @@ export interface JudgedCopy {
 
 export function judgeCopies(
   job: Job,
+  shard: Shard,
   template: KnownTemplate,
   copies: readonly RevealedCopy[],
   badProbabilityPpm: number,
@@ -32,14 +38,15 @@ export function judgeCopies(
   const own = copies.find(({ replica }) => replica.role === 'own-node');
   const { policy } = job.job;
   const quorum = own === undefined ? policy.quorum : 1;
+  const hashes = copies.map(({ replica, revealed }) => ({
+    replicaId: replica.replicaId,
+    peerId: replica.provider,
+    itemHashes: revealed.opening.itemHashes,
+  }));
   const outcome = compareCopies({
     verifier: template.template.verifier,
     quorum,
-    copies: copies.map(({ replica, revealed }) => ({
-      replicaId: replica.replicaId,
-      peerId: replica.provider,
-      itemHashes: revealed.opening.itemHashes,
-    })),
+    copies: hashes,
     honestDisagreementPpm: template.template.honestDisagreementPpm,
     badProbabilityPpm,
   });
@@ -60,7 +67,11 @@ export function judgeCopies(
       },
     ];
   });
-  if (outcome.kind === 'no-quorum') return { kind: 'no-quorum', itemsWithout: outcome.itemsWithout.length, verdicts };
+  if (outcome.kind === 'no-quorum') {
+    const more = policy.tieBreakers - shard.disagreements;
+    const moreMayHelp = tieBreakNeeded({ quorum, copies: hashes, more });
+    return { kind: 'no-quorum', itemsWithout: outcome.itemsWithout.length, moreMayHelp, verdicts };
+  }
   const outputs = outcome.items.map((replicaId, index) => {
     const output = byId.get(replicaId)?.revealed.outputs[index];
     if (output === undefined) throw new Error(`no output ${index} in ${replicaId}`);
