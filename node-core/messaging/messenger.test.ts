@@ -1,3 +1,4 @@
+import { setImmediate as soon } from 'node:timers';
 import { describe, expect, it } from 'vitest';
 import { createMemoryHub } from '../network/memory/hub.ts';
 import type { Channel, Network } from '../ports/index.ts';
@@ -74,7 +75,7 @@ class Wire {
 
   async pass(ms: number): Promise<void> {
     const until = this.time.elapsed + ms;
-    do await new Promise((resolve) => setImmediate(resolve));
+    do await new Promise((resolve) => soon(resolve));
     while (this.time.step(until));
     this.time.skipTo(until);
   }
@@ -91,7 +92,7 @@ class Wire {
       },
     );
     for (let i = 0; i < 10_000 && !settled; i++) {
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => soon(resolve));
       if (!settled) this.time.step(this.time.elapsed + 60_000);
     }
     return promise;

@@ -12,19 +12,23 @@ import {
 } from '../protocol/index.ts';
 import type { Served } from './catalogue.ts';
 
-export interface AdmissionView {
-  readonly now: number;
+/** What may change from one moment to the next. */
+export interface Room {
   readonly on: boolean;
   readonly draining: boolean;
   readonly pending: number;
   readonly pendingOfClient: number;
-  readonly served: Served | undefined;
-  readonly ownPeer: PeerId;
-  readonly config: NodeConfig['provider'];
-  /** Was the quote in the assignment signed by this node's key? */
-  readonly quoteIsOurs: boolean;
   /** By the credit limit; `ok` for the own node. */
   readonly credit: { readonly ok: true } | { readonly ok: false; readonly message: string };
+  readonly config: NodeConfig['provider'];
+}
+
+export interface AdmissionView extends Room {
+  readonly now: number;
+  readonly served: Served | undefined;
+  readonly ownPeer: PeerId;
+  /** Was the quote in the assignment signed by this node's key? */
+  readonly quoteIsOurs: boolean;
 }
 
 export interface Decline {
@@ -36,7 +40,7 @@ export interface Decline {
 const soonMs = 250;
 
 /** What stands against serving this client at all, whatever it brings. */
-export function judgeClient(client: PeerId, view: Pick<AdmissionView, 'on' | 'draining' | 'config'>): Decline | null {
+export function judgeClient(client: PeerId, view: Pick<Room, 'on' | 'draining' | 'config'>): Decline | null {
   if (!view.on) return { code: 'policy', message: 'this node is not a provider at present' };
   if (view.draining) return { code: 'no-capacity', message: 'this node is stopping' };
   if (view.config.blockedClients.includes(client))
@@ -49,9 +53,17 @@ export function judgeAssignment(
   assign: MessageBody<'shard.assign'>,
   view: AdmissionView,
 ): Decline | null {
-  const { config, served } = view;
+  const { config, served, ownPeer } = view;
   const refusal = judgeClient(client, view);
   if (refusal !== null) return refusal;
+  const { replicaId, shardId, jobId } = assign;
+  if (
+    !replicaId.startsWith(`${shardId}.`) ||
+    !shardId.startsWith(`${jobId}.`) ||
+    !replicaId.endsWith(ownPeer.slice(-8))
+  ) {
+    return { code: 'bad-input', message: 'replicaId, shardId, jobId and this provider do not belong together' };
+  }
 
   const quote = assign.quote.body;
   if (!view.quoteIsOurs || quote.client !== client || quote.jobId !== assign.jobId) {
@@ -75,13 +87,21 @@ export function judgeAssignment(
   const fault = judgeInputs(assign, inputs, served, config.itemsPerShardMax);
   if (fault !== null) return { code: 'bad-input', message: fault };
 
-  const price = client === view.ownPeer ? micro.zero : priceOf(quote.price, inputs.length);
+  const price = client === ownPeer ? micro.zero : priceOf(quote.price, inputs.length);
   if (micro.less(assign.priceMicro, price)) {
     return {
       code: 'price',
       message: `this shard costs ${price} micro-credits here; ${assign.priceMicro} were offered`,
     };
   }
+  return judgeRoom(client, view);
+}
+
+/** Is there room for one more? Asked again when the payload was written, since others may have taken it. */
+export function judgeRoom(client: PeerId, view: Room): Decline | null {
+  const refusal = judgeClient(client, view);
+  if (refusal !== null) return refusal;
+  const { config } = view;
   if (view.pending >= config.queueMax) {
     return { code: 'no-capacity', message: `the queue of ${config.queueMax} is full`, retryAfterMs: soonMs };
   }

@@ -6,12 +6,12 @@ const sweepMs = 500;
 
 export class Leases {
   readonly #clock: Clock;
-  readonly #ended: (replicaId: ReplicaId) => void;
+  readonly #ended: (replicaIds: ReplicaId[]) => void;
   /** Monotonic time at which each ends. */
   readonly #ends = new Map<ReplicaId, number>();
   #cancel: (() => void) | null = null;
 
-  constructor(clock: Clock, ended: (replicaId: ReplicaId) => void) {
+  constructor(clock: Clock, ended: (replicaIds: ReplicaId[]) => void) {
     this.#clock = clock;
     this.#ended = ended;
   }
@@ -35,10 +35,12 @@ export class Leases {
 
   #sweep(): void {
     const now = this.#clock.elapsed();
+    const ended: ReplicaId[] = [];
     for (const [replicaId, end] of this.#ends) {
       if (end > now) continue;
       this.#ends.delete(replicaId);
-      this.#ended(replicaId);
+      ended.push(replicaId);
     }
+    if (ended.length > 0) this.#ended(ended);
   }
 }

@@ -18,23 +18,25 @@ import {
   idOf,
   isSigned,
   type MessageBody,
+  type Micro,
   type NodeEvent,
   type PeerId,
   type Quote,
   type ReceiptBody,
   type ReplicaId,
   replicaMachine,
+  type Sha256,
   type SignedRelease,
   signBody,
 } from '../protocol/index.ts';
 import type { Reputation } from '../reputation/index.ts';
-import { type Decline, judgeAssignment, judgeClient } from './admission.ts';
+import { type Decline, judgeAssignment, judgeClient, judgeRoom, type Room } from './admission.ts';
 import { Calibration } from './calibration.ts';
 import { type Catalogue, without, withSpeed } from './catalogue.ts';
 import { Leases } from './leases.ts';
 import { payloads } from './payloads.ts';
 import { Runs } from './runs.ts';
-import { isPending, type ProviderState, providerProjection, type Work } from './state.ts';
+import { isPending, type ProviderState, providerProjection, verdictEvents, type Work } from './state.ts';
 
 export interface ProviderOptions {
   readonly journal: Journal;
@@ -67,22 +69,29 @@ export class Provider {
   readonly #calibration: Calibration;
   #catalogue: Catalogue = emptyCatalogue;
   /** Replicas whose admission is being written: a repeated assignment of the same moment waits for it. */
-  readonly #admitting = new Map<ReplicaId, Promise<AnyMessage>>();
+  readonly #admitting = new Map<ReplicaId, { client: PeerId; answer: Promise<AnyMessage> }>();
   #draining = false;
   #drained: (() => void) | null = null;
 
   constructor(options: ProviderOptions) {
     this.#o = options;
     this.#view = options.journal.register(providerProjection);
-    this.#leases = new Leases(options.clock, (replicaId) => void this.#leaseEnded(replicaId));
+    this.#leases = new Leases(options.clock, (replicaIds) => this.#guard(this.#leasesEnded(replicaIds)));
     this.#runs = new Runs({
       ...options,
       work: (replicaId) => this.#view.state.work[replicaId],
       queue: () => this.#queue(),
       served: (template) => this.#catalogue.served.get(template),
-      onCommitted: (work) => void this.#sendCommit(work),
-      onFailed: (work) => void this.#sendFail(work),
-      onIdle: () => this.#idle(),
+      onCommitted: (work) => {
+        // From now on it is the grace that counts.
+        this.#watch(work);
+        void this.#sendCommit(work);
+      },
+      onFailed: (work) => this.#guard(this.#over(work).then(() => this.#sendFail(work))),
+      onIdle: () => {
+        this.#calibration.next();
+        this.#idle();
+      },
     });
     this.#calibration = new Calibration({
       executor: options.executor,
@@ -115,6 +124,13 @@ export class Provider {
     return { running, queued: this.#pending().length - running, queueMax: this.#o.config.queueMax };
   }
 
+  /** Blobs that work in hand may still need. */
+  blobsInUse(): Sha256[] {
+    return Object.values(this.#view.state.work).flatMap((work) =>
+      replicaMachine.isFinal(work.state) ? [] : blobsOf(work),
+    );
+  }
+
   /** Work in hand, for the control API. */
   work(): Array<Work & { itemsDone: number }> {
     return Object.values(this.#view.state.work)
@@ -125,14 +141,13 @@ export class Provider {
   /** After the journal is open: what a kill interrupted has failed. */
   async start(catalogue: Catalogue): Promise<void> {
     this.#catalogue = catalogue;
-    const interrupted = Object.values(this.#view.state.work).filter(isPending);
+    const interrupted = this.#pending();
     await this.#o.journal.commit(
       interrupted.flatMap((work) =>
         this.#failure(work, 'internal', 'the node stopped while the replica waited or ran'),
       ),
     );
-    for (const work of Object.values(this.#view.state.work))
-      this.#leases.watch(work.replicaId, work.leaseMs + work.graceMs);
+    for (const work of Object.values(this.#view.state.work)) this.#watch(work);
     this.#leases.start();
   }
 
@@ -148,10 +163,13 @@ export class Provider {
     this.#o.onLoad();
   }
 
-  /** Takes no more work and waits for what runs, `drainMs` at most; what is not done by then fails with its client told. */
+  /**
+   * Takes no more work and waits, `drainMs` at most, for what runs and for results that a client who is there has yet to
+   * fetch. What is not done by then fails with its client told.
+   */
   async drain(drainMs: number): Promise<void> {
     this.#draining = true;
-    if (this.#pending().length > 0 && drainMs > 0) {
+    if (this.#isInHand() && drainMs > 0) {
       await new Promise<void>((resolve) => {
         const cancel = this.#o.clock.after(drainMs, resolve);
         this.#drained = () => {
@@ -160,7 +178,7 @@ export class Provider {
         };
       });
     }
-    for (const work of this.#pending()) await this.#fail(work, 'no-capacity', 'the provider is stopping');
+    await Promise.all(this.#pending().map((work) => this.#fail(work, 'no-capacity', 'the provider is stopping')));
   }
 
   stop(): void {
@@ -204,58 +222,62 @@ export class Provider {
   // ——— given work ———
 
   async #assign(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
-    const known = this.#view.state.work[body.replicaId];
-    const answer = known === undefined ? await this.#admitOnce(client, body) : await this.#presentState(client, known);
-    const work = this.#view.state.work[body.replicaId];
-    if (work !== undefined) this.#watch(work);
+    const { replicaId } = body;
+    const known = this.#view.state.work[replicaId] ?? this.#admitting.get(replicaId);
+    if (known !== undefined && known.client !== client) {
+      // Ids are made by clients, and those who compute the same shard can guess them.
+      const message = 'another client uses this replica id; the next attempt has another';
+      return { type: 'shard.decline', body: { replicaId, code: 'no-capacity', message } };
+    }
+    const work = this.#view.state.work[replicaId];
+    const answer = work === undefined ? await this.#admitOnce(client, body) : await this.#presentState(work);
+    const admitted = this.#view.state.work[replicaId];
+    if (admitted !== undefined) this.#watch(admitted);
     return answer;
   }
 
   #admitOnce(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
     const { replicaId } = body;
-    let admitting = this.#admitting.get(replicaId);
-    if (admitting === undefined) {
-      admitting = this.#admit(client, body).finally(() => this.#admitting.delete(replicaId));
-      this.#admitting.set(replicaId, admitting);
-    }
-    return admitting;
+    const admitting = this.#admitting.get(replicaId);
+    if (admitting !== undefined) return admitting.answer;
+    const answer = this.#admit(client, body).finally(() => this.#admitting.delete(replicaId));
+    this.#admitting.set(replicaId, { client, answer });
+    return answer;
+  }
+
+  /** @param coming admissions that are being written, and are not in the state yet. */
+  #room(client: PeerId, priceMicro: Micro, coming: number): Room {
+    const { config, payment, signer } = this.#o;
+    const pending = this.#pending();
+    return {
+      on: this.on,
+      draining: this.#draining,
+      pending: pending.length + coming,
+      pendingOfClient: pending.filter((work) => work.client === client).length,
+      credit: client === signer.peerId ? { ok: true } : payment.admits(client, priceMicro),
+      config,
+    };
   }
 
   async #admit(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
-    const { config, journal, payment, signer, verifier, store } = this.#o;
+    const { clock, journal, payment, signer, verifier, store } = this.#o;
     const own = client === signer.peerId;
-    const { quote, replicaId, jobId, payload } = body;
-    const judge = (): Decline | null => {
-      const pending = this.#pending();
-      return judgeAssignment(client, body, {
-        now: this.#o.clock.now(),
-        on: this.on,
-        draining: this.#draining,
-        pending: pending.length + this.#admitting.size,
-        pendingOfClient: pending.filter((work) => work.client === client).length,
-        served: this.#catalogue.served.get(quote.body.template),
-        ownPeer: signer.peerId,
-        config,
-        quoteIsOurs: quote.by === signer.peerId && isSigned(verifier, 'quote', quote),
-        credit: own ? { ok: true } : payment.admits(client, body.priceMicro),
-      });
-    };
+    const { quote, replicaId, jobId, payload, priceMicro } = body;
     const declined = (reason: Decline): AnyMessage => ({ type: 'shard.decline', body: { replicaId, ...reason } });
-    if (
-      !replicaId.startsWith(`${body.shardId}.`) ||
-      !body.shardId.startsWith(`${jobId}.`) ||
-      !replicaId.endsWith(signer.peerId.slice(-8))
-    ) {
-      return declined({ code: 'bad-input', message: 'replicaId, shardId and jobId do not belong together' });
-    }
-    const refusal = judge();
+    const refusal = judgeAssignment(client, body, {
+      ...this.#room(client, priceMicro, this.#admitting.size),
+      now: clock.now(),
+      served: this.#catalogue.served.get(quote.body.template),
+      ownPeer: signer.peerId,
+      quoteIsOurs: quote.by === signer.peerId && isSigned(verifier, 'quote', quote),
+    });
     if (refusal !== null || payload.type !== 'plain')
       return declined(refusal ?? { code: 'policy', message: 'sealed payloads come with a later version' });
 
     const { inputs, itemSalt } = payload;
     const inputsHash = await payloads.putInputs(store, { replicaId, params: body.params, inputs, itemSalt });
-    // While the blob was written others may have taken the place.
-    const late = judge();
+    // While the blob was written others may have taken the place. From here to the commit nothing comes between.
+    const late = judgeRoom(client, this.#room(client, priceMicro, 0));
     if (late !== null) {
       await store.deleteBlobs([inputsHash]);
       return declined(late);
@@ -271,7 +293,7 @@ export class Provider {
         template: quote.body.template,
         model: quote.body.model,
         items: inputs.length,
-        priceMicro: body.priceMicro,
+        priceMicro,
         inputsHash,
         deadlineAt: body.deadlineAt,
         leaseMs: body.leaseMs,
@@ -279,7 +301,7 @@ export class Provider {
         reveal: body.reveal,
         priority: body.priority,
       },
-      ...(own ? [] : payment.extend({ replicaId, client, priceMicro: body.priceMicro })),
+      ...(own ? [] : payment.extend({ replicaId, client, priceMicro })),
     ]);
     this.#o.onLoad();
     this.#runs.pump();
@@ -287,9 +309,8 @@ export class Provider {
   }
 
   /** The answer to an assignment that is known already: what it says is durable, whoever committed it. */
-  async #presentState(client: PeerId, work: Work): Promise<AnyMessage> {
+  async #presentState(work: Work): Promise<AnyMessage> {
     const { replicaId } = work;
-    if (work.client !== client) throw new MessageRefused('unknown-replica', 'this replica is not yours');
     await this.#o.journal.settled();
     if (work.state === 'committed' || work.state === 'revealed') void this.#sendCommit(work);
     if (work.failure !== null) return { type: 'shard.fail', body: this.#failBody(work, work.failure) };
@@ -315,17 +336,18 @@ export class Provider {
   async #cancel(client: PeerId, body: MessageBody<'shard.cancel'>): Promise<AnyMessage> {
     const { replicaId } = body;
     // A cancel can overtake the write of its own admission.
-    await this.#admitting.get(replicaId);
+    await this.#admitting.get(replicaId)?.answer;
     const work = this.#ownedBy(client, replicaId);
     if (isPending(work)) {
-      this.#runs.cancel(replicaId);
-      await this.#o.journal.commit([
-        { type: 'work.cancelled', replicaId, jobId: work.jobId, client },
-        ...this.#dropped(work, 'cancelled by its client'),
-      ]);
-      this.#ended();
+      await this.#end(
+        work,
+        [{ type: 'work.cancelled', replicaId, jobId: work.jobId, client }],
+        'cancelled by its client',
+      );
     }
     const released = !['committed', 'revealed', 'accepted'].includes(work.state);
+    // Who signs that it will never claim anything keeps no claim in the books either.
+    if (released) await this.#o.journal.commit(this.#dropped(work, 'released to its client'));
     await this.#o.journal.settled();
     return {
       type: 'shard.cancelled',
@@ -347,6 +369,7 @@ export class Provider {
         await this.#markRevealed(work);
       }
       await this.#o.messenger.send(client, { type: 'shard.commit', body });
+      this.#idle();
     } catch (error) {
       // The client asks for it when it is back, or the lease ends.
       this.#o.log.debug({ replicaId, error: textOf(error) }, 'a commitment could not be sent');
@@ -363,6 +386,7 @@ export class Provider {
     await this.#markRevealed(work);
     await this.#o.journal.settled();
     this.#watch(work);
+    this.#idle();
     return { type: 'shard.reveal', body: result };
   }
 
@@ -388,63 +412,68 @@ export class Provider {
       await journal.settled();
       return answer;
     }
-    if (isPending(work)) {
-      this.#runs.cancel(replicaId);
-    }
-    const event = (
-      { accepted: 'accept', rejected: 'reject', undecided: 'leave-undecided', superseded: 'supersede' } as const
-    )[verdict];
-    if (!replicaMachine.allows(work.state, event)) {
+    if (!replicaMachine.allows(work.state, verdictEvents[verdict])) {
       throw new MessageRefused('bad-message', `a replica that is ${work.state} cannot be ${verdict}`);
     }
     const judged: NodeEvent = { type: 'work.judged', replicaId, jobId: work.jobId, client, verdict };
     const own = client === this.#o.signer.peerId;
-    const money = own
-      ? []
-      : verdict === 'accepted'
-        ? payment.earn(replicaId)
-        : payment.drop(replicaId, `verdict: ${verdict}`);
-    await journal.commit([judged, ...money]);
-    this.#ended();
+    if (verdict === 'accepted') await this.#end(work, [judged, ...(own ? [] : payment.earn(replicaId))], null);
+    else await this.#end(work, [judged], `verdict: ${verdict}`);
     return answer;
   }
 
   // ——— ends ———
 
-  async #leaseEnded(replicaId: ReplicaId): Promise<void> {
-    const work = this.#view.state.work[replicaId];
-    if (work === undefined) return;
-    if (replicaMachine.isFinal(work.state)) return this.#forget([work]);
-    if (isPending(work)) return this.#fail(work, 'expired', 'its client did not renew the lease');
-    const { jobId, client } = work;
-    // What was revealed and never judged stays in the books as unpaid: the credit limit is what bounds that loss.
-    if (work.state === 'revealed') {
-      await this.#o.journal.commit([{ type: 'work.judged', replicaId, jobId, client, verdict: 'undecided' }]);
-    } else {
-      await this.#o.journal.commit([
-        { type: 'work.lost', replicaId, jobId, client },
-        ...this.#dropped(work, 'its client did not come back for it'),
-      ]);
-    }
-    this.#ended();
-    this.#leases.watch(replicaId, work.graceMs);
+  async #leasesEnded(replicaIds: readonly ReplicaId[]): Promise<void> {
+    const works = replicaIds.flatMap((replicaId) => this.#view.state.work[replicaId] ?? []);
+    const over = works.filter((work) => replicaMachine.isFinal(work.state));
+    const ends = works.filter((work) => !replicaMachine.isFinal(work.state)).map((work) => this.#abandoned(work));
+    if (over.length > 0)
+      ends.push(
+        this.#o.journal.commit([{ type: 'work.forgotten', replicaIds: over.map(({ replicaId }) => replicaId) }]),
+      );
+    await Promise.all(ends);
   }
 
-  /** Deletes payloads; the work itself leaves the state. */
-  async #forget(works: readonly Work[]): Promise<void> {
-    const { journal, store } = this.#o;
-    await journal.commit([{ type: 'work.forgotten', replicaIds: works.map((work) => work.replicaId) }]);
-    await store.deleteBlobs(
-      works.flatMap((work) => [work.inputsHash, ...(work.resultHash === null ? [] : [work.resultHash])]),
-    );
+  /** Its client has said nothing for the whole lease. */
+  #abandoned(work: Work): Promise<void> {
+    const { replicaId, jobId, client } = work;
+    if (isPending(work)) return this.#fail(work, 'expired', 'its client did not renew the lease');
+    // What was revealed and never judged stays in the books as unpaid: the credit limit is what bounds that loss.
+    if (work.state === 'revealed')
+      return this.#end(work, [{ type: 'work.judged', replicaId, jobId, client, verdict: 'undecided' }], null);
+    return this.#end(work, [{ type: 'work.lost', replicaId, jobId, client }], 'its client did not come back for it');
   }
 
   async #fail(work: Work, code: FailureCode, reason: string): Promise<void> {
-    this.#runs.cancel(work.replicaId);
     if (!isPending(work)) return;
-    await this.#o.journal.commit(this.#failure(work, code, reason));
+    const { replicaId, jobId, client } = work;
+    await this.#end(work, [{ type: 'work.failed', replicaId, jobId, client, code, reason }], reason);
     await this.#sendFail(work);
-    this.#ended();
+  }
+
+  /**
+   * Makes an end durable. The payloads are not needed any more; the work itself is kept for a while, for who asks.
+   * @param dropped why it will not be paid; null = it is, or stays in the books.
+   */
+  async #end(work: Work, events: readonly NodeEvent[], dropped: string | null): Promise<void> {
+    this.#runs.cancel(work.replicaId);
+    await this.#o.journal.commit([...events, ...(dropped === null ? [] : this.#dropped(work, dropped))]);
+    await this.#over(work);
+  }
+
+  /** After an end is durable. */
+  async #over(work: Work): Promise<void> {
+    this.#watch(work);
+    this.#o.onLoad();
+    this.#runs.pump();
+    this.#idle();
+    try {
+      await this.#o.store.deleteBlobs(blobsOf(work));
+    } catch (error) {
+      // Swept at the next start.
+      this.#o.log.warn({ replicaId: work.replicaId, error: textOf(error) }, 'payloads could not be deleted');
+    }
   }
 
   #failure(work: Work, code: FailureCode, reason: string): NodeEvent[] {
@@ -490,19 +519,26 @@ export class Provider {
     }
   }
 
-  #ended(): void {
-    this.#o.onLoad();
-    this.#runs.pump();
-  }
-
   #offer(catalogue: Catalogue): void {
     this.#catalogue = catalogue;
     this.#o.onOffers();
   }
 
   #idle(): void {
-    this.#calibration.next();
-    if (this.#draining && this.#pending().length === 0) this.#drained?.();
+    if (this.#draining && !this.#isInHand()) this.#drained?.();
+  }
+
+  #isInHand(): boolean {
+    const { state } = this.#view;
+    if (Object.keys(state.pending).length > 0) return true;
+    return Object.values(state.work).some(
+      (work) => work.state === 'committed' && this.#o.messenger.channelOf(work.client) !== null,
+    );
+  }
+
+  /** For what nobody waits for: a failure is logged, not thrown at the process. */
+  #guard(done: Promise<void>): void {
+    done.catch((error: unknown) => this.#o.log.warn({ error: textOf(error) }, 'work could not be ended in order'));
   }
 
   #watch(work: Work): void {
@@ -510,12 +546,13 @@ export class Provider {
   }
 
   #pending(): Work[] {
-    return Object.values(this.#view.state.work).filter(isPending);
+    const { work, pending } = this.#view.state;
+    return Object.keys(pending).flatMap((replicaId) => work[replicaId] ?? []);
   }
 
   /** Higher priority first, then in the order of admission. */
   #queue(): Work[] {
-    return Object.values(this.#view.state.work)
+    return this.#pending()
       .filter((work) => work.state === 'queued')
       .sort((a, b) => b.priority - a.priority || a.seq - b.seq);
   }
@@ -545,6 +582,10 @@ export class Provider {
       body.provider === this.#o.signer.peerId
     );
   }
+}
+
+function blobsOf({ inputsHash, resultHash }: Work): Sha256[] {
+  return resultHash === null ? [inputsHash] : [inputsHash, resultHash];
 }
 
 function textOf(error: unknown): string {

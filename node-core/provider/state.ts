@@ -48,6 +48,8 @@ export interface ProviderState {
   /** The owner's switch; null = as the config says. */
   on: boolean | null;
   work: Record<ReplicaId, Work>;
+  /** Of it, what waits or runs: bounded by the queue, where `work` also holds what ended a while ago. */
+  pending: Record<ReplicaId, true>;
 }
 
 function move(state: ProviderState, entry: LogEntry, replicaId: ReplicaId, event: ReplicaEvent): Work {
@@ -55,10 +57,11 @@ function move(state: ProviderState, entry: LogEntry, replicaId: ReplicaId, event
   if (work === undefined) throw new Error(`${entry.event.type} for the unknown replica ${replicaId}`);
   work.state = replicaMachine.next(work.state, event);
   if (replicaMachine.isFinal(work.state)) work.endedAt = entry.at;
+  if (!isPending(work)) delete state.pending[replicaId];
   return work;
 }
 
-const verdictEvents = {
+export const verdictEvents = {
   accepted: 'accept',
   rejected: 'reject',
   undecided: 'leave-undecided',
@@ -82,6 +85,7 @@ function apply(state: ProviderState, entry: LogEntry): void {
         failure: null,
         endedAt: null,
       };
+      state.pending[event.replicaId] = true;
       break;
     }
     case 'work.started':
@@ -116,8 +120,8 @@ function apply(state: ProviderState, entry: LogEntry): void {
 
 export const providerProjection: Projection<ProviderState> = {
   name: 'provider',
-  version: 1,
-  initial: () => ({ on: null, work: {} }),
+  version: 2,
+  initial: () => ({ on: null, work: {}, pending: {} }),
   apply,
 };
 
