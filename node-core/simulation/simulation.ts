@@ -6,13 +6,25 @@
  * failing run is shrunk.
  */
 import type { LinkModel } from '../network/memory/hub.ts';
-import type { JobSpecInput, Json, PeerId } from '../protocol/index.ts';
+import {
+  type AnyMessage,
+  hashOf,
+  idOf,
+  type JobSpecInput,
+  type Json,
+  type PeerId,
+  parseMessage,
+  priceOf,
+  type ReplicaId,
+  replicaIdOf,
+} from '../protocol/index.ts';
 import { Broken } from './broken.ts';
 import { Chance } from './chance.ts';
-import { type Manner, truth } from './executor.ts';
+import { type Manner, simulatedTemplate, truth } from './executor.ts';
 import type { JobFacts } from './observers/client-book.ts';
 import { countWrong } from './observers/results.ts';
-import { Speaker } from './speaker.ts';
+import { at } from './observers/wire.ts';
+import { type Manners, Speaker } from './speaker.ts';
 import { type NodeOptions, type SimulatedNode, World } from './world.ts';
 
 export interface SimulationOptions {
@@ -59,6 +71,8 @@ export class Simulation {
   readonly gone = new Set<SimulatedNode>();
   /** Answers of ended jobs that are not true. */
   wrongAnswers = 0;
+  /** Prices of results that thieves got without paying. */
+  stolenMicro = 0n;
   /** Jobs that ended otherwise than done are no fault: the scenario takes away what they need. */
   mayFail = false;
   readonly #options: SimulationOptions;
@@ -102,7 +116,7 @@ export class Simulation {
       this.providers.push(add(`provider-${i}`, { provider: true, manner: manner?.(i, chance) ?? {} }));
     }
     for (const each of world.nodes) each.start();
-    await this.#meet(Math.min(providers, 4));
+    await this.#meet(Math.min(providers - 1, 4));
   }
 
   /** A peer that speaks the raw protocol and keeps to no rule but those that it is told. */
@@ -110,6 +124,77 @@ export class Simulation {
     const speaker = new Speaker(this.world, name);
     this.speakers.push(speaker);
     return speaker;
+  }
+
+  /** A speaker that poses as a provider and is known to the clients. */
+  async hostile(name: string, manners: Manners): Promise<Speaker> {
+    const speaker = this.speaker(name);
+    speaker.manners = manners;
+    await this.wait(1_000);
+    await this.world.until(speaker.announce());
+    const beat = (): void => {
+      speaker.beat();
+      this.world.time.after(8_000, beat);
+    };
+    beat();
+    await this.wait(1_000);
+    return speaker;
+  }
+
+  /** A speaker poses as a client: one shard is assigned, run and revealed to it. @returns null when it was declined. */
+  async steal(
+    thief: Speaker,
+    victim: SimulatedNode,
+    { reveal, attempt }: { reveal: 'with-commit' | 'on-request'; attempt: number },
+  ): Promise<{ replicaId: ReplicaId; priceMicro: bigint } | null> {
+    const template = simulatedTemplate.id;
+    const jobId = idOf(this.chance.bytes(16));
+    const inputs = Array.from({ length: 10 }, (_, n) => ({ n }));
+    const asked = await thief.ask(
+      victim.peerId,
+      { type: 'job.quote', body: { jobId, template, model: null, items: 10, itemsPerShard: 10 } },
+      'job.offer',
+    );
+    if (asked === null) return null;
+    const { quote } = parseMessage('job.offer', asked.body);
+    const shardId = `${jobId}.0`;
+    const replicaId = replicaIdOf(shardId, attempt, victim.peerId);
+    const priceMicro = priceOf(quote.body.price, inputs.length);
+    const assignment: AnyMessage = {
+      type: 'shard.assign',
+      body: {
+        replicaId,
+        jobId,
+        shardId,
+        attempt,
+        kind: { type: 'run' },
+        quote,
+        params: {},
+        payload: { type: 'plain', inputs, itemSalt: 'AAAA' },
+        inputsHash: hashOf(inputs),
+        priceMicro,
+        deadlineAt: thief.now + 60_000,
+        leaseMs: 10_000,
+        graceMs: 10_000,
+        reveal,
+        priority: 5,
+      },
+    };
+    if ((await thief.ask(victim.peerId, assignment, 'shard.accept')) === null) return null;
+    await this.world.run(8_000, () =>
+      thief.heard.some(
+        (heard) => heard.type === 'shard.commit' && at(heard.body, 'commitment', 'body', 'replicaId') === replicaId,
+      ),
+    );
+    if (reveal === 'on-request') {
+      const shown = await thief.ask(
+        victim.peerId,
+        { type: 'shard.reveal.request', body: { replicaId } },
+        'shard.reveal',
+      );
+      if (shown === null) return null;
+    }
+    return { replicaId, priceMicro: BigInt(priceMicro) };
   }
 
   get anyClient(): SimulatedNode {
@@ -121,10 +206,11 @@ export class Simulation {
     const { items, ...spec } = wish;
     const first = this.chance.below(1_000_000);
     const inputs = Array.from({ length: items }, (_, i) => ({ n: first + i }));
-    const asked = node.node.api.call('jobs.submit', { template: 'colours', inputs, budgetMicro: '100000000', ...spec });
+    const life = node.node;
+    const asked = life.api.call('jobs.submit', { template: 'colours', inputs, budgetMicro: '100000000', ...spec });
     const answer = await this.world.until(asked, 30_000);
     if (answer === null) {
-      if (node.up && node.ended === null)
+      if (node.up && node.node === life && node.ended === null)
         throw new Broken('I7', node.name, this.now, 'a job was not taken within 30 s');
       return null;
     }

@@ -7,19 +7,28 @@ import {
   type AnyMessage,
   canonicalBytes,
   capabilityKey,
+  commitmentDigest,
+  itemHashesOf,
+  type Json,
   type NodeRecord,
   nodeRecordKey,
   type Offer,
+  outputsHashOf,
   type PeerId,
   type Presence,
   parseMessage,
   presenceTopic,
   protocolVersion,
   type Quote,
+  type ReplicaId,
+  type Sha256,
   type SignatureDomain,
   type Signed,
   signBody,
+  taskHashOf,
+  toBase64Url,
   utf8,
+  type Verdict,
 } from '../protocol/index.ts';
 import { beginning } from './clock.ts';
 import { simulatedTemplate } from './executor.ts';
@@ -29,6 +38,7 @@ import type { World } from './world.ts';
 export interface Heard extends Said {
   readonly from: PeerId;
   readonly id: string;
+  readonly re: string;
 }
 
 /** @returns messages that answer it. */
@@ -43,6 +53,7 @@ export class Speaker {
   readonly #world: World;
   readonly #network: Network;
   readonly #channels = new Map<PeerId, Channel>();
+  readonly #results = new Map<ReplicaId, { outputs: Json[]; salt: string; outputsHash: Sha256; digest: Sha256 }>();
   #nextId = 1;
   #sequence = 1;
 
@@ -90,6 +101,25 @@ export class Speaker {
     };
     this.#world.timeline.said(this.name, this.#world.nameOf(to), [message]);
     await channel.send(utf8.encode(JSON.stringify([envelope])));
+  }
+
+  /** Says something and lets virtual time pass until it has left. Nobody may be there to hear it. */
+  async tell(to: PeerId, message: { readonly type: string; readonly body: unknown }): Promise<void> {
+    await this.#world.until(
+      this.say(to, message).catch(() => {}),
+      15_000,
+    );
+  }
+
+  /** Says something and lets virtual time pass until an answer of this type comes. @returns null for any other answer, or none. */
+  async ask(to: PeerId, message: AnyMessage, answer: string): Promise<Heard | null> {
+    const from = this.heard.length;
+    await this.tell(to, message);
+    const id = (this.#nextId - 1).toString(36);
+    const find = (): Heard | undefined => this.heard.slice(from).find((heard) => heard.from === to && heard.re === id);
+    await this.#world.run(5_000, () => find() !== undefined);
+    const found = find();
+    return found?.type === answer ? found : null;
   }
 
   /** Puts any bytes into the DHT. Rejects when every peer refused. */
@@ -170,6 +200,52 @@ export class Speaker {
     return { type: 'job.offer', body: { quote: this.sign('quote', quote) } };
   }
 
+  /** Takes what it was given. */
+  accept(heard: Heard): AnyMessage {
+    const { replicaId } = parseMessage('shard.assign', heard.body);
+    return { type: 'shard.accept', body: { replicaId, state: 'queued', itemsDone: 0 } };
+  }
+
+  leaseAck(heard: Heard, state: 'running' | 'committed'): AnyMessage {
+    const { replicaIds } = parseMessage('lease.renew', heard.body);
+    return {
+      type: 'lease.ack',
+      body: { replicas: replicaIds.map((replicaId) => ({ replicaId, state, itemsDone: 0 })) },
+    };
+  }
+
+  /** A valid commitment to outputs that nobody computed. */
+  commit(heard: Heard): AnyMessage {
+    const { replicaId, jobId, shardId, quote, params, payload, inputsHash } = parseMessage('shard.assign', heard.body);
+    const itemSalt = payload.type === 'plain' ? payload.itemSalt : '';
+    const count = payload.type === 'plain' ? payload.inputs.length : 1;
+    const outputs = Array.from({ length: count }, () => ({ label: 'black' }));
+    const salt = toBase64Url(this.#world.chance.bytes(16));
+    const outputsHash = outputsHashOf(itemHashesOf(itemSalt, outputs));
+    const digest = commitmentDigest({ jobId, shardId, replicaId, peerId: this.peerId }, outputsHash, salt);
+    this.#results.set(replicaId, { outputs, salt, outputsHash, digest });
+    const { template, model } = quote.body;
+    const taskHash = taskHashOf({ template, model, params, inputsHash, itemSalt });
+    const body = { v: 1 as const, jobId, shardId, replicaId, peerId: this.peerId, taskHash, digest, at: this.now };
+    return { type: 'shard.commit', body: { commitment: this.sign('commitment', body) } };
+  }
+
+  /** Signed, and not what it had committed to. */
+  falseReveal(heard: Heard): AnyMessage {
+    const { replicaId } = parseMessage('shard.reveal.request', heard.body);
+    const result = this.#results.get(replicaId);
+    if (result === undefined) return { type: 'error', body: { code: 'unknown-replica', message: '' } };
+    const { outputs, outputsHash, digest } = result;
+    const salt = toBase64Url(this.#world.chance.bytes(16));
+    const reveal = this.sign('reveal', { v: 1 as const, replicaId, digest, outputsHash, salt });
+    return { type: 'shard.reveal', body: { replicaId, outputs, reveal } };
+  }
+
+  verdict(replicaId: ReplicaId, verdict: Verdict): AnyMessage {
+    const policy = { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 1 } as const;
+    return { type: 'shard.verdict', body: { replicaId, verdict, policy, evidence: null } };
+  }
+
   async #open(to: PeerId): Promise<Channel> {
     const channel = await this.#network.open(to, [this.#world.hub.addressOf(to)], 10_000);
     this.#take(channel);
@@ -182,8 +258,8 @@ export class Speaker {
       if (this.#channels.get(channel.peer) === channel) this.#channels.delete(channel.peer);
     });
     channel.onFrame((frame) => {
-      for (const { type, body, id = '' } of readFrame(frame)) {
-        const heard: Heard = { from: channel.peer, type, body, id };
+      for (const { type, body, id = '', re = '' } of readFrame(frame)) {
+        const heard: Heard = { from: channel.peer, type, body, id, re };
         this.heard.push(heard);
         for (const answer of this.manners(heard, this)) void this.say(channel.peer, answer, id).catch(() => {});
       }

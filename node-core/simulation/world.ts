@@ -21,6 +21,7 @@ import { KeyRing } from './keys.ts';
 import { Observers } from './observers/observers.ts';
 import { checkReplay } from './observers/replay.ts';
 import type { Subject } from './observers/subject.ts';
+import type { Said } from './observers/wire.ts';
 import { TappedNetwork } from './tap.ts';
 import { Timeline } from './timeline.ts';
 
@@ -114,7 +115,7 @@ export class SimulatedNode {
     this.isOnline = false;
     this.#clock = this.#newClock();
     const joining = {
-      bootstrap: bootstrap ?? this.#world.bootstrapFor(this),
+      bootstrap: [...(bootstrap ?? this.#world.bootstrapFor(this)), ...this.#cachedPeers()],
       ...(region === undefined ? {} : { region }),
     };
     const network = this.#lives++ === 0 ? hub.join(this.peerId, joining) : hub.restart(this.peerId, joining);
@@ -139,13 +140,19 @@ export class SimulatedNode {
     );
   }
 
-  /** In order, as its owner does. Resolves when it is down. */
-  async stop(drainMs?: number): Promise<void> {
+  /** In order, as its owner does; lets virtual time pass until it is down. */
+  async stop(): Promise<void> {
+    await this.#world.until(this.stopping(), stopMsMax);
+  }
+
+  /** As {@link stop}, while others let virtual time pass. */
+  async stopping(): Promise<void> {
     const { node } = this;
     this.#world.timeline.note(this.name, '— stops in order');
-    const isStopped = await this.#world.until(node.stop(drainMs === undefined ? {} : { drainMs }), 120_000);
-    if (isStopped === null && this.#node === node)
-      this.#world.observers.fault(this.name, 'it did not stop within 120 s');
+    this.#world.time.after(stopMsMax - 1, () => {
+      if (this.#node === node) this.#world.observers.fault(this.name, `it did not stop within ${stopMsMax} ms`);
+    });
+    await node.stop();
     if (this.#node !== node) return;
     this.#node = null;
     this.subject.upSinceMs = null;
@@ -196,6 +203,17 @@ export class SimulatedNode {
     };
   }
 
+  /** What a network adapter remembers over a restart: where some of the peers were that the log saw join. */
+  #cachedPeers(): string[] {
+    const addresses = new Set<string>();
+    for (const { event } of this.disk.entries().reverse()) {
+      if (event.type !== 'peer.joined' || event.record.peerId === this.peerId) continue;
+      for (const address of event.record.addresses) addresses.add(address);
+      if (addresses.size >= 8) break;
+    }
+    return [...addresses];
+  }
+
   #newClock(): NodeClock {
     return new NodeClock(this.#world.time, this.options.skewMs, (error) =>
       this.#world.observers.fault(this.name, `an exception that nobody caught: ${textOf(error)}`),
@@ -228,6 +246,8 @@ export class World {
   readonly observers: Observers;
   readonly timeline: Timeline;
   onTouch: OnTouch | null = null;
+  /** Overhears what honest nodes say to each other. */
+  onSaid: ((from: PeerId, to: PeerId, said: Said) => void) | null = null;
   readonly #byPeer = new Map<PeerId, SimulatedNode>();
   #later: Array<Promise<void>> = [];
 
@@ -262,6 +282,7 @@ export class World {
       const node = this.#byPeer.get(from);
       const messages = this.observers.sent(node?.subject, to, frame);
       this.timeline.said(this.nameOf(from), this.nameOf(to), messages);
+      if (this.onSaid !== null) for (const said of messages) this.onSaid(from, to, said);
       if (node !== undefined) this.onTouch?.(node, `sends ${messages.map(({ type }) => type).join(' ')}`);
     },
     received: (by: PeerId, _from: PeerId, _frame: Uint8Array): void => {
@@ -322,6 +343,9 @@ export class World {
     if (this.observers.broken !== null) throw this.observers.broken;
   }
 }
+
+/** Draining, leaving and closing together; far more than their own limits. */
+const stopMsMax = 120_000;
 
 let turns = 0;
 

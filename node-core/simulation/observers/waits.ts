@@ -31,7 +31,10 @@ export function checkWaits(node: Subject, nowMs: number, liveTimers: number): vo
     for (const shard of job.shards) {
       for (const replica of shard.replicas) {
         if (replicaMachine.isFinal(replica.state)) continue;
-        if (nowMs > since(Math.max(replica.deadlineElapsedMs, replica.changedElapsedMs)) + endMs) {
+        // What is committed waits for the other copies, at most as long as the job.
+        const isDone = replica.state === 'committed' || replica.state === 'revealed';
+        const deadlineMs = isDone ? job.deadlineElapsedMs : replica.deadlineElapsedMs;
+        if (nowMs > since(Math.max(deadlineMs, replica.changedElapsedMs)) + endMs) {
           fault(
             'I7',
             `${replica.replicaId} is ${replica.state} since ${Math.round(replica.changedElapsedMs / 1000)} s, and its deadline has passed`,
@@ -41,14 +44,17 @@ export function checkWaits(node: Subject, nowMs: number, liveTimers: number): vo
     }
   }
   for (const replica of client.reserved.values()) {
+    if (!replicaMachine.isFinal(replica.state)) continue;
     const until = replica.deadlineElapsedMs + leaseMs + graceMs + protocolLimits.clockSkewMsMax + endMs;
     if (nowMs > since(until))
       fault('I7', `the price of ${replica.replicaId}, which is ${replica.state}, is still reserved`);
   }
   for (const work of provider.work.values()) {
     if (replicaMachine.isFinal(work.state)) continue;
-    // The client renews its lease until the attempt's deadline.
-    const until = work.changedElapsedMs + config.aggregator.replicaMs + work.leaseMs + work.graceMs + endMs;
+    // The client renews its lease until the attempt's deadline; that of what is committed, until the job's.
+    const isDone = work.state === 'committed' || work.state === 'revealed';
+    const leasedMs = isDone ? jobMsMax : config.aggregator.replicaMs;
+    const until = work.changedElapsedMs + leasedMs + work.leaseMs + work.graceMs + endMs;
     if (nowMs > since(until))
       fault('I7', `work ${work.replicaId} is ${work.state} since ${Math.round(work.changedElapsedMs / 1000)} s`);
   }
@@ -57,3 +63,6 @@ export function checkWaits(node: Subject, nowMs: number, liveTimers: number): vo
 
 /** Jobs, channels, leases, requests under way: far more than all of these are a leak. */
 const timersMax = 5_000;
+
+/** The longest deadline that a scenario gives a job. */
+const jobMsMax = 900_000;

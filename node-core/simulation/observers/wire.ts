@@ -10,6 +10,7 @@ export interface Said {
   readonly type: string;
   /** Of the message; empty where there is none. */
   readonly id?: string;
+  readonly re?: string;
   readonly body: unknown;
 }
 
@@ -19,7 +20,9 @@ export function readFrame(frame: Uint8Array): Said[] {
   if (!Array.isArray(parsed)) return [];
   return parsed.flatMap((envelope: unknown): Said[] => {
     const type = at(envelope, 'type');
-    return typeof type === 'string' ? [{ type, id: text(envelope, 'id'), body: at(envelope, 'body') }] : [];
+    return typeof type === 'string'
+      ? [{ type, id: text(envelope, 'id'), re: text(envelope, 're'), body: at(envelope, 'body') }]
+      : [];
   });
 }
 
@@ -42,36 +45,40 @@ function text(value: unknown, ...path: readonly string[]): string {
 export function checkSaid(node: Subject, to: string, { type, body }: Said): void {
   switch (type) {
     case 'shard.assign':
-      return checkAssign(node, text(body, 'replicaId'));
+      checkAssign(node, text(body, 'replicaId'));
+      break;
     case 'shard.accept':
-      return checkAccept(node, text(body, 'replicaId'));
+      checkAccept(node, text(body, 'replicaId'));
+      break;
     case 'shard.commit':
-      return checkCommit(
-        node,
-        text(body, 'commitment', 'body', 'replicaId'),
-        text(body, 'commitment', 'body', 'digest'),
-      );
+      checkCommit(node, text(body, 'commitment', 'body', 'replicaId'), text(body, 'commitment', 'body', 'digest'));
+      break;
     case 'shard.reveal.request':
-      return checkRevealRequest(node, text(body, 'replicaId'));
+      checkRevealRequest(node, text(body, 'replicaId'));
+      break;
     case 'shard.reveal':
-      return checkReveal(node, text(body, 'replicaId'), text(body, 'reveal', 'body', 'digest'));
+      checkReveal(node, text(body, 'replicaId'), text(body, 'reveal', 'body', 'digest'));
+      break;
     case 'shard.fail':
     case 'shard.cancelled':
       if (at(body, 'release') !== null) checkRelease(node, text(body, 'replicaId'));
-      return;
+      break;
     case 'shard.verdict':
-      return checkVerdict(node, text(body, 'replicaId'), text(body, 'verdict'));
+      checkVerdict(node, text(body, 'replicaId'), text(body, 'verdict'));
+      break;
     case 'payment.voucher':
-      return checkVoucher(node, to, text(body, 'voucher', 'body', 'cumulativeMicro'));
+      checkVoucher(node, to, text(body, 'voucher', 'body', 'cumulativeMicro'));
+      break;
     case 'payment.ack':
-      return checkAck(node, to, text(body, 'ack', 'body', 'cumulativeMicro'));
+      checkAck(node, to, text(body, 'ack', 'body', 'cumulativeMicro'));
+      break;
   }
 }
 
 /** Crash rule 1: chosen and reserved durably, before the work leaves. */
 function checkAssign({ client, disk, fault }: Subject, replicaId: ReplicaId): void {
-  const replica = client.replicas.get(replicaId);
-  if (replica === undefined) return fault('I1', `${replicaId} was sent out, and the log does not know it`);
+  const replica =
+    client.replicas.get(replicaId) ?? fault('I1', `${replicaId} was sent out, and the log does not know it`);
   if (!replica.isOwn && (replica.reservedSeq === 0 || replica.reservedSeq > disk.synced)) {
     fault('I3', `${replicaId} was sent out before its price was durably reserved`);
   }
@@ -97,12 +104,10 @@ function checkReveal({ provider, fault }: Subject, replicaId: ReplicaId, digest:
 
 /** Nobody is asked to reveal before all copies have committed, or there is nobody left to wait for. */
 function checkRevealRequest({ client, fault }: Subject, replicaId: ReplicaId): void {
-  const replica = client.replicas.get(replicaId);
-  const job = replica === undefined ? undefined : client.jobs.get(replica.jobId);
-  const shard = job?.shards.find(({ shardId }) => shardId === replica?.shardId);
-  if (job === undefined || shard === undefined) {
-    return fault('I1', `a reveal of ${replicaId} was asked for, and the log does not know it`);
-  }
+  const unknown = (): never => fault('I1', `a reveal of ${replicaId} was asked for, and the log does not know it`);
+  const replica = client.replicas.get(replicaId) ?? unknown();
+  const job = client.jobs.get(replica.jobId) ?? unknown();
+  const shard = job.shards.find(({ shardId }) => shardId === replica.shardId) ?? unknown();
   if (shard.state === 'accepted') return;
   const committed = shard.replicas.filter((other) => other.digest !== null && other.state !== 'lost').length;
   if (committed >= job.job.policy.copies) return;

@@ -1,4 +1,32 @@
 import type { Scenario } from '../scenario.ts';
+import { bootstrapGone } from './bootstrap-gone.ts';
 import { calm } from './calm.ts';
+import { cancelWalk } from './cancel-walk.ts';
+import { churn } from './churn.ts';
+import { clientNeverPays } from './client-never-pays.ts';
+import { clockSkew } from './clock-skew.ts';
+import { crashWalk } from './crash-walk.ts';
+import { duplicates } from './duplicates.ts';
+import { flashCrowd } from './flash-crowd.ts';
+import { forgeries } from './forgeries.ts';
+import { partitionAndHeal } from './partition-and-heal.ts';
+import { silentProvider } from './silent-provider.ts';
+import { slowDisk } from './slow-disk.ts';
+import { stragglers } from './stragglers.ts';
 
-export const scenarios: readonly Scenario[] = [calm];
+export const scenarios: readonly Scenario[] = [
+  calm,
+  churn,
+  partitionAndHeal,
+  bootstrapGone,
+  flashCrowd,
+  stragglers,
+  slowDisk,
+  crashWalk,
+  cancelWalk,
+  duplicates,
+  clockSkew,
+  silentProvider,
+  clientNeverPays,
+  forgeries,
+];

@@ -1,0 +1,129 @@
+import { type AnyMessage, canonicalBytes, nodeRecordKey, presenceTopic, utf8 } from '../../protocol/index.ts';
+import { Broken } from '../broken.ts';
+import { at, type Said } from '../observers/wire.ts';
+import type { Scenario } from '../scenario.ts';
+
+/**
+ * A stranger forges, replays and steals whatever is signed: records and heartbeats of others, commitments, reveals,
+ * vouchers, acknowledgements, releases, receipts, verdicts. One provider signs a reveal that does not open what it committed
+ * to. Nobody honest loses anything, and only the liar is blamed.
+ */
+export const forgeries: Scenario = {
+  name: 'forgeries',
+  about: 'forged, replayed and foreign records, commitments, vouchers and receipts',
+  nodesMin: 6,
+  nodesMax: 12,
+  async play(sim) {
+    const { chance, world } = sim;
+    const overheard: Array<{ from: string; to: string; said: Said }> = [];
+    world.onSaid = (from, to, said) => {
+      if (overheard.length < 2_000 && stolen.has(said.type)) overheard.push({ from, to, said });
+    };
+    await sim.begin({ clients: 1, providers: sim.size - 3 });
+    const forger = sim.speaker('forger');
+    const liar = await sim.hostile('liar', (heard, speaker) => {
+      if (heard.type === 'job.quote') return [speaker.offer(heard)];
+      if (heard.type === 'shard.assign') return [speaker.accept(heard), speaker.commit(heard)];
+      if (heard.type === 'lease.renew') return [speaker.leaseAck(heard, 'committed')];
+      if (heard.type === 'shard.reveal.request') return [speaker.falseReveal(heard)];
+      return [];
+    });
+    const [client] = sim.clients;
+    if (client === undefined) return;
+    const before = sim.providers.map(({ peerId }) => peerId);
+    await sim.submit(client, { items: 40 + chance.below(60) });
+    for (let i = 0; i < 60; i++) {
+      await sim.wait(chance.fraction() * 60);
+      const victim = chance.pick(sim.providers);
+      const picked = overheard.length === 0 ? null : chance.pick(overheard);
+      const target = chance.happens(0.5) ? client : victim;
+      switch (chance.below(6)) {
+        case 0: {
+          // A record of the victim, signed by the forger.
+          const body = { ...forger.record(), peerId: victim.peerId, sequence: 1_000_000 };
+          const record = canonicalBytes(forger.sign('node-record', body));
+          // The liar keeps what it is given; honest nodes must not.
+          await world.until(forger.put(nodeRecordKey(victim.peerId), record).catch(() => {}));
+          break;
+        }
+        case 1: {
+          const leave = {
+            v: 1 as const,
+            kind: 'leave' as const,
+            peerId: victim.peerId,
+            sequence: 1_000_000,
+            issuedAt: forger.now,
+            expiresAt: forger.now + 60_000,
+          };
+          const signed = forger.sign('leave', leave);
+          await forger.gossip(
+            presenceTopic(forger.capability),
+            canonicalBytes(chance.happens(0.5) ? signed : { ...signed, by: victim.peerId }),
+          );
+          break;
+        }
+        case 2:
+          // What somebody said, said again by the forger.
+          if (picked !== null) await forger.tell(target.peerId, picked.said);
+          break;
+        case 3:
+          // The same with another signer: the forger's own signature over a foreign body.
+          if (picked !== null) await forger.tell(target.peerId, resigned(picked.said, forger.peerId));
+          break;
+        case 4: {
+          const replicaId = [...victim.subject.provider.work.keys()][0];
+          if (replicaId === undefined) break;
+          const grabs: AnyMessage[] = [
+            { type: 'shard.cancel', body: { replicaId, reason: 'mine' } },
+            { type: 'shard.reveal.request', body: { replicaId } },
+            forger.verdict(replicaId, 'rejected'),
+            { type: 'lease.renew', body: { replicaIds: [replicaId] } },
+          ];
+          await forger.tell(victim.peerId, chance.pick(grabs));
+          break;
+        }
+        default:
+          await forger.gossip(presenceTopic(forger.capability), utf8.encode(`{"garbage":${i}}`));
+      }
+    }
+    for (const job of sim.jobs) await sim.ended(job);
+    const got = forger.heard.find(({ type }) => type === 'shard.reveal' || type === 'shard.cancelled');
+    if (got !== undefined) throw new Broken('forgeries', 'forger', sim.now, `a stranger was given a ${got.type}`);
+    for (const node of world.nodes) {
+      const blamed = node.subject.client.receipts.find(
+        ({ body }) => body.kind === 'bad' && body.provider !== liar.peerId,
+      );
+      if (blamed !== undefined)
+        throw new Broken('I8', node.name, sim.now, `${world.nameOf(blamed.body.provider)} is blamed and honest`);
+    }
+    const status = await world.until(client.node.api.call('peers.list', {}));
+    const live =
+      status?.value.peers.filter((peer) => {
+        const isWhereItIs = peer.addresses.includes(world.hub.addressOf(peer.peerId));
+        return before.includes(peer.peerId) && peer.live && isWhereItIs;
+      }).length ?? 0;
+    if (live < before.length)
+      throw new Broken('discovery', client.name, sim.now, `${before.length - live} honest providers were talked away`);
+  },
+};
+
+const stolen: ReadonlySet<string> = new Set([
+  'shard.assign',
+  'shard.commit',
+  'shard.reveal',
+  'shard.fail',
+  'shard.verdict',
+  'payment.voucher',
+  'payment.ack',
+  'payment.statement',
+  'receipt',
+]);
+
+/** The same message with the forger named as signer wherever somebody signed. */
+function resigned(said: Said, by: string): Said {
+  const text = JSON.stringify(said.body, (key, value: unknown) =>
+    key === 'by' && typeof value === 'string' ? by : value,
+  );
+  const body: unknown = JSON.parse(text);
+  return { ...said, body: at({ body }, 'body') };
+}

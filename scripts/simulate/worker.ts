@@ -1,0 +1,27 @@
+/** Runs what its parent sends, one run after the other. A process of its own, so that two cores are used. */
+import { type RunOptions, run } from '../../node-core/simulation/run.ts';
+import { scenarios } from '../../node-core/simulation/scenarios/index.ts';
+
+export interface Task {
+  readonly scenario: string;
+  readonly seed: number;
+  readonly nodes: number;
+  readonly without?: readonly number[];
+  readonly isRecorded?: boolean;
+}
+
+process.on('message', (task: Task) => {
+  const { without, isRecorded } = task;
+  const scenario = scenarios.find(({ name }) => name === task.scenario);
+  if (scenario === undefined) throw new Error(`no scenario is called ${task.scenario}`);
+  const options: RunOptions = {
+    seed: task.seed,
+    nodes: task.nodes,
+    ...(without === undefined ? {} : { without: new Set(without) }),
+    ...(isRecorded === undefined ? {} : { isRecorded }),
+  };
+  const startedAt = performance.now();
+  void run(scenario, options).then(({ result, timeline }) => {
+    process.send?.({ result, timeline: isRecorded ? timeline : [], tookMs: performance.now() - startedAt });
+  });
+});
