@@ -49,6 +49,8 @@ export class JobRunner {
   readonly #busy = new Set<string>();
   readonly #revealed = new Map<ReplicaId, Revealed>();
   readonly #itemsDone = new Map<ReplicaId, number>();
+  /** Monotonic time at which a replica was first asked to reveal. */
+  readonly #revealAskedAt = new Map<ReplicaId, number>();
   readonly #startedAt: number;
   readonly #ended: () => void;
   #inputs: JobInputs | null = null;
@@ -435,7 +437,9 @@ export class JobRunner {
   // ——— reveal and verdict ———
 
   async #askReveal(replica: Replica): Promise<void> {
-    const { messenger, config, liveness, journal } = this.#c;
+    const { messenger, config, clock, journal } = this.#c;
+    const askedAt = this.#revealAskedAt.get(replica.replicaId) ?? clock.elapsed();
+    this.#revealAskedAt.set(replica.replicaId, askedAt);
     try {
       // The commitments of all copies are durable before any of them is opened.
       await journal.settled();
@@ -449,10 +453,11 @@ export class JobRunner {
     } catch (error) {
       if (this.#stopped) return;
       const refused = error instanceof MessageRefused && error.code === 'unknown-replica';
-      const silent = liveness.silenceMs(replica.provider) > config.revealMs;
-      if (refused || silent)
+      // However lively it is otherwise: who renews its lease and does not reveal would hold the shard for ever.
+      const late = clock.elapsed() - askedAt >= config.revealMs;
+      if (refused || late)
         await this.#assignments.lose(replica, 'its provider did not reveal what it had committed to');
-      else await new Promise<void>((resolve) => this.#c.clock.after(config.leaseRenewMs, resolve));
+      else await new Promise<void>((resolve) => clock.after(config.leaseRenewMs, resolve));
     }
   }
 
