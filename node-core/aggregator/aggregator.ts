@@ -45,6 +45,7 @@ export class Aggregator {
       renewMs: config.leaseRenewMs,
       suspectMs: config.suspectMs,
       active: () => this.#active(),
+      lastSeenAt: (peer) => options.directory.peer(peer)?.lastSeenAt ?? null,
       onState: (provider, state) => this.#providerSays(provider, state),
       onRound: () => {
         for (const runner of this.#runners.values()) runner.round();
@@ -113,7 +114,7 @@ export class Aggregator {
 
   /** @throws ApiError */
   plan(spec: JobSpec): MethodResult<'jobs.plan'> {
-    return planJob(this.#c, spec, resolveSpec(spec, this.#c.known()));
+    return planJob(this.#c, spec, resolveSpec(spec, this.#c.known(), this.#c.config));
   }
 
   /** @returns the id, when the job is durable. @throws ApiError */
@@ -126,7 +127,7 @@ export class Aggregator {
         `${this.activeJobs} jobs are under way, at most ${config.jobsActiveMax} (aggregator.jobsActiveMax); wait for one to end`,
       );
     }
-    const { planned, itemBytes } = resolveSpec(spec, this.#c.known());
+    const { planned, itemBytes } = resolveSpec(spec, this.#c.known(), config);
     const jobId = idOf(random.bytes(16));
     const inputsHash = await payloads.putInputs(store, { jobId, inputs: spec.inputs, itemSalt: newItemSalt(this.#c) });
     await journal.commit([

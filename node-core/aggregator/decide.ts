@@ -8,6 +8,8 @@ import type { Replica, Role, Shard } from './state.ts';
 export interface ShardView {
   readonly policy: VerificationPolicy;
   readonly cancelling: boolean;
+  /** Template and inputs are here; else nothing that is revealed can be judged any more. */
+  readonly canJudge: boolean;
   readonly attemptsMax: number;
   /** Not heard from for `suspectMs`, or slow: another copy is wanted, and nobody is blamed. */
   doubtful(replica: Replica): boolean;
@@ -57,6 +59,7 @@ export function decideShard(shard: Shard, view: ShardView): ShardNeeds {
   const base = { ...nothing, lose };
   switch (shard.state) {
     case 'accepted':
+      if (!view.canJudge) return { ...base, cancel: working, undecided: [...committed, ...revealed] };
       return { ...base, cancel: working, reveal: committed, late: revealed };
     case 'exhausted':
     case 'cancelled':
@@ -87,18 +90,20 @@ function decideOpen(
 ): ShardNeeds {
   const { target } = shard;
   if (revealed.length >= target) return { ...base, judge: true };
-  if (committed.length + revealed.length >= target) return { ...base, reveal: committed };
+  const reveal = committed.length + revealed.length >= target ? committed : [];
 
+  // A provider may also die between its commitment and its reveal.
   const live = [...working, ...committed];
   const sure = live.filter((replica) => !view.doubtful(replica)).length + revealed.length;
   const missing = target - sure;
-  if (missing <= 0) return base;
+  if (missing <= 0) return { ...base, reveal };
   const attempts = shard.replicas.filter((replica) => replica.state !== 'declined').length;
   const mayTry = attempts < view.attemptsMax && shard.replicas.length < view.attemptsMax * declinesPerAttemptMax;
   if (mayTry) {
     const role = live.length + revealed.length > sure ? 'hedge' : target > view.policy.copies ? 'tie-breaker' : 'copy';
-    return { ...base, copies: Math.min(missing, view.attemptsMax - attempts), role };
+    return { ...base, reveal, copies: Math.min(missing, view.attemptsMax - attempts), role };
   }
+  if (reveal.length > 0) return { ...base, reveal };
   // No attempts left: wait for whoever may still answer, then make do with a quorum.
   if (working.length > 0) return base;
   if (committed.length + revealed.length >= view.policy.quorum) {
@@ -118,7 +123,7 @@ function decideCancelling(
 ): ShardNeeds {
   if (working.length > 0) return { ...base, cancel: working };
   const quorum = shard.replicas.some((replica) => replica.role === 'own-node') ? 1 : view.policy.quorum;
-  if (committed.length + revealed.length >= quorum && shard.disagreements === 0) {
+  if (view.canJudge && committed.length + revealed.length >= quorum && shard.disagreements === 0) {
     return committed.length > 0 ? { ...base, reveal: committed } : { ...base, judge: true };
   }
   return { ...base, cancelled: true };

@@ -16,6 +16,8 @@ export interface LivenessOptions {
   active(): Map<PeerId, ReplicaId[]>;
   /** What the provider says of each replica. */
   onState(provider: PeerId, state: MessageBody<'lease.ack'>['replicas'][number]): void;
+  /** When any sign of life of a peer was last seen, by the wall clock; null = never, or it is not known any more. */
+  lastSeenAt(peer: PeerId): number | null;
   /** Called after each round, and when a provider becomes suspect or returns. */
   onRound(): void;
 }
@@ -24,8 +26,11 @@ export class Liveness {
   readonly #o: LivenessOptions;
   /** Monotonic time of the last sign of life. */
   readonly #heardAt = new Map<PeerId, number>();
-  /** Providers whose channel broke and could not be opened again: suspected without waiting. */
-  readonly #unreachable = new Set<PeerId>();
+  /**
+   * Providers whose channel broke and could not be opened again: suspected without waiting. Also those that fell silent
+   * and have no work any more, so that they get none until there is a new sign of life. Wall clock of the last one.
+   */
+  readonly #doubted = new Map<PeerId, number>();
   readonly #renewing = new Set<PeerId>();
   #cancel: (() => void) | null = null;
   #stopped = false;
@@ -64,14 +69,13 @@ export class Liveness {
   }
 
   isSuspect(provider: PeerId): boolean {
-    return this.#unreachable.has(provider) || this.silenceMs(provider) > this.#o.suspectMs;
+    return this.#doubted.has(provider) || this.silenceMs(provider) > this.#o.suspectMs;
   }
 
   #heard(peer: PeerId): void {
-    if (!this.#heardAt.has(peer)) return;
     const returned = this.isSuspect(peer);
-    this.#heardAt.set(peer, this.#o.clock.elapsed());
-    this.#unreachable.delete(peer);
+    this.#doubted.delete(peer);
+    if (this.#heardAt.has(peer)) this.#heardAt.set(peer, this.#o.clock.elapsed());
     if (returned) this.#o.onRound();
   }
 
@@ -79,8 +83,14 @@ export class Liveness {
     const active = this.#o.active();
     for (const peer of this.#heardAt.keys()) {
       if (active.has(peer)) continue;
+      if (this.isSuspect(peer)) this.#doubt(peer);
       this.#heardAt.delete(peer);
-      this.#unreachable.delete(peer);
+    }
+    for (const [peer, since] of this.#doubted) {
+      if (active.has(peer)) continue;
+      const seenAt = this.#o.lastSeenAt(peer);
+      const isClockSetBack = since > this.#o.clock.now();
+      if (seenAt === null || seenAt > since || isClockSetBack) this.#doubted.delete(peer);
     }
     for (const [peer, replicaIds] of active) {
       this.expect(peer);
@@ -110,12 +120,16 @@ export class Liveness {
         'a lease could not be renewed',
       );
       // A channel that is gone and cannot be opened again says more than silence.
-      if (this.#o.messenger.channelOf(peer) === null && !this.#unreachable.has(peer)) {
-        this.#unreachable.add(peer);
+      if (this.#o.messenger.channelOf(peer) === null && !this.#doubted.has(peer)) {
+        this.#doubt(peer);
         this.#o.onRound();
       }
     } finally {
       this.#renewing.delete(peer);
     }
+  }
+
+  #doubt(peer: PeerId): void {
+    if (!this.#doubted.has(peer)) this.#doubted.set(peer, this.#o.clock.now());
   }
 }

@@ -1,11 +1,17 @@
-/** What ends by time alone: reservations that nobody can claim any more, and results whose retention is over. */
-import { type NodeEvent, protocolLimits } from '../protocol/index.ts';
+/**
+ * What is left over when attempts and jobs are over: reservations of attempts that were lost end by a release that their
+ * provider signs when it is back, or when deadline and grace have passed; results end with their retention.
+ */
+import { MessageRefused } from '../messaging/index.ts';
+import { isSigned, type NodeEvent, type PeerId, protocolLimits, type ReplicaId } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
 
 const everyMs = 5_000;
+const askedAtOnceMax = 64;
 
 export class Sweeper {
   readonly #c: AggregatorContext;
+  readonly #asking = new Set<ReplicaId>();
   #cancel: (() => void) | null = null;
 
   constructor(context: AggregatorContext) {
@@ -24,7 +30,7 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<void> {
-    const { clock, journal, payment, store, config, view } = this.#c;
+    const { clock, journal, payment, store, config, view, directory } = this.#c;
     const now = clock.now();
     const { held, kept } = view.state;
     const released = Object.entries(held).flatMap(([replicaId, until]): NodeEvent[] =>
@@ -37,5 +43,40 @@ export class Sweeper {
     ];
     await journal.commit(events);
     await store.deleteBlobs(forgotten.map(([, { resultsHash }]) => resultsHash));
+    for (const replicaId of Object.keys(view.state.held)) {
+      const provider = payment.payeeOf(replicaId);
+      if (provider !== null && directory.peer(provider)?.live === true) void this.#askRelease(replicaId, provider);
+    }
+  }
+
+  /** Its provider is back: whatever became of the attempt there, nobody wants its result any more. */
+  async #askRelease(replicaId: ReplicaId, provider: PeerId): Promise<void> {
+    if (this.#asking.has(replicaId) || this.#asking.size >= askedAtOnceMax) return;
+    this.#asking.add(replicaId);
+    const { journal, log, messenger, payment, verifier } = this.#c;
+    try {
+      const { body } = await messenger.request(
+        provider,
+        { type: 'shard.cancel', body: { replicaId, reason: 'the attempt was given up while its provider was silent' } },
+        ['shard.cancelled'],
+      );
+      const { release } = body;
+      const isReleased =
+        release !== null &&
+        release.by === provider &&
+        release.body.replicaId === replicaId &&
+        isSigned(verifier, 'release', release);
+      // Committed: the provider may count on it until deadline and grace are over.
+      if (isReleased) await journal.commit(payment.release(replicaId, 'released by its provider'));
+    } catch (error) {
+      // It never heard of the replica, or has forgotten it: nothing to claim.
+      if (error instanceof MessageRefused && error.code === 'unknown-replica') {
+        await journal.commit(payment.release(replicaId, 'unknown to its provider')).catch(() => undefined);
+      } else {
+        log.debug({ replicaId, error: error instanceof Error ? error.message : String(error) }, 'not released yet');
+      }
+    } finally {
+      this.#asking.delete(replicaId);
+    }
   }
 }
