@@ -168,20 +168,21 @@ function isOneOf<T extends EventType>(event: NodeEvent, types: readonly T[]): ev
   return types.some((type) => type === event.type);
 }
 
-/** Resolves at the first event from now on that is the one wanted. */
+/** Resolves at once when events after the cursor were wanted so many times. */
 export function nextEvent(
   node: RunningNode,
   what: string,
   isWanted: (event: NodeEvent) => boolean,
-  after = 0,
+  { after = 0, times = 1 } = {},
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const late = setTimeout(() => {
       end();
-      reject(new Error(`${node.name} did not say ${what} within ${waitMsMax} ms`));
+      reject(new Error(`${node.name} did not say within ${waitMsMax} ms that ${what}`));
     }, waitMsMax);
+    let left = times;
     const end = node.api.subscribe(after, (item) => {
-      if (item.kind !== 'event' || !isWanted(item.event)) return;
+      if (item.kind !== 'event' || !isWanted(item.event) || --left > 0) return;
       clearTimeout(late);
       end();
       resolve();

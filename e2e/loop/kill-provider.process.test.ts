@@ -1,0 +1,94 @@
+/** A provider is killed in the middle of a batch: its shards run elsewhere at once, and it comes back with clean books. */
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import {
+  brisk,
+  briskWith,
+  directLabels,
+  ended,
+  eventually,
+  labelsOf,
+  logOf,
+  NodeGroup,
+  reviews,
+  type SmallNetwork,
+  settledBooks,
+  startNetwork,
+  submit,
+} from './nodes.ts';
+
+vi.setConfig({ testTimeout: 90_000 });
+
+/** The requirement: so long after the kill, at most, its shards are with others. */
+const elsewhereMsMax = 5_000;
+const items = 240;
+let group: NodeGroup;
+let network: SmallNetwork;
+
+beforeAll(async () => {
+  group = await NodeGroup.make('infernet-e2e-');
+  network = await startNetwork(group, {
+    providers: 4,
+    // An attempt whose provider does not come back is given up soon after.
+    client: briskWith({ aggregator: { replicaMs: 30_000, graceMs: 5_000, leaseMs: 5_000 } }),
+  });
+});
+afterAll(() => group?.stop());
+
+test('the shards of a killed provider run elsewhere within 5 s, and nothing stays reserved for it', async () => {
+  const { client, providers, bootstrap } = network;
+  const victim = providers.at(-1);
+  if (victim === undefined) throw new Error('no provider to kill');
+  const inputs = await reviews(items);
+  const jobId = await submit(client.api, { inputs, deadlineMs: 80_000 });
+
+  await eventually('the victim has done one shard and has two in hand', async () => {
+    const { shards } = await client.api.call('jobs.get', { jobId });
+    const its = shards.flatMap(({ replicas }) => replicas.filter(({ provider }) => provider === victim.peerId));
+    const inHand = its.filter(({ state }) => state === 'running' || state === 'assigned');
+    return its.some(({ state }) => state === 'accepted') && inHand.length === 2;
+  });
+  await victim.kill();
+  const killedAt = Date.now();
+
+  const job = await ended(client.api, jobId, 80_000);
+  expect(job).toMatchObject({ state: 'done', shardsAccepted: items / 10 });
+  expect(await labelsOf(client.api, jobId)).toEqual(await directLabels(items));
+
+  const revealed = new Set((await logOf(client.api, 'replica.revealed')).map(({ event }) => event.replicaId));
+  const assigned = await logOf(client.api, 'replica.assigned');
+  const interrupted = assigned.filter(
+    ({ event }) => event.provider === victim.peerId && !revealed.has(event.replicaId),
+  );
+  expect(interrupted.length).toBeGreaterThan(0);
+  for (const { event } of interrupted) {
+    const next = assigned.find(
+      ({ at, event: { shardId, provider } }) =>
+        shardId === event.shardId && provider !== victim.peerId && at >= killedAt,
+    );
+    expect((next?.at ?? Number.POSITIVE_INFINITY) - killedAt, event.shardId).toBeLessThanOrEqual(elsewhereMsMax);
+  }
+
+  const [lost] = (await logOf(client.api, 'replica.lost')).filter(({ event }) => event.provider === victim.peerId);
+  if (lost !== undefined) {
+    const again = assigned.filter(({ seq, event }) => event.provider === victim.peerId && seq > lost.seq);
+    expect(again, 'given to a provider that is known to be gone').toEqual([]);
+  }
+
+  const back = await group.start({ name: victim.name, provider: true, bootstrap, config: brisk });
+  const failed = (await logOf(back.api, 'work.failed')).map(({ event }) => event);
+  expect(failed.length).toBeGreaterThan(0);
+  for (const { code, reason } of failed)
+    expect({ code, reason }).toMatchObject({ code: 'internal', reason: expect.stringContaining('stopped') });
+  expect(
+    (await back.api.call('provider.status', {})).work.filter(({ state }) => state === 'queued' || state === 'running'),
+  ).toEqual([]);
+
+  await settledBooks(client, [...providers.slice(0, -1), back], 40_000);
+  const paid = (await logOf(client.api, 'payment.paid')).map(({ event }) => event.replicaId);
+  expect(new Set(paid).size).toBe(paid.length);
+  for (const { replicaId } of failed) expect(paid).not.toContain(replicaId);
+  // What was reserved was paid or released, each once.
+  const reserved = (await logOf(client.api, 'payment.reserved')).map(({ event }) => event.replicaId);
+  const released = (await logOf(client.api, 'payment.released')).map(({ event }) => event.replicaId);
+  expect([...paid, ...released].toSorted()).toEqual(reserved.toSorted());
+});
