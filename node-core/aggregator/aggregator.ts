@@ -34,6 +34,8 @@ export class Aggregator {
   readonly #verdicts: Verdicts;
   readonly #sweeper: Sweeper;
   #stopping = false;
+  /** Jobs whose inputs are being written. */
+  #submitting = 0;
 
   constructor(options: AggregatorOptions) {
     const view = options.journal.register(aggregatorProjection);
@@ -121,7 +123,7 @@ export class Aggregator {
   async submit(spec: JobSpec): Promise<Id> {
     const { clock, random, store, journal, config } = this.#c;
     if (this.#stopping) throw new ApiError('unavailable', 'the node is stopping');
-    if (this.activeJobs >= config.jobsActiveMax) {
+    if (this.activeJobs + this.#submitting >= config.jobsActiveMax) {
       throw new ApiError(
         'unavailable',
         `${this.activeJobs} jobs are under way, at most ${config.jobsActiveMax} (aggregator.jobsActiveMax); wait for one to end`,
@@ -129,10 +131,17 @@ export class Aggregator {
     }
     const { planned, itemBytes } = resolveSpec(spec, this.#c.known(), config);
     const jobId = idOf(random.bytes(16));
-    const inputsHash = await payloads.putInputs(store, { jobId, inputs: spec.inputs, itemSalt: newItemSalt(this.#c) });
-    await journal.commit([
-      { type: 'job.created', jobId, job: planned, inputsHash, itemBytes, deadlineAt: clock.now() + planned.deadlineMs },
-    ]);
+    this.#submitting++;
+    let created: Promise<void>;
+    try {
+      const inputs = { jobId, inputs: spec.inputs, itemSalt: newItemSalt(this.#c) };
+      const inputsHash = await payloads.putInputs(store, inputs);
+      const deadlineAt = clock.now() + planned.deadlineMs;
+      created = journal.commit([{ type: 'job.created', jobId, job: planned, inputsHash, itemBytes, deadlineAt }]);
+    } finally {
+      this.#submitting--;
+    }
+    await created;
     await this.#begin(jobId);
     return jobId;
   }

@@ -1,15 +1,17 @@
 /** The life of single replicas on the wire: assigned, sent, declined, failed, cancelled, lost, told the verdict. */
-import { PeerUnreachable } from '../messaging/index.ts';
+import { MessageRefused, PeerUnreachable } from '../messaging/index.ts';
 import {
   type FailureCode,
   hashOf,
   isSigned,
   type Json,
+  type MessageBody,
   type NodeEvent,
   type ReplicaId,
   replicaIdOf,
   replicaMachine,
   type Sha256,
+  type SignedRelease,
   type Verdict,
 } from '../protocol/index.ts';
 import type { Choice } from './choose.ts';
@@ -99,17 +101,22 @@ export class Assignments {
           await this.#declined(replica, answer.body.code, answer.body.message, answer.body.retryAfterMs);
           break;
         case 'shard.fail':
-          await this.failed(replica, answer.body.code, answer.body.message);
+          await this.failed(replica, answer.body);
           break;
       }
     } catch (error) {
-      if (!(error instanceof PeerUnreachable)) throw error;
       // Silence is the failure detector's matter; it asks again as long as there is hope.
-      this.#quotes.unreachable(replica.provider);
+      if (error instanceof PeerUnreachable) this.#quotes.unreachable(replica.provider);
+      // An error instead of an answer: it did not take the replica.
+      else if (error instanceof MessageRefused) await this.#declined(replica, 'internal', error.message, undefined);
+      else throw error;
     }
   }
 
-  async failed(replica: Replica, code: FailureCode, message: string): Promise<void> {
+  /** @throws MessageRefused when its provider keeps a claim. */
+  async failed(replica: Replica, { code, message, release }: MessageBody<'shard.fail'>): Promise<void> {
+    if (!this.#isRelease(replica, release))
+      throw new MessageRefused('bad-signature', 'a failure carries a release signed by its provider');
     if (!replicaMachine.allows(replica.state, 'fail')) return;
     const { jobId, shardId, replicaId, provider } = replica;
     const reason = message.slice(0, 500);
@@ -147,8 +154,9 @@ export class Assignments {
 
   /** Asks for a release. If the provider has committed meanwhile, its result is judged like any other. */
   async cancel(replica: Replica, reason: string): Promise<void> {
-    const { messenger, verifier, config, clock } = this.#c;
+    const { messenger, config, clock } = this.#c;
     const { replicaId, provider } = replica;
+    const pause = () => new Promise<void>((resolve) => clock.after(config.leaseRenewMs, resolve));
     try {
       const { body } = await messenger.request(
         provider,
@@ -156,20 +164,26 @@ export class Assignments {
         ['shard.cancelled'],
         config.suspectMs,
       );
-      const { release } = body;
-      const released =
-        release !== null &&
-        release.by === provider &&
-        release.body.replicaId === replicaId &&
-        isSigned(verifier, 'release', release);
-      if (released) await this.#cancelled(replica);
+      if (this.#isRelease(replica, body.release)) await this.#cancelled(replica);
       // Committed: the commitment is on its way; the query brings it if it was lost.
-      else await new Promise<void>((resolve) => clock.after(config.leaseRenewMs, resolve));
+      else await pause();
     } catch (error) {
       if (error instanceof PeerUnreachable) return this.lose(replica, 'cancelled, and its provider could not be told');
+      if (!(error instanceof MessageRefused)) throw error;
       // It never heard of the replica: nothing to release.
-      await this.#cancelled(replica);
+      if (error.code === 'unknown-replica') await this.#cancelled(replica);
+      else await pause();
     }
+  }
+
+  /** The provider's signed word that it will never claim anything for a replica. */
+  #isRelease(replica: Replica, release: SignedRelease | null): boolean {
+    return (
+      release !== null &&
+      release.by === replica.provider &&
+      release.body.replicaId === replica.replicaId &&
+      isSigned(this.#c.verifier, 'release', release)
+    );
   }
 
   async undecidable(replica: Replica): Promise<void> {

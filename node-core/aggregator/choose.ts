@@ -69,27 +69,34 @@ export class Chooser {
     );
     let best: Choice | null = null;
     let bestScore = Number.NEGATIVE_INFINITY;
-    let why: NoChoice = 'no-provider';
+    /** Somebody may take it later; somebody would, for more money. */
+    let isLater = false;
+    let isTooDear = false;
     for (const candidate of this.candidates(job)) {
       const { peerId } = candidate;
       if (tried.has(peerId)) continue;
-      const quote = this.#quotes.usable(peerId);
-      if (quote === null || this.#c.liveness.isSuspect(peerId)) {
-        if (why === 'no-provider') why = 'busy';
+      const { quote, standing } = this.#quotes.of(peerId);
+      if (standing === 'never') continue;
+      if (quote !== null && !this.budgetCovers(job, priceOf(quote.body.price, shard.count))) {
+        isTooDear = true;
         continue;
       }
       const at = inFlight.get(peerId) ?? 0;
+      if (quote === null || standing === 'later' || this.#c.liveness.isSuspect(peerId)) {
+        isLater = true;
+        continue;
+      }
       const priceMicro = priceOf(quote.body.price, shard.count);
-      if (at >= Math.min(this.#c.config.inFlightPerProviderMax, quote.body.inFlightMax)) {
-        why = 'busy';
+      if (micro.less(quote.body.creditLimitMicro, priceMicro)) {
+        this.#quotes.explain(
+          peerId,
+          `a provider grants a credit of ${quote.body.creditLimitMicro} micro-credits, and a shard costs ${priceMicro}: use smaller shards`,
+        );
         continue;
       }
-      if (!this.#creditCovers(quote, priceMicro)) {
-        why = 'busy';
-        continue;
-      }
-      if (!this.budgetCovers(job, priceMicro)) {
-        if (why === 'no-provider') why = 'budget';
+      const isFull = at >= Math.min(this.#c.config.inFlightPerProviderMax, quote.body.inFlightMax);
+      if (isFull || !this.#creditCovers(quote, priceMicro)) {
+        isLater = true;
         continue;
       }
       const share = 1 / (1 + at);
@@ -99,7 +106,7 @@ export class Chooser {
         best = { provider: peerId, quote, priceMicro, terms: inThousandths({ ...candidate.terms, inFlight: share }) };
       }
     }
-    return best ?? why;
+    return best ?? (isLater ? 'busy' : isTooDear ? 'budget' : 'no-provider');
   }
 
   budgetCovers(job: Job, priceMicro: Micro): boolean {

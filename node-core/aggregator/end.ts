@@ -53,5 +53,10 @@ export async function endJob(context: AggregatorContext, job: Job): Promise<void
     ...(shard.outputsHash === null ? [] : [shard.outputsHash]),
     ...shard.replicas.flatMap((replica) => (replica.resultHash === null ? [] : [replica.resultHash])),
   ]);
-  await store.deleteBlobs([job.inputsHash, ...blobs]);
+  try {
+    await store.deleteBlobs([job.inputsHash, ...blobs]);
+  } catch (error) {
+    // Swept at the next start.
+    log.warn({ jobId, error: error instanceof Error ? error.message : String(error) }, 'payloads could not be deleted');
+  }
 }

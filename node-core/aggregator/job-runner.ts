@@ -10,20 +10,18 @@ import {
   type MessageBody,
   type NodeEvent,
   type PeerId,
-  planShards,
-  protocolLimits,
   type ReplicaId,
   replicaMachine,
   taskHashOf,
-  utf8,
 } from '../protocol/index.ts';
 import { Assignments } from './assignments.ts';
-import { Chooser } from './choose.ts';
+import { type Choice, Chooser } from './choose.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import { decideShard, type ShardNeeds } from './decide.ts';
 import { endJob } from './end.ts';
 import { afterVerdicts, type JudgedCopy, judgeCopies, type RevealedCopy, verdictEvents } from './judge.ts';
 import { type JobInputs, payloads, type Revealed } from './payloads.ts';
+import { shardsOf } from './plan.ts';
 import { Quotes } from './quotes.ts';
 import { checkReveal } from './reveal.ts';
 import { isActive, isFinalShard, type Job, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
@@ -31,6 +29,13 @@ import { Stragglers } from './stragglers.ts';
 
 /** Shards looked at in one go when none of them finds a provider. */
 const fruitlessMax = 64;
+/** Before a step that failed (the disk, mostly) is tried again, ms. */
+const againMs = 1_000;
+
+interface Want {
+  readonly copies: number;
+  readonly role: Role;
+}
 
 export class JobRunner {
   readonly jobId: Id;
@@ -41,10 +46,13 @@ export class JobRunner {
   readonly #stragglers: Stragglers;
   /** Shards whose needs must be asked again. */
   readonly #dirty = new Set<number>();
-  /** Shards that want further replicas, in order. */
-  readonly #wanting = new Map<number, { copies: number; role: Role }>();
+  /** Shards that want further replicas: those that were begun come first; the others in order. */
+  readonly #begun = new Map<number, Want>();
+  readonly #fresh = new Map<number, Want>();
   /** Shards that are not closed, or that have replicas which are not. */
   readonly #open = new Set<number>();
+  /** Of these, the shards with work out: few, however large the job is. */
+  readonly #active = new Set<number>();
   /** Effects under way, by what they are about: none is begun twice. */
   readonly #busy = new Set<string>();
   readonly #revealed = new Map<ReplicaId, Revealed>();
@@ -58,6 +66,7 @@ export class JobRunner {
   #scheduled = false;
   #stopped = false;
   #discoveredAt = Number.NEGATIVE_INFINITY;
+  #explainedAt = Number.NEGATIVE_INFINITY;
 
   /** @param ended the job left the state. */
   constructor(context: AggregatorContext, jobId: Id, ended: () => void) {
@@ -92,9 +101,8 @@ export class JobRunner {
         'internal',
         `the job cannot go on: its ${what} ${this.#template === null ? 'is not here any more' : 'were lost or damaged on disk'}`,
       );
-    } else if (job.state === 'planning') {
-      const sizes = this.#inputs.inputs.map((input) => utf8.encode(JSON.stringify(input)).length + 1);
-      const shards = planShards(job.jobId, sizes, job.job.itemsPerShard, protocolLimits.inlineBytesMax);
+    } else if (job.state === 'planning' && job.cancelling === null && this.job !== undefined) {
+      const shards = shardsOf(job.jobId, this.#inputs.inputs, job.job.itemsPerShard);
       await this.#c.journal.commit([
         { type: 'job.planned', jobId: job.jobId, counts: shards.map((shard) => shard.count) },
       ]);
@@ -104,6 +112,7 @@ export class JobRunner {
       this.#dirty.add(shard.index);
       for (const replica of shard.replicas) {
         if (!isActive(replica)) continue;
+        this.#active.add(shard.index);
         this.#c.liveness.expect(replica.provider);
         // After a restart: was it sent, and what became of it? The same id asks and repeats in one.
         if (replica.state !== 'revealed') this.query(replica);
@@ -123,7 +132,7 @@ export class JobRunner {
   /** Replicas whose provider is expected to say something. */
   working(): Replica[] {
     const working: Replica[] = [];
-    for (const index of this.#open) {
+    for (const index of this.#active) {
       for (const replica of this.job?.shards[index]?.replicas ?? []) {
         if (replica.state === 'assigned' || replica.state === 'running' || replica.state === 'committed')
           working.push(replica);
@@ -144,14 +153,14 @@ export class JobRunner {
     this.schedule();
   }
 
-  /** A second passed, a provider fell silent or came back: everything that waits is looked at again. */
+  /** A second passed, a provider fell silent or came back: everything that waits for somebody is looked at again. */
   round(): void {
     const job = this.job;
     if (job === undefined) return;
     if (this.#c.clock.now() >= job.deadlineAt && job.cancelling === null) {
-      void this.#giveUp('failed', 'timeout', 'the job’s deadline passed');
+      void this.#guard(() => this.#giveUp('failed', 'timeout', 'the job’s deadline passed'));
     }
-    for (const index of this.#open) this.#dirty.add(index);
+    for (const index of this.#active) this.#dirty.add(index);
     this.schedule();
   }
 
@@ -165,7 +174,12 @@ export class JobRunner {
     this.#scheduled = true;
     this.#c.clock.after(0, () => {
       this.#scheduled = false;
-      this.#step();
+      try {
+        this.#step();
+      } catch (error) {
+        this.#log(error);
+        this.#c.clock.after(againMs, () => this.schedule());
+      }
     });
   }
 
@@ -175,20 +189,15 @@ export class JobRunner {
     this.#run(`send ${replica.replicaId}`, () => this.#send(replica));
   }
 
-  progress(replica: Replica, itemsDone: number): void {
+  progress(replica: Replica, said: number): void {
+    const itemsDone = Math.min(said, this.job?.shards[shardIndexOf(replica.shardId)]?.count ?? 0);
     if (itemsDone <= (this.#itemsDone.get(replica.replicaId) ?? 0)) return;
     this.#itemsDone.set(replica.replicaId, itemsDone);
     this.#c.onProgress(replica.shardId, replica.replicaId, itemsDone);
   }
 
-  async failed(replica: Replica, body: MessageBody<'shard.fail'>): Promise<void> {
-    const { release } = body;
-    const released =
-      release.by === replica.provider &&
-      release.body.replicaId === replica.replicaId &&
-      isSigned(this.#c.verifier, 'release', release);
-    if (!released) throw new MessageRefused('bad-signature', 'a failure carries a release signed by its provider');
-    await this.#assignments.failed(replica, body.code, body.message);
+  failed(replica: Replica, body: MessageBody<'shard.fail'>): Promise<void> {
+    return this.#assignments.failed(replica, body);
   }
 
   async committed(replica: Replica, body: MessageBody<'shard.commit'>): Promise<AnyMessage | null> {
@@ -237,24 +246,23 @@ export class JobRunner {
   // ——— the step ———
 
   #step(): void {
-    const job = this.job;
-    if (
-      job === undefined ||
-      this.#stopped ||
-      job.state !== 'running' ||
-      this.#template === null ||
-      this.#inputs === null
-    ) {
-      if (job !== undefined && job.cancelling !== null) this.#finishIfDone(job);
-      return;
+    const { job } = this;
+    if (job === undefined || this.#stopped) return;
+    if (job.state === 'running') {
+      for (const index of this.#dirty) {
+        this.#dirty.delete(index);
+        const shard = job.shards[index];
+        if (shard !== undefined) this.#attend(job, shard);
+      }
+      if (job.cancelling === null) this.#assignWhatFits(job);
     }
-    for (const index of this.#dirty) {
-      const shard = job.shards[index];
-      if (shard !== undefined) this.#attend(job, shard);
+    if (this.#open.size === 0 && (job.state === 'running' || job.cancelling !== null)) {
+      this.#run('end', async () => {
+        await endJob(this.#c, job);
+        this.#stopped = true;
+        this.#ended();
+      });
     }
-    this.#dirty.clear();
-    if (job.cancelling === null) this.#assignWhatFits(job);
-    this.#finishIfDone(job);
   }
 
   #attend(job: Job, shard: Shard): void {
@@ -263,6 +271,7 @@ export class JobRunner {
     const needs = decideShard(shard, {
       policy: job.job.policy,
       cancelling: job.cancelling !== null,
+      canJudge: this.#template !== null && this.#inputs !== null,
       attemptsMax: config.attemptsPerShardMax,
       doubtful: (replica) => liveness.isSuspect(replica.provider) || this.#stragglers.isSlow(replica),
       hopeless: (replica) => {
@@ -272,13 +281,18 @@ export class JobRunner {
       },
     });
     this.#act(job, shard, needs);
-    if (isFinalShard(shard) && !shard.replicas.some(isActive)) this.#open.delete(shard.index);
+    const hasActive = shard.replicas.some(isActive);
+    if (hasActive) this.#active.add(shard.index);
+    else this.#active.delete(shard.index);
+    if (isFinalShard(shard) && !hasActive) this.#open.delete(shard.index);
   }
 
   #act(job: Job, shard: Shard, needs: ShardNeeds): void {
     const { shardId, index } = shard;
-    if (needs.copies > 0) this.#wanting.set(index, { copies: needs.copies, role: needs.role });
-    else this.#wanting.delete(index);
+    const [mine, other] = shard.replicas.length > 0 ? [this.#begun, this.#fresh] : [this.#fresh, this.#begun];
+    other.delete(index);
+    if (needs.copies > 0) mine.set(index, { copies: needs.copies, role: needs.role });
+    else mine.delete(index);
     for (const replica of needs.lose)
       this.#run(`end ${replica.replicaId}`, () =>
         this.#assignments.lose(replica, 'its provider fell silent, or its time was up'),
@@ -307,58 +321,71 @@ export class JobRunner {
   // ——— assignment ———
 
   #assignWhatFits(job: Job): void {
-    if (this.#wanting.size === 0) return;
+    if (this.#begun.size + this.#fresh.size === 0) return;
     const candidates = this.#chooser.candidates(job);
     this.#quotes.ask(candidates.map(({ peerId }) => peerId));
     const inFlight = new Map<PeerId, number>();
-    for (const index of this.#open) {
+    for (const index of this.#active) {
       for (const replica of job.shards[index]?.replicas ?? []) {
         if (replica.state !== 'assigned' && replica.state !== 'running') continue;
         inFlight.set(replica.provider, (inFlight.get(replica.provider) ?? 0) + 1);
       }
     }
+    const mayRunOwn = this.#ownNodeMayRun(job);
+    const tooDear = [this.#begun, this.#fresh].flatMap((wants) => this.#assignFrom(wants, job, inFlight, mayRunOwn));
+    if (this.#dirty.size > 0) this.schedule();
+    if (inFlight.size > 0 || this.#begun.size + this.#fresh.size === 0) return;
+    // Nothing is out and nothing can go out.
+    if (tooDear.length > 0) for (const shard of tooDear) this.#exhaustBudget(job, shard);
+    else this.#explainWaiting(job);
+  }
+
+  /** @returns shards that nobody would take for what is left of the budget. */
+  #assignFrom(wants: Map<number, Want>, job: Job, inFlight: Map<PeerId, number>, mayRunOwn: boolean): Shard[] {
+    const tooDear: Shard[] = [];
+    const without: Array<[number, Want]> = [];
     let fruitless = 0;
-    let overBudget = false;
-    for (const [index, want] of [...this.#wanting].sort(([a], [b]) => a - b)) {
+    for (const [index, want] of wants) {
       const shard = job.shards[index];
-      if (shard === undefined) continue;
-      const own = this.#ownNodeMayRun(job, shard);
+      if (shard === undefined || this.#dirty.has(index)) continue;
+      const own = mayRunOwn && (job.job.ownNode === 'only' || shard.replicas.every(({ role }) => role === 'own-node'));
       for (let copies = own ? 1 : want.copies; copies > 0; copies--) {
         const choice = own ? this.#chooseOwn(shard, inFlight) : this.#chooser.choose(job, shard, inFlight);
         if (typeof choice === 'string') {
           fruitless++;
-          overBudget ||= choice === 'budget';
+          if (choice === 'budget') tooDear.push(shard);
+          if (choice === 'no-provider') without.push([index, want]);
           break;
         }
         inFlight.set(choice.provider, (inFlight.get(choice.provider) ?? 0) + 1);
-        const replica = this.#assignments.assign(job, shard, own ? 'own-node' : want.role, choice);
-        this.#run(`send ${replica.replicaId}`, async () => {
-          await replica.durable;
-          const assigned = this.#replica(shard, replica.replicaId);
-          if (assigned !== undefined) await this.#send(assigned);
-        });
+        this.#assign(job, shard, own ? 'own-node' : want.role, choice);
         // Its needs have changed: the next step asks again.
-        this.#wanting.delete(index);
+        wants.delete(index);
         this.#dirty.add(index);
       }
       if (fruitless >= fruitlessMax) break;
     }
-    if (this.#dirty.size > 0) this.schedule();
-    if (inFlight.size === 0 && this.#wanting.size > 0) this.#explainWaiting(job, overBudget);
+    // They tried everybody who is there; the next time others have their turn first.
+    for (const [index, want] of without) if (wants.delete(index)) wants.set(index, want);
+    return tooDear;
   }
 
-  #replica(shard: Shard, replicaId: ReplicaId): Replica | undefined {
-    return shard.replicas.find((replica) => replica.replicaId === replicaId);
+  #assign(job: Job, shard: Shard, role: Role, choice: Choice): void {
+    const { replicaId, durable } = this.#assignments.assign(job, shard, role, choice);
+    this.#active.add(shard.index);
+    this.#run(`send ${replicaId}`, async () => {
+      await durable;
+      const replica = shard.replicas.find((candidate) => candidate.replicaId === replicaId);
+      if (replica !== undefined) await this.#send(replica);
+    });
   }
 
   /** Only where the owner allows it, and, unless it must, when nobody else is there. */
-  #ownNodeMayRun(job: Job, shard: Shard): boolean {
-    const { ownNode, template, model } = job.job;
+  #ownNodeMayRun({ job: { ownNode, template, model } }: Job): boolean {
     if (ownNode === 'never' || !this.#c.ownServes(template, model)) return false;
     if (ownNode === 'only') return true;
-    const begun = shard.replicas.some((replica) => replica.role !== 'own-node');
     const looked = this.#c.clock.elapsed() - this.#startedAt >= this.#c.config.discoverMs;
-    return looked && !begun && this.#c.directory.liveProviders({ template, model }).length === 0;
+    return looked && this.#c.directory.liveProviders({ template, model }).length === 0;
   }
 
   #chooseOwn(shard: Shard, inFlight: ReadonlyMap<PeerId, number>) {
@@ -371,31 +398,29 @@ export class JobRunner {
     return { provider: self, quote, priceMicro: '0', terms: { ownNode: 1000 } };
   }
 
-  /** Nothing is out and nothing can go out: says why, looks further, and gives up what money does not cover. */
-  #explainWaiting(job: Job, overBudget: boolean): void {
+  #exhaustBudget(job: Job, shard: Shard): void {
+    const { jobId } = job;
+    const { shardId } = shard;
+    const reason = `the budget of ${job.job.budgetMicro} micro-credits does not cover another copy`;
+    this.#run(`judge ${shardId}`, () =>
+      this.#commitFor(shard, [{ type: 'shard.exhausted', jobId, shardId, code: 'price', reason }]),
+    );
+  }
+
+  /** Says why nothing goes on, and looks further. */
+  #explainWaiting(job: Job): void {
     const { clock, config, directory, journal } = this.#c;
-    const { template, model, templateName, policy, budgetMicro, ownNode } = job.job;
+    const { template, model, templateName, policy, ownNode } = job.job;
     const now = clock.elapsed();
     if (now - this.#discoveredAt >= config.discoverMs) {
       this.#discoveredAt = now;
-      void directory
-        .discover({ template, model }, config.candidatesMax, config.discoverMs)
-        .then(() => this.directoryChanged());
+      void this.#guard(async () => {
+        await directory.discover({ template, model }, config.candidatesMax, config.discoverMs);
+        this.directoryChanged();
+      });
     }
-    if (overBudget) {
-      for (const index of this.#wanting.keys()) {
-        const shard = job.shards[index];
-        if (shard === undefined) continue;
-        const reason = `the budget of ${budgetMicro} micro-credits does not cover another copy`;
-        this.#run(`judge ${shard.shardId}`, () =>
-          this.#commitFor(shard, [
-            { type: 'shard.exhausted', jobId: job.jobId, shardId: shard.shardId, code: 'price', reason },
-          ]),
-        );
-      }
-      return;
-    }
-    if (now - this.#startedAt < config.discoverMs) return;
+    // Reasons may change with every answer; the log need not hold each of them.
+    if (now - Math.max(this.#startedAt, this.#explainedAt) < config.discoverMs) return;
     const { live, reasons } = directory.explain({ template, model });
     const wanted = ownNode === 'only' ? 0 : policy.copies;
     const said = [...reasons, ...this.#quotes.reasons()];
@@ -407,14 +432,15 @@ export class JobRunner {
     else reason = `no provider takes the work at present${said.length > 0 ? `: ${said.join('; ')}` : ''}`;
     reason = reason.slice(0, 500);
     if (job.waiting?.reason === reason) return;
-    void this.#guard(journal.commit([{ type: 'job.waiting', jobId: job.jobId, code: 'no-capacity', reason }]));
+    this.#explainedAt = now;
+    void this.#guard(() => journal.commit([{ type: 'job.waiting', jobId: job.jobId, code: 'no-capacity', reason }]));
   }
 
   async #send(replica: Replica): Promise<void> {
     const job = this.job;
     const shard = job?.shards[shardIndexOf(replica.shardId)];
     if (job === undefined || shard === undefined || this.#inputs === null || !isActive(replica)) return;
-    if (replica.state === 'assigned') this.#stragglers.began(replica);
+    if (replica.state === 'assigned' || replica.state === 'running') this.#stragglers.began(replica);
     const inputs = this.#inputs.inputs.slice(shard.start, shard.start + shard.count);
     await this.#assignments.send(job, replica, inputs, this.#inputs.itemSalt);
   }
@@ -479,7 +505,7 @@ export class JobRunner {
       items: shard.count,
     });
     if (check.kind === 'bad') {
-      await this.#assignments.failed(replica, 'bad-input', check.reason);
+      await this.#disregard(replica, shard, check.reason);
       return;
     }
     if (check.kind === 'mismatch') {
@@ -503,6 +529,17 @@ export class JobRunner {
         outputsHash: opening.reveal.body.outputsHash,
       },
     ]);
+  }
+
+  /** No result, and no proof of anything: unpaid, and its provider is told why. */
+  async #disregard(replica: Replica, shard: Shard, reason: string): Promise<void> {
+    const { job } = this;
+    if (job === undefined) return;
+    const { provider, replicaId } = replica;
+    const noted = replica.role === 'own-node' ? [] : this.#c.reputation.note(provider, 'failed', replicaId);
+    const judged = { replica, verdict: 'undecided', itemsWrong: 0, reason, evidence: null, agreed: 0 } as const;
+    await this.#conclude(job, shard, noted, [judged]);
+    this.#quotes.declined(provider, 'internal', reason, undefined);
   }
 
   /** A signed reveal that does not open the commitment: rejected with the two signatures as evidence. */
@@ -604,6 +641,7 @@ export class JobRunner {
     for (const { replica, verdict } of verdicts) {
       this.#revealed.delete(replica.replicaId);
       this.#itemsDone.delete(replica.replicaId);
+      this.#revealAskedAt.delete(replica.replicaId);
       this.#assignments.tell(job, replica, verdict);
     }
     afterVerdicts(this.#c, job, shard, verdicts);
@@ -628,19 +666,10 @@ export class JobRunner {
     const job = this.job;
     if (job === undefined || job.cancelling !== null) return;
     await this.#c.journal.commit([{ type: 'job.cancelling', jobId: job.jobId, becomes, code, reason }]);
-    this.#wanting.clear();
-    this.round();
-  }
-
-  #finishIfDone(job: Job): void {
-    const inHand = job.shards.some((shard) => !isFinalShard(shard) || shard.replicas.some(isActive));
-    const begun = job.state === 'running' || job.cancelling !== null;
-    if (!begun || (inHand && this.#template !== null && this.#inputs !== null)) return;
-    this.#run('end', async () => {
-      await endJob(this.#c, job);
-      this.#stopped = true;
-      this.#ended();
-    });
+    this.#begun.clear();
+    this.#fresh.clear();
+    for (const index of this.#open) this.#dirty.add(index);
+    this.schedule();
   }
 
   async #commitFor(shard: Shard, events: readonly NodeEvent[]): Promise<void> {
@@ -648,18 +677,24 @@ export class JobRunner {
     this.touch(shard.shardId);
   }
 
-  /** Begins an effect unless the same is under way; a failure is logged and the shard looked at again. */
+  /** Begins an effect unless the same is under way; then its shard is looked at again. One that failed waits first. */
   #run(key: string, effect: () => Promise<void>): void {
     if (this.#busy.has(key)) return;
     this.#busy.add(key);
-    void this.#guard(effect()).finally(() => {
-      this.#busy.delete(key);
-      const shard = /^(?:send|end|reveal|judge) ([0-9a-f]{32}\.\d+)/.exec(key)?.[1];
-      if (shard !== undefined) this.touch(shard);
+    void this.#guard(effect).then((ok) => {
+      if (ok) this.#free(key);
+      else this.#c.clock.after(againMs, () => this.#free(key));
     });
   }
 
-  /** Waits for one's turn instead of leaving it. */
+  #free(key: string): void {
+    this.#busy.delete(key);
+    const shardId = /^(?:send|end|reveal|judge) ([0-9a-f]{32}\.\d+)/.exec(key)?.[1];
+    if (shardId === undefined) this.schedule();
+    else this.touch(shardId);
+  }
+
+  /** Not while the same is under way. */
   async #once(key: string, effect: () => Promise<void>): Promise<void> {
     if (this.#busy.has(key)) return;
     this.#busy.add(key);
@@ -670,15 +705,22 @@ export class JobRunner {
     }
   }
 
-  async #guard(effect: Promise<void>): Promise<void> {
+  /** For what nobody waits for. @returns whether it went well; never rejects. */
+  async #guard(effect: () => Promise<void>): Promise<boolean> {
     try {
-      await effect;
+      await effect();
+      return true;
     } catch (error) {
-      if (this.#stopped) return;
-      this.#c.log.warn(
-        { jobId: this.jobId, error: error instanceof Error ? error.message : String(error) },
-        'a step of a job failed and will be tried again',
-      );
+      this.#log(error);
+      return false;
     }
+  }
+
+  #log(error: unknown): void {
+    if (this.#stopped) return;
+    this.#c.log.warn(
+      { jobId: this.jobId, error: error instanceof Error ? error.message : String(error) },
+      'a step of a job failed and will be tried again',
+    );
   }
 }

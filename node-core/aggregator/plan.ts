@@ -1,21 +1,29 @@
 /** What a job would cost and who would run it, before it starts. */
 import {
+  type Id,
   type JobSpec,
+  type Json,
   type MethodResult,
   micro,
   planShards,
   priceOf,
   protocolLimits,
+  type ShardPlan,
   utf8,
 } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Resolved } from './submit.ts';
 
+/** Cuts a job's inputs so that each shard's JSON array is within `inlineBytesMax`: an item counts with its comma. */
+export function shardsOf(jobId: Id, inputs: readonly Json[], itemsPerShard: number): ShardPlan[] {
+  const sizes = inputs.map((input) => utf8.encode(JSON.stringify(input)).length + 1);
+  return planShards(jobId, sizes, itemsPerShard, protocolLimits.inlineBytesMax - 1);
+}
+
 export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: Resolved): MethodResult<'jobs.plan'> {
   const { directory, reputation, signer, config } = context;
   const { template, model, policy, ownNode, templateName } = planned;
-  const sizes = spec.inputs.map((input) => utf8.encode(JSON.stringify(input)).length + 1);
-  const shards = planShards('0'.repeat(32), sizes, planned.itemsPerShard, protocolLimits.inlineBytesMax);
+  const shards = shardsOf('0'.repeat(32), spec.inputs, planned.itemsPerShard);
   const items = Math.max(...shards.map((shard) => shard.count));
   const candidates = directory.bestFit(
     { template, model, items },

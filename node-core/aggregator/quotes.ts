@@ -34,13 +34,25 @@ export class Quotes {
 
   /** A quote that holds, from a provider that is not paused. */
   usable(provider: PeerId): SignedQuote | null {
-    const quote = this.#quotes.get(provider);
-    if (quote === undefined || this.#isPaused(provider)) return null;
-    if (quote.body.expiresAt <= this.#c.clock.now()) {
+    const { quote, standing } = this.of(provider);
+    return standing === 'now' ? quote : null;
+  }
+
+  /** The last quote that holds, and whether its provider takes work: `later` = paused, or not asked yet. */
+  of(provider: PeerId): { quote: SignedQuote | null; standing: 'now' | 'later' | 'never' } {
+    const quote = this.#quotes.get(provider) ?? null;
+    if (quote !== null && quote.body.expiresAt <= this.#c.clock.now()) {
       this.#quotes.delete(provider);
-      return null;
+      return { quote: null, standing: 'later' };
     }
-    return quote;
+    const until = this.#pauses.get(provider)?.until;
+    if (until === Number.POSITIVE_INFINITY) return { quote, standing: 'never' };
+    return { quote, standing: quote === null || this.#isPaused(provider) ? 'later' : 'now' };
+  }
+
+  /** For people: why a provider does not get work. */
+  explain(provider: PeerId, reason: string): void {
+    this.#reasons.set(provider, reason);
   }
 
   /** Why providers did not take the job, as they said. */

@@ -123,7 +123,13 @@ function moveReplica(
   const replica = shardOf(state, event).replicas.find((candidate) => candidate.replicaId === event.replicaId);
   if (replica === undefined) throw new Error(`the log speaks of the unknown replica ${event.replicaId}`);
   replica.state = replicaMachine.next(replica.state, by);
-  if (replicaMachine.isFinal(replica.state)) replica.endedAt = entry.at;
+  if (!replicaMachine.isFinal(replica.state)) return replica;
+  replica.endedAt = entry.at;
+  // It did not do it: then others may, with as many copies as the policy wants.
+  if (replica.role === 'own-node' && replica.state !== 'accepted') {
+    const shard = shardOf(state, event);
+    shard.target = jobOf(state, event.jobId).job.policy.copies + shard.disagreements;
+  }
   return replica;
 }
 
@@ -277,7 +283,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
 
 export const aggregatorProjection: Projection<AggregatorState> = {
   name: 'aggregator',
-  version: 1,
+  version: 2,
   initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {} }),
   apply,
 };

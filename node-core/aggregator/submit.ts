@@ -18,8 +18,11 @@ export interface Resolved {
   readonly itemBytes: number;
 }
 
+/** Parameters travel with the inputs of every shard, in one frame. */
+const paramsBytesMax = protocolLimits.inlineBytesMax / 4;
+
 /** @throws ApiError `invalid-params`, naming what was found and what would do. */
-export function resolveSpec(spec: JobSpec, known: Known): Resolved {
+export function resolveSpec(spec: JobSpec, known: Known, config: AggregatorContext['config']): Resolved {
   const template = findTemplate(spec.template, known);
   const model = findModel(spec.model, template, known);
   const { template: manifest } = template;
@@ -27,6 +30,15 @@ export function resolveSpec(spec: JobSpec, known: Known): Resolved {
     throw invalid('aggregator: foreign aggregators come with a later version; leave it out');
   const params = template.checkParams(spec.params);
   if (params !== null) throw invalid(`params of ${manifest.name}: ${params}`);
+  const paramsBytes = canonicalBytes(spec.params).length;
+  if (paramsBytes > paramsBytesMax)
+    throw invalid(`params of ${manifest.name} have ${paramsBytes} bytes; at most ${paramsBytesMax}`);
+  const attemptsMax = config.attemptsPerShardMax;
+  if (spec.policy.copies > attemptsMax) {
+    throw invalid(
+      `policy: ${spec.policy.copies} copies are wanted; this node makes at most ${attemptsMax} attempts at a shard (aggregator.attemptsPerShardMax)`,
+    );
+  }
   let itemBytes = 0;
   for (const [index, input] of spec.inputs.entries()) {
     const fault = template.checkInput(input);

@@ -1,5 +1,5 @@
 /** Verdicts without payment are repeated until their provider has them: else its books would wait for money for ever. */
-import { PeerUnreachable } from '../messaging/index.ts';
+import { MessageRefused, PeerUnreachable } from '../messaging/index.ts';
 import type { PeerId, ReplicaId } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
 
@@ -43,7 +43,11 @@ export class Verdicts {
       ]);
       await this.#c.journal.commit([{ type: 'verdict.delivered', replicaId }]);
     } catch (error) {
-      if (!(error instanceof PeerUnreachable)) {
+      // Overloaded or broken for a moment: it is told again. Anything else will not become better.
+      const isPassing =
+        error instanceof PeerUnreachable ||
+        (error instanceof MessageRefused && (error.code === 'internal' || error.code === 'rate-limit'));
+      if (!isPassing) {
         this.#c.log.warn(
           { replicaId, peer, error: error instanceof Error ? error.message : String(error) },
           'a verdict was refused',
