@@ -110,8 +110,11 @@ function decideOpen(
     return committed.length > 0 ? { ...base, reveal: committed } : { ...base, judge: true };
   }
   const last = shard.replicas.findLast((replica) => replica.state === 'failed' || replica.state === 'lost');
-  const reason = `${attempts} attempts were made; the last one ${last === undefined ? 'was declined' : last.state}`;
-  return { ...base, exhausted: { code: 'no-capacity', reason } };
+  const failure = last?.failure;
+  const how =
+    failure === undefined ? (last?.state ?? 'was declined') : `failed with ${failure.code}: ${failure.reason}`;
+  const reason = `${attempts} attempts were made; the last one ${how}`.slice(0, 500);
+  return { ...base, exhausted: { code: failure?.code ?? 'no-capacity', reason } };
 }
 
 /** What is committed by enough providers is still revealed, judged and paid; the rest ends. */
@@ -123,7 +126,9 @@ function decideCancelling(
 ): ShardNeeds {
   if (working.length > 0) return { ...base, cancel: working };
   const quorum = shard.replicas.some((replica) => replica.role === 'own-node') ? 1 : view.policy.quorum;
-  if (view.canJudge && committed.length + revealed.length >= quorum && shard.disagreements === 0) {
+  // After a disagreement a quorum is no news; only the tie-breaker's copy is.
+  const enough = shard.disagreements === 0 ? quorum : shard.target;
+  if (view.canJudge && committed.length + revealed.length >= enough) {
     return committed.length > 0 ? { ...base, reveal: committed } : { ...base, judge: true };
   }
   return { ...base, cancelled: true };

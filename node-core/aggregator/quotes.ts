@@ -64,7 +64,7 @@ export class Quotes {
   ask(providers: readonly PeerId[]): void {
     for (const provider of providers) {
       if (this.#asking.size >= askedAtOnceMax) return;
-      if (this.#quotes.has(provider) || this.#asking.has(provider) || this.#isPaused(provider)) continue;
+      if (this.of(provider).quote !== null || this.#asking.has(provider) || this.#isPaused(provider)) continue;
       void this.#askOne(provider);
     }
   }

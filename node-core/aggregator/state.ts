@@ -46,6 +46,8 @@ export interface Replica {
   /** Blob with outputs, item hashes and reveal. */
   resultHash: Sha256 | null;
   endedAt: EpochMs | null;
+  /** As its provider told it. */
+  failure?: { readonly code: FailureCode; readonly reason: string };
 }
 
 export interface Shard {
@@ -248,7 +250,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       moveReplica(state, entry, event, 'decline');
       break;
     case 'replica.failed':
-      moveReplica(state, entry, event, 'fail');
+      moveReplica(state, entry, event, 'fail').failure = { code: event.code, reason: event.reason };
       break;
     case 'replica.cancelled':
       moveReplica(state, entry, event, 'cancel');

@@ -397,6 +397,14 @@ describe('a cancel', () => {
     expect(unpaid(bench)).toBe('1200');
   });
 
+  it('of what was seen and never judged releases nothing: the credit limit has to bound it', async () => {
+    const bench = await at('revealed');
+    await bench.pass(71_000);
+    const answer = await bench.ask('shard.cancel', { replicaId: bench.replicaId(), reason: 'never mind' });
+    expect(answer).toMatchObject({ body: { state: 'undecided', release: null } });
+    expect(unpaid(bench)).toBe('1200');
+  });
+
   it('that overtakes the write of its assignment ends it all the same', async () => {
     const bench = await Bench.up();
     const assigned = bench.asking('shard.assign', await bench.assignment());

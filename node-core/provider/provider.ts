@@ -345,13 +345,13 @@ export class Provider {
         'cancelled by its client',
       );
     }
-    const released = !['committed', 'revealed', 'accepted'].includes(work.state);
-    // Who signs that it will never claim anything keeps no claim in the books either.
-    if (released) await this.#o.journal.commit(this.#dropped(work, 'released to its client'));
+    // Who signs that it will never claim anything has no claim in its books: results that a client saw and never judged
+    // stay there.
+    const isClaimed = ['committed', 'revealed', 'accepted'].includes(work.state) || this.#dropped(work, '').length > 0;
     await this.#o.journal.settled();
     return {
       type: 'shard.cancelled',
-      body: { replicaId, state: work.state, release: released ? this.#release(replicaId) : null },
+      body: { replicaId, state: work.state, release: isClaimed ? null : this.#release(replicaId) },
     };
   }
 
