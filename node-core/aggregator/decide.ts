@@ -98,7 +98,10 @@ function decideOpen(
   const missing = target - sure;
   if (missing <= 0) return { ...base, reveal };
   const attempts = shard.replicas.filter((replica) => replica.state !== 'declined').length;
-  const mayTry = attempts < view.attemptsMax && shard.replicas.length < view.attemptsMax * declinesPerAttemptMax;
+  // This computer would only say the same again.
+  const isPointless = shard.replicas.some(({ role, failure }) => role === 'own-node' && failure?.code === 'bad-input');
+  const mayTry =
+    !isPointless && attempts < view.attemptsMax && shard.replicas.length < view.attemptsMax * declinesPerAttemptMax;
   if (mayTry) {
     const role = live.length + revealed.length > sure ? 'hedge' : target > view.policy.copies ? 'tie-breaker' : 'copy';
     return { ...base, reveal, copies: Math.min(missing, view.attemptsMax - attempts), role };
@@ -113,7 +116,8 @@ function decideOpen(
   const failure = last?.failure;
   const how =
     failure === undefined ? (last?.state ?? 'was declined') : `failed with ${failure.code}: ${failure.reason}`;
-  const reason = `${attempts} attempts were made; the last one ${how}`.slice(0, 500);
+  const made = attempts === 1 ? '1 attempt was made, and' : `${attempts} attempts were made; the last one`;
+  const reason = `${made} ${how}`.slice(0, 500);
   return { ...base, exhausted: { code: failure?.code ?? 'no-capacity', reason } };
 }
 
