@@ -31,6 +31,8 @@ export interface RunningNode {
   readonly addresses: readonly string[];
   readonly dataFolder: string;
   readonly api: ControlClient;
+  /** Its exit code, null when a signal ended it. */
+  readonly exited: Promise<number | null>;
   /** Ends it as a crash would; resolves when it is gone. */
   kill(): Promise<void>;
   /** Ends it in order; resolves with its exit code. */
@@ -79,6 +81,7 @@ export class NodeGroup {
       detached: true,
     });
     this.#children.add(child);
+    const exited = new Promise<number | null>((resolve) => child.once('close', resolve));
     child.once('close', () => this.#children.delete(child));
     try {
       const { pid, peerId, addresses } = await ready(child, settings);
@@ -90,6 +93,7 @@ export class NodeGroup {
         addresses,
         dataFolder,
         api,
+        exited,
         kill: async () => void (await end(child, 'SIGKILL')),
         stop: () => end(child, 'SIGTERM'),
       };
