@@ -51,6 +51,7 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
   let startedAt = 0;
   let inventory: ExecutorInventory | null = null;
   let known: Known = { templates: new Map(), models: new Map() };
+  let starting: Promise<void> | null = null;
   let stopping: Promise<void> | null = null;
   let executorUp = false;
   const endListeners: Array<(error: Error | null) => void> = [];
@@ -154,33 +155,57 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     });
 
   async function start(): Promise<void> {
-    if (state !== 'stopped' || stopping !== null) throw new Error('a node is started once');
+    if (starting !== null || stopping !== null) throw new Error('a node is started once');
     state = 'starting';
     startedAt = clock.now();
+    starting = begin();
     try {
-      // The log first: a second process on the same folder is told at once, before anything heavy begins.
-      await journal.open();
-      const unclean = runs.state.running;
-      const found = await executor.start();
-      executorUp = true;
-      inventory = found;
-      known = knownOf(found);
-      for (const fault of found.faults) log.warn({ fault }, 'something on this computer is wrong');
-      await journal.commit([{ type: 'node.started', version: nodeVersion, peerId: signer.peerId, unclean }]);
-      await provider.start(makeCatalogue(found, config.provider));
-      await network.start({ ...directory.hooks, onChannel: (channel) => messenger.accept(channel) });
-      await directory.start(interestsOf(known));
-      payment.start();
-      await aggregator.start();
-      state = 'online';
-      // The DHT may be slow or alone: nobody waits for it.
-      void announce();
-      provider.calibrate();
-      log.info({ peerId: signer.peerId, addresses: network.status().addresses }, 'the node is online');
+      await starting;
     } catch (error) {
       await stop({ drainMs: 0, reason: 'the start failed' });
       throw error;
     }
+  }
+
+  async function begin(): Promise<void> {
+    /** A stop waits for the start: it is given up between two steps. */
+    const orStop = (): void => {
+      if (stopping !== null) throw new Error('the node was stopped while it started');
+    };
+    // The log first: a second process on the same folder is told at once, before anything heavy begins.
+    await journal.open();
+    orStop();
+    const unclean = runs.state.running;
+    const found = await executor.start();
+    executorUp = true;
+    inventory = found;
+    known = knownOf(found);
+    for (const fault of found.faults) log.warn({ fault }, 'something on this computer is wrong');
+    orStop();
+    await journal.commit([{ type: 'node.started', version: nodeVersion, peerId: signer.peerId, unclean }]);
+    await provider.start(makeCatalogue(found, config.provider));
+    await sweepBlobs();
+    orStop();
+    await network.start({ ...directory.hooks, onChannel: (channel) => messenger.accept(channel) });
+    orStop();
+    await directory.start(interestsOf(known));
+    payment.start();
+    await aggregator.start();
+    orStop();
+    state = 'online';
+    // The DHT may be slow or alone: nobody waits for it.
+    void announce();
+    provider.calibrate();
+    log.info({ peerId: signer.peerId, addresses: network.status().addresses }, 'the node is online');
+  }
+
+  /** Payloads that a kill left behind between the end of their work and their deletion. */
+  async function sweepBlobs(): Promise<void> {
+    const inUse = new Set([...provider.blobsInUse(), ...aggregator.blobsInUse()]);
+    const left = (await store.blobHashes()).filter((hash) => !inUse.has(hash));
+    if (left.length === 0) return;
+    await store.deleteBlobs(left);
+    log.info({ blobs: left.length }, 'payloads that nobody needs any more were deleted');
   }
 
   async function replay(): Promise<string> {
@@ -194,6 +219,8 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
   }
 
   async function halt(drainMs: number, reason: string): Promise<void> {
+    // What was begun is ended in order; a start that goes on would bring up again what is closed here.
+    await starting?.catch(() => undefined);
     const wasOnline = state === 'online';
     state = 'draining';
     const attempt = async (what: string, act: () => Promise<void> | void): Promise<void> => {
@@ -207,7 +234,8 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
       }
     };
     if (wasOnline) {
-      await attempt('drain', () => provider.drain(drainMs));
+      // Without a log nothing that runs can be committed.
+      await attempt('drain', () => provider.drain(journal.failed ? 0 : drainMs));
       await attempt('leave', () => directory.leave());
     }
     aggregator.stop();

@@ -12,9 +12,10 @@ import {
   type MethodResult,
   type PeerId,
   type ReplicaId,
+  type Sha256,
 } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
-import { mergedResults } from './end.ts';
+import { blobsOf, mergedResults } from './end.ts';
 import { JobRunner } from './job-runner.ts';
 import { Liveness } from './liveness.ts';
 import { payloads, type Results } from './payloads.ts';
@@ -112,6 +113,12 @@ export class Aggregator {
 
   itemsDone(replica: Replica): number {
     return this.#runners.get(replica.jobId)?.itemsDone(replica) ?? 0;
+  }
+
+  /** Blobs of jobs under way, and results that are kept. */
+  blobsInUse(): Sha256[] {
+    const { jobs, kept } = this.#c.view.state;
+    return [...Object.values(jobs).flatMap(blobsOf), ...Object.values(kept).map(({ resultsHash }) => resultsHash)];
   }
 
   /** @throws ApiError */

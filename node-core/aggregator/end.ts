@@ -1,8 +1,17 @@
 /** The end of a job: merges what was accepted, in the order of the inputs, and deletes what is not needed any more. */
-import type { NodeEvent } from '../protocol/index.ts';
+import type { NodeEvent, Sha256 } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
 import { payloads, type Results } from './payloads.ts';
 import type { Job } from './state.ts';
+
+/** Payloads of a job under way; its results are not among them. */
+export function blobsOf({ inputsHash, shards }: Job): Sha256[] {
+  const hashes = shards.flatMap(({ outputsHash, replicas }) => [
+    outputsHash,
+    ...replicas.map(({ resultHash }) => resultHash),
+  ]);
+  return [inputsHash, ...hashes.filter((hash) => hash !== null)];
+}
 
 /** Outputs accepted so far, one per input item. */
 export async function mergedResults(context: AggregatorContext, job: Job): Promise<Results['outputs']> {
@@ -49,12 +58,8 @@ export async function endJob(context: AggregatorContext, job: Job): Promise<void
   };
   await journal.commit([ended]);
   log.info({ jobId, state, code, itemsAccepted, items: job.job.items }, 'a job ended');
-  const blobs = job.shards.flatMap((shard) => [
-    ...(shard.outputsHash === null ? [] : [shard.outputsHash]),
-    ...shard.replicas.flatMap((replica) => (replica.resultHash === null ? [] : [replica.resultHash])),
-  ]);
   try {
-    await store.deleteBlobs([job.inputsHash, ...blobs]);
+    await store.deleteBlobs(blobsOf(job));
   } catch (error) {
     // Swept at the next start.
     log.warn({ jobId, error: error instanceof Error ? error.message : String(error) }, 'payloads could not be deleted');

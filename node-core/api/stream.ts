@@ -9,6 +9,7 @@ export class EventStream {
   readonly #journal: Journal;
   readonly #store: Store;
   readonly #log: Logger;
+  /** Each gives an item to one subscriber. */
   readonly #live = new Set<(item: StreamItem) => void>();
 
   constructor(journal: Journal, store: Store, log: Logger) {
@@ -22,40 +23,51 @@ export class EventStream {
     for (const receive of this.#live) receive(item);
   }
 
+  /** A cursor beyond the log (of a node that was restored from a backup) counts as its end. */
   subscribe(after: number, receive: (item: StreamItem) => void): () => void {
+    const until = this.#journal.durableSeq;
     let ended = false;
-    let cursor = after;
+    let cursor = Math.min(after, until);
     // Entries that become durable while history is still being read.
     let waiting: LogEntry[] | null = [];
-    const give = (entry: LogEntry): void => {
-      if (ended || entry.seq <= cursor) return;
-      cursor = entry.seq;
-      receive({ kind: 'event', seq: entry.seq, at: entry.at, event: entry.event });
+    const stop = (): void => {
+      ended = true;
+      waiting = null;
+      off();
+      this.#live.delete(give);
+    };
+    const give = (item: StreamItem): void => {
+      if (ended) return;
+      try {
+        receive(item);
+      } catch (error) {
+        this.#log.error({ error: String(error) }, 'a subscriber of the event stream failed; its stream ends');
+        stop();
+      }
+    };
+    const giveEntry = ({ seq, at, event }: LogEntry): void => {
+      if (seq <= cursor) return;
+      cursor = seq;
+      give({ kind: 'event', seq, at, event });
     };
     const off = this.#journal.subscribe((entry) => {
-      if (waiting === null) give(entry);
+      if (waiting === null) giveEntry(entry);
       else waiting.push(entry);
     });
-    const until = this.#journal.durableSeq;
     const catchUp = async (): Promise<void> => {
       while (!ended && cursor < until) {
         const page = await this.#store.history.entries({ after: cursor, limit: pageEntries });
-        if (page.length === 0) break;
-        for (const entry of page) give(entry);
+        if (page.length === 0) throw new Error(`the log ends at ${cursor}, and had ${until} entries`);
+        for (const entry of page) giveEntry(entry);
       }
-      for (const entry of waiting ?? []) give(entry);
+      for (const entry of waiting ?? []) giveEntry(entry);
       waiting = null;
     };
     catchUp().catch((error: unknown) => {
       this.#log.error({ error: String(error) }, 'an event stream could not read the log and ends');
       stop();
     });
-    const stop = (): void => {
-      ended = true;
-      off();
-      this.#live.delete(receive);
-    };
-    this.#live.add(receive);
+    this.#live.add(give);
     return stop;
   }
 }

@@ -128,6 +128,9 @@ export class MemoryStore implements Store {
   }
 
   async deleteBlobs(): Promise<void> {}
+  async blobHashes(): Promise<string[]> {
+    return [];
+  }
 
   async close(): Promise<void> {}
 }

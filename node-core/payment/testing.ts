@@ -84,6 +84,9 @@ export class MemoryStore implements Store {
     return null;
   }
   async deleteBlobs(): Promise<void> {}
+  async blobHashes(): Promise<string[]> {
+    return [];
+  }
   readonly history: Store['history'] = {
     jobs: async () => [],
     job: async () => null,

@@ -19,6 +19,8 @@ export interface Store {
   putBlob(bytes: Uint8Array, hash: Sha256): Promise<void>;
   getBlob(hash: Sha256): Promise<Uint8Array | null>;
   deleteBlobs(hashes: readonly Sha256[]): Promise<void>;
+  /** Of all blobs: a node that starts deletes those that nobody needs any more. */
+  blobHashes(): Promise<Sha256[]>;
 
   readonly history: History;
   /** Waits for what was appended, then closes. */

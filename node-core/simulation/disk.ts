@@ -176,6 +176,11 @@ class SimulatedStore implements Store {
     });
   }
 
+  async blobHashes(): Promise<Sha256[]> {
+    await this.#take(this.#disk.speed.normalMs);
+    return [...this.#disk.blobs.keys()];
+  }
+
   async close(): Promise<void> {
     await this.#last;
     this.#disk.sync();
@@ -249,6 +254,10 @@ class Reader implements Store {
 
   deleteBlobs(): Promise<void> {
     return Promise.reject(new Error('this store only reads'));
+  }
+
+  async blobHashes(): Promise<Sha256[]> {
+    return [...this.#disk.blobs.keys()];
   }
 
   async close(): Promise<void> {}

@@ -34,3 +34,9 @@ export function prepareBlobRead(db: Database.Database): (hash: string) => Uint8A
     return content === undefined ? null : Content.parse(content);
   };
 }
+
+const Hashes = z.array(z.string());
+
+export function listBlobs(db: Database.Database): string[] {
+  return Hashes.parse(db.prepare('SELECT hash FROM blobs').pluck().all());
+}

@@ -59,7 +59,8 @@ export type ReadRequest =
   | { readonly op: 'job'; readonly jobId: string }
   | { readonly op: 'entries'; readonly query: EntriesQuery }
   | { readonly op: 'ledger'; readonly query: LedgerQuery }
-  | { readonly op: 'blob'; readonly hash: string };
+  | { readonly op: 'blob'; readonly hash: string }
+  | { readonly op: 'blob-hashes' };
 
 export type ToReader = readonly { readonly id: number; readonly request: ReadRequest }[] | 'close';
 
@@ -69,6 +70,7 @@ export type ReadAnswer =
   | { readonly op: 'entries'; readonly rows: LogEntry[] }
   | { readonly op: 'ledger'; readonly rows: LedgerRow[] }
   | { readonly op: 'blob'; readonly content: Uint8Array | null; readonly damage: string | null }
+  | { readonly op: 'blob-hashes'; readonly hashes: string[] }
   | { readonly op: 'fault'; readonly fault: Fault };
 
 export interface FromReader {

@@ -1,7 +1,7 @@
 /** The reader's thread: history, search and blobs, over a read-only connection, so that no question delays a commit. */
 import { parentPort, workerData } from 'node:worker_threads';
 import type Database from 'better-sqlite3';
-import { prepareBlobRead, sha256Of } from './blob-table.ts';
+import { listBlobs, prepareBlobRead, sha256Of } from './blob-table.ts';
 import { openReadOnly } from './database.ts';
 import { faultOf } from './faults.ts';
 import type { FromReader, ReadAnswer, ReadRequest, ToReader, WorkerData } from './messages.ts';
@@ -52,6 +52,8 @@ function answer(request: ReadRequest): ReadAnswer {
       return { op: 'ledger', rows: queryLedger(db, limited(request.query)) };
     case 'blob':
       return blob(request.hash, opened.readBlob(request.hash));
+    case 'blob-hashes':
+      return { op: 'blob-hashes', hashes: listBlobs(db) };
   }
 }
 

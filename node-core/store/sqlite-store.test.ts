@@ -233,7 +233,9 @@ describe('blobs', () => {
     expect(await store.getBlob(hash)).toEqual(Uint8Array.from(bytes));
     expect(await store.getBlob(sha256(''))).toEqual(new Uint8Array(0));
     expect(await store.getBlob(sha256('another'))).toBeNull();
+    expect((await store.blobHashes()).sort()).toEqual([hash, sha256('')].sort());
     await store.deleteBlobs([hash, sha256('another')]);
+    expect(await store.blobHashes()).toEqual([sha256('')]);
     expect(await store.getBlob(hash)).toBeNull();
     expect(await store.getBlob(sha256(''))).toEqual(new Uint8Array(0));
   });

@@ -46,6 +46,7 @@ export function createSqliteStore({ folder, log, limits }: SqliteStoreOptions): 
     putBlob: async (bytes, hash) => opened().putBlob(bytes, hash),
     getBlob: async (hash) => opened().getBlob(hash),
     deleteBlobs: async (hashes) => opened().deleteBlobs(hashes),
+    blobHashes: async () => (await opened().ask('blob-hashes', { op: 'blob-hashes' })).hashes,
     history: {
       jobs: async (query) => (await opened().ask('jobs', { op: 'jobs', query })).rows,
       job: async (jobId) => (await opened().ask('job', { op: 'job', jobId })).row,
