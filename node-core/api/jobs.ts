@@ -116,6 +116,8 @@ export function listTemplates({ known, directory }: Rooms): MethodResult<'jobs.t
       description: template.description,
       verifier: template.verifier,
       models: its.map((cid) => ({ cid, name: models.get(cid)?.name ?? cid })),
+      params: template.params,
+      input: template.input,
       providers: new Set(
         (its.length > 0 ? its : [null]).flatMap((model) =>
           directory.liveProviders({ template: template.id, model }).map((peer) => peer.record.peerId),

@@ -216,6 +216,8 @@ export const nodeMethods = {
           description: z.string(),
           verifier: z.string(),
           models: z.array(z.object({ cid: Cid, name: z.string() })),
+          params: z.record(z.string(), Json).describe('JSON Schema of the parameters of a job'),
+          input: z.record(z.string(), Json).describe('JSON Schema of one input item'),
           providers: z.int(),
         }),
       ),
