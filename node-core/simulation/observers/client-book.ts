@@ -188,7 +188,9 @@ export class ClientBook {
         if (this.#job(event).isCancelling)
           this.#fault('I1', `${replicaId} was assigned although its job is being ended`);
         const rival = shard.replicas.find((other) => other.provider === provider && other.state !== 'declined');
-        if (rival !== undefined) this.#fault('I2', `${replicaId} gives ${provider} a second vote on one shard`);
+        // The own node may try again: its copy is alone, so there is no vote.
+        if (rival !== undefined && role !== 'own-node')
+          this.#fault('I2', `${replicaId} gives ${provider} a second vote on one shard`);
         const replica: ReplicaFacts = {
           replicaId,
           shardId,
