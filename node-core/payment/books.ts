@@ -43,6 +43,8 @@ export interface PayeeBook {
   inFlightMicro: Micro;
   /** Accepted work that no voucher covers yet. */
   owedMicro: Micro;
+  /** Work whose results the client has seen and, whatever its verdict, not paid. */
+  unpaidShownMicro: Micro;
   /** Log entry that last raised the best voucher. */
   changedAt: number;
 }
@@ -73,7 +75,7 @@ export interface Books {
 
 export const booksProjection: Projection<Books> = {
   name: 'books',
-  version: 1,
+  version: 2,
   initial: () => ({ payers: {}, payees: {}, reservations: {}, jobs: {}, adopted: {}, inFlight: {}, owed: {} }),
   apply(books, { seq, event }) {
     switch (event.type) {
@@ -105,7 +107,7 @@ export const booksProjection: Projection<Books> = {
         earn(books, event.replicaId);
         break;
       case 'payment.dropped':
-        drop(books, event.replicaId);
+        writeOff(books, event);
         break;
       case 'payment.received':
         receive(books, event, seq);
@@ -240,6 +242,7 @@ function payeeBook(books: Books, client: PeerId): PayeeBook {
     recent: [],
     inFlightMicro: micro.zero,
     owedMicro: micro.zero,
+    unpaidShownMicro: micro.zero,
     changedAt: 0,
   };
   return books.payees[client];
@@ -247,9 +250,9 @@ function payeeBook(books: Books, client: PeerId): PayeeBook {
 
 function forgetIfEmpty(books: Books, client: PeerId): void {
   const book = books.payees[client];
-  if (book?.best === null && book.inFlightMicro === micro.zero && book.owedMicro === micro.zero) {
-    delete books.payees[client];
-  }
+  if (book === undefined || book.best !== null) return;
+  const isEmpty = [book.inFlightMicro, book.owedMicro, book.unpaidShownMicro].every((sum) => sum === micro.zero);
+  if (isEmpty) delete books.payees[client];
 }
 
 /** What a voucher has paid already (a payee restored from a backup may run a replica twice) is not due again. */
@@ -284,6 +287,14 @@ function drop(books: Books, replicaId: ReplicaId, keepBook = false): Due | null 
   return due;
 }
 
+function writeOff(books: Books, { replicaId, shown }: EventOf<'payment.dropped'>): void {
+  const due = drop(books, replicaId, true);
+  if (due === null) return;
+  const book = payeeBook(books, due.client);
+  if (shown) book.unpaidShownMicro = micro.add(book.unpaidShownMicro, due.priceMicro);
+  forgetIfEmpty(books, due.client);
+}
+
 function receive(books: Books, { voucher, amountMicro, replicas }: EventOf<'payment.received'>, seq: number): void {
   const client = voucher.body.payer;
   const book = payeeBook(books, client);
@@ -294,7 +305,10 @@ function receive(books: Books, { voucher, amountMicro, replicas }: EventOf<'paym
     book.recent.push(paid);
     // The verdict may have been lost: that the client pays says that it accepted.
     if (books.inFlight[paid.replicaId]?.client === client) earn(books, paid.replicaId);
-    if (books.owed[paid.replicaId]?.client === client) cover(books, paid.replicaId, paid.priceMicro);
+    const isOwed = books.owed[paid.replicaId]?.client === client;
+    const surplusMicro = isOwed ? cover(books, paid.replicaId, paid.priceMicro) : paid.priceMicro;
+    // Paid after it was written off.
+    book.unpaidShownMicro = lessPaid(book.unpaidShownMicro, surplusMicro);
     unlistedMicro = lessPaid(unlistedMicro, paid.priceMicro);
   }
   if (book.recent.length > paidTailMax) book.recent.splice(0, book.recent.length - paidTailMax);

@@ -172,7 +172,7 @@ class World {
     if (!heard) return;
     const { payment } = payee;
     void payee.journal.commit(
-      work.verdict === 'accepted' ? payment.earn(replicaId) : payment.drop(replicaId, 'rejected'),
+      work.verdict === 'accepted' ? payment.earn(replicaId) : payment.drop(replicaId, 'rejected', false),
     );
   }
 

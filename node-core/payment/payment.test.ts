@@ -270,11 +270,20 @@ describe('a payee', () => {
     expect(payee.payment.admits(alice.peerId, '1')).toMatchObject({ ok: false, leftMicro: '0' });
     // Each client has its own.
     expect(payee.payment.admits(eve.peerId, '100')).toMatchObject({ ok: true });
-    await payee.journal.commit(payee.payment.drop(replica(1), 'failed'));
+    await payee.journal.commit(payee.payment.drop(replica(1), 'failed', false));
     expect(payee.payment.admits(alice.peerId, '1')).toEqual({ ok: true, leftMicro: '40' });
     expect(payee.payment.summary()).toMatchObject({ owedToUsMicro: '60', peers: [{ unpaidMicro: '60' }] });
     expect(payee.payment.earn(replica(1))).toEqual([]);
-    expect(payee.payment.drop(replica(0), 'late')).toEqual([]);
+    expect(payee.payment.drop(replica(0), 'late', false)).toEqual([]);
+  });
+
+  it('does not give credit anew for results that were seen and called bad', async () => {
+    await reserveAndExtend(0, 60);
+    await payee.journal.commit(payee.payment.drop(replica(0), 'verdict: rejected', true));
+    expect(payee.payment.creditLimitFor(alice.peerId)).toBe('40');
+    expect(payee.payment.admits(alice.peerId, '40')).toMatchObject({ ok: true });
+    expect(payee.payment.admits(alice.peerId, '41')).toMatchObject({ ok: false, leftMicro: '40' });
+    expect(payee.payment.admits(eve.peerId, '100')).toMatchObject({ ok: true });
   });
 
   it('counts a replica once, for one client', async () => {

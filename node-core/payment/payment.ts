@@ -53,6 +53,9 @@ export type Admission =
   | { readonly ok: true; readonly leftMicro: Micro }
   | { readonly ok: false; readonly leftMicro: Micro; readonly message: string };
 
+/** Of so much that a client paid, one is forgiven that it did not pay. PAYMENTS, section 5: “10 % of what it has settled”. */
+const forgivenPerPaid = 10n;
+
 export class Payment {
   readonly #self: PeerId;
   readonly #books: View<Books>;
@@ -176,9 +179,18 @@ export class Payment {
 
   // ── payee ──
 
-  /** Unpaid work that a client is granted. One limit for all in this version. */
-  creditLimitFor(_client: PeerId): Micro {
-    return this.#creditLimitMicro;
+  /**
+   * Unpaid work that a client is granted: one limit for all in this version, less what the client has seen and never paid.
+   * Else a client could take results, call each of them bad, and begin anew. Honest verdicts without payment are rare:
+   * up to a tenth (`forgivenPerPaid`) of what the client has really paid they cost it nothing.
+   */
+  creditLimitFor(client: PeerId): Micro {
+    const book = this.#books.state.payees[client];
+    if (book === undefined) return this.#creditLimitMicro;
+    const paid = BigInt(book.best?.body.cumulativeMicro ?? micro.zero);
+    const excess = BigInt(book.unpaidShownMicro) - paid / forgivenPerPaid;
+    const limit = BigInt(this.#creditLimitMicro);
+    return (excess <= 0n ? limit : excess < limit ? limit - excess : 0n).toString();
   }
 
   /** May work of this price begin? In flight + earned + price − best voucher ≤ limit. */
@@ -216,8 +228,11 @@ export class Payment {
     return [{ type: 'payment.earned', replicaId, peer: due.client, priceMicro: due.priceMicro }];
   }
 
-  /** It will not be paid. Empty when it is not in flight (any more). */
-  drop(replicaId: ReplicaId, reason: string): NodeEvent[] {
+  /**
+   * It will not be paid. Empty when it is not in flight (any more).
+   * @param shown the client has seen the results: see {@link creditLimitFor}.
+   */
+  drop(replicaId: ReplicaId, reason: string, shown: boolean): NodeEvent[] {
     const due = this.#books.state.inFlight[replicaId];
     if (due === undefined) return [];
     return [
@@ -227,6 +242,7 @@ export class Payment {
         peer: due.client,
         priceMicro: due.priceMicro,
         reason: reason.slice(0, 500),
+        shown,
       },
     ];
   }

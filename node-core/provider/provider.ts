@@ -430,7 +430,11 @@ export class Provider {
     const ends = works.filter((work) => !replicaMachine.isFinal(work.state)).map((work) => this.#abandoned(work));
     if (over.length > 0)
       ends.push(
-        this.#o.journal.commit([{ type: 'work.forgotten', replicaIds: over.map(({ replicaId }) => replicaId) }]),
+        this.#o.journal.commit([
+          // Nobody can give a verdict on it any more; a voucher that comes late is still taken.
+          ...over.flatMap((work) => this.#dropped(work, 'its client gave no verdict')),
+          { type: 'work.forgotten', replicaIds: over.map(({ replicaId }) => replicaId) },
+        ]),
       );
     await Promise.all(ends);
   }
@@ -439,7 +443,7 @@ export class Provider {
   #abandoned(work: Work): Promise<void> {
     const { replicaId, jobId, client } = work;
     if (isPending(work)) return this.#fail(work, 'expired', 'its client did not renew the lease');
-    // What was revealed and never judged stays in the books as unpaid: the credit limit is what bounds that loss.
+    // What was revealed stays due until it is forgotten: its client may be back by then.
     if (work.state === 'revealed')
       return this.#end(work, [{ type: 'work.judged', replicaId, jobId, client, verdict: 'undecided' }], null);
     return this.#end(work, [{ type: 'work.lost', replicaId, jobId, client }], 'its client did not come back for it');
@@ -508,7 +512,7 @@ export class Provider {
   }
 
   #dropped(work: Work, reason: string): NodeEvent[] {
-    return work.client === this.#o.signer.peerId ? [] : this.#o.payment.drop(work.replicaId, reason);
+    return work.client === this.#o.signer.peerId ? [] : this.#o.payment.drop(work.replicaId, reason, work.shown);
   }
 
   /** A client is back: what it may have missed is said again. */

@@ -37,6 +37,8 @@ export interface Work {
   /** Place in the order of admission. */
   readonly seq: number;
   state: ReplicaState;
+  /** Its results have left for the client. */
+  shown: boolean;
   commitment: SignedCommitment | null;
   /** Blob with outputs and reveal. */
   resultHash: Sha256 | null;
@@ -80,6 +82,7 @@ function apply(state: ProviderState, entry: LogEntry): void {
         ...rest,
         seq: entry.seq,
         state: 'queued',
+        shown: false,
         commitment: null,
         resultHash: null,
         failure: null,
@@ -98,7 +101,7 @@ function apply(state: ProviderState, entry: LogEntry): void {
       break;
     }
     case 'work.revealed':
-      move(state, entry, event.replicaId, 'reveal');
+      move(state, entry, event.replicaId, 'reveal').shown = true;
       break;
     case 'work.failed':
       move(state, entry, event.replicaId, 'fail').failure = { code: event.code, reason: event.reason };
@@ -120,7 +123,7 @@ function apply(state: ProviderState, entry: LogEntry): void {
 
 export const providerProjection: Projection<ProviderState> = {
   name: 'provider',
-  version: 2,
+  version: 3,
   initial: () => ({ on: null, work: {}, pending: {} }),
   apply,
 };

@@ -223,7 +223,11 @@ export const events = {
   ),
   'payment.extended': event('payment', 'payment.extended', 'Payee: unpaid work for a client began.', ofBook),
   'payment.earned': event('payment', 'payment.earned', 'Payee: the client accepted the work.', ofBook),
-  'payment.dropped': event('payment', 'payment.dropped', 'Payee: work that will not be paid.', { ...ofBook, reason }),
+  'payment.dropped': event('payment', 'payment.dropped', 'Payee: work that will not be paid.', {
+    ...ofBook,
+    reason,
+    shown: z.boolean().describe('the client has seen its results: that lowers the credit that it is granted'),
+  }),
   'payment.received': event('payment', 'payment.received', 'Payee: a higher voucher was stored.', {
     voucher: SignedVoucher,
     amountMicro: Micro,

@@ -34,6 +34,8 @@ interface PayeeFacts {
   /** Work that is not paid, dropped ones not counted. */
   readonly due: Map<ReplicaId, bigint>;
   readonly paid: Set<ReplicaId>;
+  /** Results that the client has seen and not paid, whatever was said of them since. */
+  readonly shown: Map<ReplicaId, bigint>;
   unpaidMicro: bigint;
   mostUnpaidMicro: bigint;
 }
@@ -104,7 +106,7 @@ export class ProviderBook {
         break;
       }
       case 'work.revealed':
-        this.#move(event, 'reveal', elapsedMs);
+        this.#show(this.#move(event, 'reveal', elapsedMs));
         break;
       case 'work.failed':
         this.#move(event, 'fail', elapsedMs).endedSeq = seq;
@@ -162,6 +164,7 @@ export class ProviderBook {
         for (const { replicaId } of replicas) {
           if (payee.paid.has(replicaId)) this.#fault('I2', `${replicaId} was paid by two vouchers`);
           payee.paid.add(replicaId);
+          payee.shown.delete(replicaId);
           const due = payee.due.get(replicaId);
           if (due === undefined) continue;
           payee.due.delete(replicaId);
@@ -175,6 +178,24 @@ export class ProviderBook {
   /** The highest voucher in the first `synced` entries: no acknowledgement may name more. */
   durablyReceived(payer: PeerId, synced: number): bigint {
     return this.payees.get(payer)?.points.findLast((point) => point.seq <= synced)?.cumulativeMicro ?? 0n;
+  }
+
+  /** Nobody gets more for nothing than the limit, and a tenth of what it has paid. */
+  #show({ client, replicaId, priceMicro }: WorkFacts): void {
+    const { ownPeer, creditLimitMicro } = this.#limits;
+    if (client === ownPeer) return;
+    const payee = this.#payee(client);
+    if (payee.paid.has(replicaId)) return;
+    payee.shown.set(replicaId, priceMicro);
+    let shownMicro = 0n;
+    for (const price of payee.shown.values()) shownMicro += price;
+    const paidMicro = payee.points.at(-1)?.cumulativeMicro ?? 0n;
+    if (shownMicro > creditLimitMicro + paidMicro / 10n) {
+      this.#fault(
+        'I3',
+        `${client} has seen results for ${shownMicro} and not paid them; the limit is ${creditLimitMicro}`,
+      );
+    }
   }
 
   #checkQueue(client: PeerId): void {
@@ -209,7 +230,7 @@ export class ProviderBook {
   #payee(peer: PeerId): PayeeFacts {
     let payee = this.payees.get(peer);
     if (payee === undefined) {
-      payee = { points: [], due: new Map(), paid: new Set(), unpaidMicro: 0n, mostUnpaidMicro: 0n };
+      payee = { points: [], due: new Map(), paid: new Set(), shown: new Map(), unpaidMicro: 0n, mostUnpaidMicro: 0n };
       this.payees.set(peer, payee);
     }
     return payee;
