@@ -131,7 +131,7 @@ export class Assignments {
   }
 
   /** Gone without a word. Its price stays reserved until nobody can claim it any more. */
-  async lose(replica: Replica, reason: string): Promise<void> {
+  async lose(replica: Replica, reason: string, isItsFault = true): Promise<void> {
     if (!replicaMachine.allows(replica.state, 'lose')) return;
     const { jobId, shardId, replicaId, provider, deadlineAt, commitment } = replica;
     const committed = commitment !== null;
@@ -146,7 +146,7 @@ export class Assignments {
         committed,
         holdUntil: deadlineAt + this.#c.config.graceMs,
       },
-      ...(replica.role === 'own-node'
+      ...(replica.role === 'own-node' || !isItsFault
         ? []
         : this.#c.reputation.note(provider, committed ? 'no-reveal' : 'lost', replicaId)),
     ]);
@@ -168,7 +168,8 @@ export class Assignments {
       // Committed: the commitment is on its way; the query brings it if it was lost.
       else await pause();
     } catch (error) {
-      if (error instanceof PeerUnreachable) return this.lose(replica, 'cancelled, and its provider could not be told');
+      if (error instanceof PeerUnreachable)
+        return this.lose(replica, 'cancelled, and its provider could not be told', false);
       if (!(error instanceof MessageRefused)) throw error;
       // It never heard of the replica: nothing to release.
       if (error.code === 'unknown-replica') await this.#cancelled(replica);

@@ -250,10 +250,32 @@ describe('the choice', () => {
   it('is nobody who tried it already, but may be one who declined', async () => {
     const t = table();
     await t.ask();
-    expect(t.chosen(t.shard([[first, 'failed']]))).toBe(second);
+    expect(t.chosen(t.shard([[first, 'rejected']]))).toBe(second);
     expect(t.chosen(t.shard([[first, 'declined']]))).toBe(first);
-    const all: Array<[PeerId, Replica['state']]> = [first, second, third].map((peer) => [peer, 'lost']);
+    const all: Array<[PeerId, Replica['state']]> = [first, second, third].map((peer) => [peer, 'undecided']);
     expect(t.chosen(t.shard(all))).toBe('no-provider');
+  });
+
+  it('is one whose attempt was interrupted, when nobody else is there', async () => {
+    const t = table();
+    await t.ask();
+    const tried = (one: Partial<Replica>) =>
+      ({
+        count: 10,
+        replicas: [
+          { provider: first, commitment: null, ...one },
+          { provider: second, state: 'running' },
+          { provider: third, state: 'undecided' },
+        ],
+      }) as unknown as Shard;
+    const failed = (code: 'internal' | 'container') => tried({ state: 'failed', failure: { code, reason: '' } });
+    expect(t.chosen(tried({ state: 'lost' }))).toBe(first);
+    expect(t.chosen(tried({ state: 'cancelled' }))).toBe(first);
+    expect(t.chosen(failed('internal'))).toBe(first);
+    // It would fail there again.
+    expect(t.chosen(failed('container'))).toBe('no-provider');
+    t.quotes.declined(first, 'internal', 'restarted', 250);
+    expect(t.chosen(failed('internal'))).toBe('busy');
   });
 
   it('is nobody who is suspected, paused or was not heard yet', async () => {

@@ -1,6 +1,7 @@
 /** Which provider gets the next replica of a shard: best fit by the directory, within what is in flight, granted and left. */
 import type { Candidate } from '../directory/index.ts';
 import {
+  type FailureCode,
   type Micro,
   micro,
   type Offer,
@@ -11,7 +12,7 @@ import {
 } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Quotes } from './quotes.ts';
-import type { Job, Shard } from './state.ts';
+import type { Job, Replica, Shard } from './state.ts';
 
 export interface Choice {
   readonly provider: PeerId;
@@ -22,6 +23,8 @@ export interface Choice {
 
 export type NoChoice = 'no-provider' | 'busy' | 'budget';
 
+/** Failures by a restart, a stop, or a client that could not be heard. */
+const interruptions: ReadonlySet<FailureCode> = new Set(['internal', 'no-capacity', 'expired']);
 /** How long one list of candidates is used. */
 const candidatesMs = 1_000;
 
@@ -62,11 +65,33 @@ export class Chooser {
     return this.#candidates;
   }
 
-  /** @param inFlight replicas of this job at each provider. */
+  /**
+   * Another provider than those that tried; where there is none, one whose attempt was only interrupted: it may be back.
+   * @param inFlight replicas of this job at each provider.
+   */
   choose(job: Job, shard: Shard, inFlight: ReadonlyMap<PeerId, number>): Choice | NoChoice {
-    const tried = new Set(
-      shard.replicas.filter((replica) => replica.state !== 'declined').map((replica) => replica.provider),
-    );
+    const tried = new Set<PeerId>();
+    const interrupted = new Set<PeerId>();
+    for (const replica of shard.replicas) {
+      if (replica.state === 'declined') continue;
+      tried.add(replica.provider);
+      if (wasInterrupted(replica)) interrupted.add(replica.provider);
+    }
+    for (const replica of shard.replicas) {
+      if (replica.state !== 'declined' && !wasInterrupted(replica)) interrupted.delete(replica.provider);
+    }
+    const fresh = this.#best(job, shard, inFlight, (peer) => !tried.has(peer));
+    if (typeof fresh !== 'string' || fresh === 'busy' || interrupted.size === 0) return fresh;
+    const again = this.#best(job, shard, inFlight, (peer) => interrupted.has(peer));
+    return again === 'no-provider' ? fresh : again;
+  }
+
+  #best(
+    job: Job,
+    shard: Shard,
+    inFlight: ReadonlyMap<PeerId, number>,
+    isWanted: (peer: PeerId) => boolean,
+  ): Choice | NoChoice {
     let best: Choice | null = null;
     let bestScore = Number.NEGATIVE_INFINITY;
     /** Somebody may take it later; somebody would, for more money. */
@@ -74,7 +99,7 @@ export class Chooser {
     let isTooDear = false;
     for (const candidate of this.candidates(job)) {
       const { peerId } = candidate;
-      if (tried.has(peerId)) continue;
+      if (!isWanted(peerId)) continue;
       const { quote, standing } = this.#quotes.of(peerId);
       if (standing === 'never') continue;
       if (quote !== null && !this.budgetCovers(job, priceOf(quote.body.price, shard.count))) {
@@ -120,6 +145,12 @@ export class Chooser {
     const open = this.#c.payment.openWith(quote.body.provider);
     return !micro.less(quote.body.creditLimitMicro, micro.add(open, priceMicro));
   }
+}
+
+/** It ended without a vote, and not because the work cannot be done there. */
+function wasInterrupted({ state, commitment, failure }: Replica): boolean {
+  if (state === 'failed') return failure !== undefined && interruptions.has(failure.code);
+  return state === 'cancelled' || (state === 'lost' && commitment === null);
 }
 
 function inThousandths(terms: Readonly<Record<string, number>>): ScoreTerms {

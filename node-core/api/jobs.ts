@@ -80,10 +80,11 @@ export async function jobResults(rooms: Rooms, jobId: Id): Promise<MethodResult<
   const { state, items } = await getJob(rooms, jobId);
   const outputs = await rooms.aggregator.results(jobId);
   if (outputs === null && state === 'done') {
-    const days = Math.round(rooms.config.aggregator.resultsKeepMs / 86_400_000);
+    const minutes = Math.round(rooms.config.aggregator.resultsKeepMs / 60_000);
+    const span = minutes < 2880 ? `${minutes} minutes` : `${Math.round(minutes / 1440)} days`;
     throw new ApiError(
       'not-found',
-      `the results of job ${jobId} were deleted: they are kept for ${days} days (aggregator.resultsKeepMs)`,
+      `the results of job ${jobId} were deleted: they are kept for ${span} (aggregator.resultsKeepMs)`,
     );
   }
   const missing = { output: null, how: 'missing' as const };

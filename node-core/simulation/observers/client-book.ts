@@ -90,6 +90,9 @@ const verdictEvents = {
   superseded: 'supersede',
 } as const;
 
+/** An attempt that ended like this gave no vote: its provider may try again. */
+const voteless: ReadonlySet<string> = new Set(['declined', 'failed', 'cancelled', 'lost']);
+
 export class ClientBook {
   readonly jobs = new Map<Id, JobFacts>();
   readonly replicas = new Map<ReplicaId, ReplicaFacts>();
@@ -187,7 +190,7 @@ export class ClientBook {
         if (shard.state !== 'open') this.#fault('I1', `${replicaId} was assigned to a shard that is ${shard.state}`);
         if (this.#job(event).isCancelling)
           this.#fault('I1', `${replicaId} was assigned although its job is being ended`);
-        const rival = shard.replicas.find((other) => other.provider === provider && other.state !== 'declined');
+        const rival = shard.replicas.find((other) => other.provider === provider && !voteless.has(other.state));
         // The own node may try again: its copy is alone, so there is no vote.
         if (rival !== undefined && role !== 'own-node')
           this.#fault('I2', `${replicaId} gives ${provider} a second vote on one shard`);

@@ -1,0 +1,186 @@
+import { beforeAll, describe, expect, it } from 'vitest';
+import { Market } from '../aggregator/testing.ts';
+import { ApiError, type MethodInput, type MethodName, nodeMethods } from '../protocol/index.ts';
+
+const nobody = 'f'.repeat(32);
+
+describe('a node that did a job', () => {
+  let market: Market;
+  let jobId: string;
+
+  beforeAll(async () => {
+    market = await Market.open([{}, {}, { config: { provider: { templates: ['none'] } } }]);
+    ({ jobId } = await market.run({ label: 'the first' }, 20));
+    await market.pass(10_000);
+  });
+
+  it('answers every method in the form that it promises', async () => {
+    const inputs = [{ n: 1 }];
+    const params: { readonly [M in MethodName]?: MethodInput<M> } = {
+      'jobs.plan': { template: 'colours', inputs, budgetMicro: '10000' },
+      'jobs.get': { jobId },
+      'jobs.results': { jobId },
+      'provider.switch': { on: false },
+    };
+    for (const method of Object.keys(nodeMethods) as MethodName[]) {
+      if (method === 'node.stop' || method === 'jobs.submit' || method === 'jobs.cancel') continue;
+      const result = await market.call(method, params[method] ?? {});
+      expect(() => nodeMethods[method].result.parse(result), method).not.toThrow();
+    }
+  });
+
+  it('says what it is and whom it knows', async () => {
+    const status = await market.call('node.status', {});
+    expect(status).toMatchObject({ peerId: market.client.peerId, state: 'online', knownProviders: 2, jobsActive: 0 });
+    const { peers } = await market.call('peers.list', {});
+    expect(peers.filter(({ self }) => self)).toHaveLength(1);
+    const worked = peers.filter(({ offers }) => offers.length > 0);
+    expect(worked).toHaveLength(2);
+    for (const peer of worked) expect(peer).toMatchObject({ live: true, reputation: { good: 2 }, channel: {} });
+    const idle = await market.call('provider.status', {}, market.providers[2]);
+    expect(idle).toMatchObject({ on: true, offers: [], notOffered: [{ template: 'colours' }] });
+  });
+
+  it('lists and shows the job, its results, its payments and its log', async () => {
+    const { jobs } = await market.call('jobs.list', {});
+    const summary = { jobId, label: 'the first', state: 'done', items: 20, shardsAccepted: 2, spentMicro: '8000' };
+    expect(jobs).toMatchObject([summary]);
+    expect((await market.call('jobs.list', { text: 'second' })).jobs).toEqual([]);
+    expect((await market.call('jobs.list', { state: 'failed' })).jobs).toEqual([]);
+    expect(await market.call('jobs.get', { jobId })).toMatchObject({ ...summary, shards: [] });
+    const { outputs } = await market.call('jobs.results', { jobId });
+    expect(outputs[3]).toEqual({ index: 3, output: { label: 'yellow' }, how: 'checked' });
+    const { rows } = await market.call('wallet.ledger', {});
+    expect(rows.map(({ direction, amountMicro }) => [direction, amountMicro])).toEqual(Array(4).fill(['paid', '2000']));
+    const page = await market.call('wallet.ledger', { limit: 2, before: rows[1]?.seq ?? 0 });
+    expect(page.rows).toEqual(rows.slice(2));
+    const log = await market.call('logs.query', { jobId, types: ['job.created', 'job.ended'] });
+    expect(log.entries.map(({ room, event }) => [room, event])).toMatchObject([
+      ['aggregator', { type: 'job.created' }],
+      ['aggregator', { type: 'job.ended' }],
+    ]);
+    const rest = await market.call('logs.query', { after: log.next, limit: 1 });
+    expect(rest.entries.every(({ seq }) => seq === log.next + 1)).toBe(true);
+  });
+
+  it.each<[string, MethodName, object, RegExp]>([
+    [
+      'a job without inputs',
+      'jobs.submit',
+      { template: 'colours', inputs: [], budgetMicro: '1' },
+      /jobs.submit: .*at least one input item.*inputs/s,
+    ],
+    ['no budget', 'jobs.submit', { template: 'colours', inputs: [1] }, /budgetMicro/],
+    ['an id that is none', 'jobs.get', { jobId: 'x' }, /jobs.get: .*expected an id of 32 hex digits.*jobId/s],
+    ['a page that is too large', 'wallet.ledger', { limit: 10_000 }, /limit/],
+    [
+      'a quorum above the copies',
+      'jobs.plan',
+      { template: 'colours', inputs: [1], budgetMicro: '1', policy: { type: 'replicate', copies: 2, quorum: 3 } },
+      /quorum must not exceed copies/,
+    ],
+  ])('names what is wrong with %s', async (_, method, params, message) => {
+    const call = market.call(method, params as never);
+    await expect(call).rejects.toMatchObject({ kind: 'invalid-params', message: expect.stringMatching(message) });
+  });
+
+  it('tells unknown jobs from those that have ended', async () => {
+    for (const method of ['jobs.get', 'jobs.results', 'jobs.cancel'] as const) {
+      await expect(market.call(method, { jobId: nobody })).rejects.toMatchObject({
+        kind: 'not-found',
+        message: expect.stringMatching(/no job f+ is known here/),
+      });
+    }
+    await expect(market.call('jobs.cancel', { jobId })).rejects.toThrow(/has ended already: it is done/);
+  });
+
+  it('plans before it spends', async () => {
+    const inputs = Array.from({ length: 20 }, (_, n) => ({ n }));
+    const plan = await market.call('jobs.plan', { template: 'colours', inputs, budgetMicro: '100' });
+    expect(plan).toMatchObject({ shards: 2, readers: 2, expectedMicro: '8000', reserveMicro: '12000' });
+    expect(plan.candidates).toHaveLength(2);
+    expect(plan.missing).toEqual([expect.stringMatching(/budget of 100 .* below the expected 8000/)]);
+    const three = { type: 'replicate', copies: 3, quorum: 2 } as const;
+    const more = await market.call('jobs.plan', { template: 'colours', inputs, budgetMicro: '1000000', policy: three });
+    expect(more.missing).toEqual([expect.stringMatching(/3 different providers of colours are needed, 2 known/)]);
+  });
+});
+
+describe('a job under way', () => {
+  it('is shown with its shards, its progress and what came so far', async () => {
+    const market = await Market.open([{ manner: { itemMs: 200 } }, { manner: { itemMs: 200 } }]);
+    const progress: number[] = [];
+    market.client.node.api.subscribe(0, (item) => {
+      if (item.kind === 'progress') progress.push(item.itemsDone);
+    });
+    const jobId = await market.submit({}, 40);
+    await market.until('shard.accepted');
+    const detail = await market.call('jobs.get', { jobId });
+    expect(detail).toMatchObject({ state: 'running', shardsTotal: 4, shardsAccepted: 1, endedAt: null });
+    expect(detail.shards[0]).toMatchObject({ state: 'accepted', how: 'checked', replicas: [{ itemsDone: 10 }, {}] });
+    expect(Object.keys(detail.shards[0]?.replicas[0]?.terms ?? {})).toContain('inFlight');
+    const { outputs, state } = await market.call('jobs.results', { jobId });
+    expect([state, outputs.length, outputs.filter(({ how }) => how === 'checked').length]).toEqual(['running', 40, 10]);
+    expect((await market.call('jobs.list', {})).jobs).toMatchObject([{ jobId, state: 'running', shardsAccepted: 1 }]);
+    expect((await market.call('node.status', {})).jobsActive).toBe(1);
+    await market.call('jobs.cancel', { jobId, reason: 'seen enough' });
+    await market.end(jobId);
+    expect(await market.call('jobs.get', { jobId })).toMatchObject({ state: 'cancelled', reason: 'seen enough' });
+    const after = await market.call('jobs.results', { jobId });
+    expect(after.outputs.filter(({ how }) => how === 'checked').length % 10).toBe(0);
+  });
+
+  it('is refused when too many are', async () => {
+    const market = await Market.open([], { config: { aggregator: { jobsActiveMax: 3 } } });
+    const { api } = market.client.node;
+    const spec = { template: 'colours', inputs: [{ n: 1 }], budgetMicro: '1000' };
+    const all = Array.from({ length: 5 }, () => api.call('jobs.submit', spec));
+    const settled = Promise.allSettled(all);
+    await market.pass(1_000);
+    const outcomes = await settled;
+    expect(outcomes.map(({ status }) => status).sort()).toEqual(
+      [...Array(3).fill('fulfilled'), ...Array(2).fill('rejected')].sort(),
+    );
+    await expect(market.call('jobs.submit', spec)).rejects.toThrow(
+      /3 jobs are under way, at most 3 \(aggregator.jobsActiveMax\)/,
+    );
+  });
+});
+
+describe('a node', () => {
+  it('that nobody is connected to is alone', async () => {
+    const market = await Market.open([]);
+    expect(await market.call('node.status', {})).toMatchObject({ state: 'alone', connectedPeers: 0 });
+  });
+
+  it('answers nothing before it has started and after it has stopped', async () => {
+    const market = await Market.open([]);
+    const { api } = market.client.node;
+    await market.client.stop();
+    await expect(api.call('node.status', {})).rejects.toMatchObject({ kind: 'unavailable' });
+    await expect(api.call('node.status', {})).rejects.toThrow(ApiError);
+  });
+
+  it('becomes a provider, and stops being one, by a switch that lasts', async () => {
+    const market = await Market.open([{}]);
+    const on = await market.call('provider.switch', { on: true });
+    expect(on).toMatchObject({ on: true, offers: [{ templateName: 'colours' }] });
+    await market.pass(15_000);
+    expect(await market.call('node.status', {}, market.providers[0])).toMatchObject({ knownProviders: 1 });
+    market.client.crash();
+    await market.start(market.client);
+    expect(await market.call('provider.status', {})).toMatchObject({ on: true });
+    await market.call('provider.switch', { on: false });
+    await market.pass(30_000);
+    expect(await market.call('node.status', {}, market.providers[0])).toMatchObject({ knownProviders: 0 });
+  });
+
+  it('forgets results by their retention, and says so', async () => {
+    const market = await Market.open([{}, {}], { config: { aggregator: { resultsKeepMs: 60_000 } } });
+    const { jobId } = await market.run({}, 10);
+    await market.pass(70_000);
+    await expect(market.call('jobs.results', { jobId })).rejects.toThrow(/were deleted: they are kept for/);
+    expect(market.client.disk.blobs.size).toBe(0);
+    expect(await market.call('jobs.get', { jobId })).toMatchObject({ state: 'done' });
+  });
+});

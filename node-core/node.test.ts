@@ -1,0 +1,162 @@
+import { setImmediate as soon } from 'node:timers';
+import { describe, expect, it } from 'vitest';
+import { Market } from './aggregator/testing.ts';
+import { NodeConfig } from './config/schema.ts';
+import { createMemoryHub } from './network/memory/hub.ts';
+import { createNode } from './node.ts';
+import type { Ports } from './ports/index.ts';
+import { sha256Hex, utf8 } from './protocol/index.ts';
+import { Chance } from './simulation/chance.ts';
+import { NodeClock, VirtualTime } from './simulation/clock.ts';
+import { Disk } from './simulation/disk.ts';
+import { honest, SimulatedExecutor } from './simulation/executor.ts';
+import { KeyRing } from './simulation/keys.ts';
+
+/** One node on ports of which some are the test's. */
+function alone(change: (ports: Ports) => Partial<Ports> = () => ({})) {
+  const time = new VirtualTime();
+  const thrown: unknown[] = [];
+  const clock = new NodeClock(time, 0, (error) => thrown.push(error));
+  const chance = new Chance(4);
+  const keys = new KeyRing();
+  const signer = keys.make(chance);
+  const disk = new Disk();
+  const ports: Ports = {
+    clock,
+    random: chance,
+    network: createMemoryHub({ clock: new NodeClock(time), random: chance.fork() }).join(signer.peerId),
+    signer,
+    verifier: keys,
+    store: disk.mount(clock),
+    executor: new SimulatedExecutor(clock, chance.fork(), { ...honest }),
+    log: { debug() {}, info() {}, warn() {}, error() {} },
+  };
+  const config = NodeConfig.parse({ dataFolder: 'x', provider: { enabled: true } });
+  const node = createNode(config, { ...ports, ...change(ports) });
+  const ends: Array<Error | null> = [];
+  node.onEnd((error) => ends.push(error));
+  const pass = async (ms: number) => {
+    const until = time.elapsed + ms;
+    do await new Promise((resolve) => soon(resolve));
+    while (time.step(until));
+    time.skipTo(until);
+  };
+  const done = async <T>(promise: Promise<T>, ms = 60_000): Promise<T> => {
+    promise.catch(() => undefined);
+    await pass(ms);
+    return Promise.race([promise, Promise.reject(new Error('not settled'))]);
+  };
+  const types = () => disk.entries().map(({ event }) => event.type);
+  return { node, disk, clock, ends, pass, done, types, thrown };
+}
+
+describe('a start', () => {
+  it('happens once, and a stop as well, however often it is asked for', async () => {
+    const { node, done, types, clock } = alone();
+    await done(node.start(), 1_000);
+    await expect(node.start()).rejects.toThrow('started once');
+    await done(Promise.all([node.stop(), node.stop({ reason: 'again' })]));
+    await expect(node.start()).rejects.toThrow('started once');
+    expect(types().filter((type) => type.startsWith('node.'))).toEqual(['node.started', 'node.stopped']);
+    expect(clock.live).toBe(0);
+  });
+
+  it.each<[string, (ports: Ports) => Partial<Ports>]>([
+    [
+      'the store',
+      ({ store }) => ({ store: Object.assign(store, { open: () => Promise.reject(new Error('broken')) }) }),
+    ],
+    [
+      'the executor',
+      ({ executor }) => ({ executor: Object.assign(executor, { start: () => Promise.reject(new Error('broken')) }) }),
+    ],
+    [
+      'the network',
+      ({ network }) => ({ network: Object.assign(network, { start: () => Promise.reject(new Error('broken')) }) }),
+    ],
+  ])('that fails in %s leaves nothing running', async (_, change) => {
+    const { node, done, clock } = alone(change);
+    await expect(done(node.start())).rejects.toThrow('broken');
+    expect(clock.live).toBe(0);
+    await expect(node.api.call('node.status', {})).rejects.toMatchObject({ kind: 'unavailable' });
+  });
+
+  it('during which the node is stopped does not come online afterwards', async () => {
+    // At each moment of the start.
+    for (let ms = 0; ms < 8; ms += 0.5) {
+      const { node, done, pass, clock, types } = alone();
+      const started = node.start();
+      started.catch(() => undefined);
+      await pass(ms);
+      await done(node.stop());
+      await started.catch((error: Error) => expect(error.message).toMatch(/stopped while it started/));
+      expect(clock.live).toBe(0);
+      await expect(node.api.call('node.status', {})).rejects.toMatchObject({ kind: 'unavailable' });
+      const lives = types().filter((type) => type.startsWith('node.'));
+      expect(lives.length).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it('tells whether the last run ended in order', async () => {
+    const market = await Market.open([]);
+    await market.client.stop();
+    await market.start(market.client);
+    market.client.crash();
+    await market.start(market.client);
+    expect(market.events('node.started').map(({ unclean }) => unclean)).toEqual([false, false, true]);
+  });
+
+  it('deletes payloads that nobody needs, and none that somebody does', async () => {
+    const market = await Market.open([{}, { manner: { itemMs: 500 } }]);
+    const finished = await market.run({}, 10);
+    const jobId = await market.submit({}, 20);
+    await market.until('replica.committed', (event) => event.jobId === jobId);
+    const left = utf8.encode('left behind by a kill');
+    for (const node of [market.client, ...market.providers]) {
+      node.disk.blobs.set(sha256Hex(left), left);
+      node.crash();
+      await market.start(node);
+      expect(node.disk.blobs.has(sha256Hex(left))).toBe(false);
+    }
+    expect(await market.end(jobId)).toMatchObject({ state: 'done' });
+    for (const id of [finished.jobId, jobId])
+      expect(await market.outcome(id)).toEqual({ wrong: 0, missing: 0, how: ['checked'] });
+  });
+});
+
+describe('an end', () => {
+  it('by the API drains, stops and tells the host', async () => {
+    const { node, done, ends, pass, types } = alone();
+    await done(node.start(), 1_000);
+    await done(node.api.call('node.stop', { drainMs: 0 }), 10);
+    await pass(60_000);
+    expect(ends).toEqual([null]);
+    expect(types().at(-1)).toBe('node.stopped');
+  });
+
+  it('by a full disk tells the host at once, and does not wait for work that cannot be kept', async () => {
+    const { node, disk, done, ends, pass, clock, thrown } = alone();
+    await done(node.start(), 1_000);
+    disk.full = 'no space left on device';
+    const switched = node.api.call('provider.switch', { on: false });
+    await expect(done(switched, 100)).rejects.toThrow('no space left');
+    expect(ends.map((error) => error?.message)).toEqual(['no space left on device']);
+    let stopped = false;
+    void node.stop().then(() => {
+      stopped = true;
+    });
+    await pass(15_000);
+    expect([stopped, clock.live, ends.length, thrown]).toEqual([true, 0, 1, []]);
+  });
+
+  it('in order hands work back: what runs is finished, the rest is told', async () => {
+    const market = await Market.open([{ manner: { itemMs: 200 } }, { manner: { itemMs: 200 } }, {}]);
+    const jobId = await market.submit({}, 60);
+    await market.until('replica.started');
+    const [leaving] = market.providers;
+    if (leaving === undefined) throw new Error('no provider');
+    await leaving.stop();
+    expect(await market.end(jobId)).toMatchObject({ state: 'done' });
+    expect(market.events('reputation.noted').filter(({ peerId }) => peerId === leaving.peerId)).toEqual([]);
+  });
+});
