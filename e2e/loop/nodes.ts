@@ -15,7 +15,7 @@ import {
 import { runDirectly } from '../../scripts/demo/direct.ts';
 import type { NodeGroup, NodeSettings, RunningNode } from '../../scripts/demo/nodes.ts';
 
-export { headless, NodeGroup, type RunningNode } from '../../scripts/demo/nodes.ts';
+export { NodeGroup, type RunningNode } from '../../scripts/demo/nodes.ts';
 
 const resources = fileURLToPath(new URL('../../resources', import.meta.url));
 export const shippedModels = join(resources, 'models');
@@ -71,16 +71,19 @@ export interface SmallNetworkSettings {
   readonly providers: number;
   readonly client?: Config;
   readonly provider?: Config;
+  /** Receives each line of each log. */
+  onLog?(line: string): void;
 }
 
 /** A client and providers that know each other; the first provider is the address that the others are told. */
 export async function startNetwork(group: NodeGroup, settings: SmallNetworkSettings): Promise<SmallNetwork> {
+  const log = settings.onLog === undefined ? {} : { onLog: settings.onLog };
   const provide = (number: number, bootstrap: readonly string[]) =>
-    group.start({ name: `provider-${number}`, provider: true, bootstrap, config: settings.provider ?? brisk });
+    group.start({ name: `provider-${number}`, provider: true, bootstrap, config: settings.provider ?? brisk, ...log });
   const first = await provide(1, []);
   const bootstrap = first.addresses.slice(0, 1);
   const [client, ...others] = await Promise.all([
-    group.start({ name: 'client', provider: false, bootstrap, config: settings.client ?? brisk }),
+    group.start({ name: 'client', provider: false, bootstrap, config: settings.client ?? brisk, ...log }),
     ...Array.from({ length: settings.providers - 1 }, (_, i) => provide(i + 2, bootstrap)),
   ]);
   const providers = [first, ...others];

@@ -26,7 +26,7 @@ import { directoryLimits as limits } from './limits.ts';
 import { capabilityOf } from './peer-table.ts';
 import { PresenceDoor } from './presence-door.ts';
 import { type DirectoryState, directoryProjection } from './projection.ts';
-import { RecordDoor } from './record-door.ts';
+import { RecordDoor, RecordRefused } from './record-door.ts';
 import { RecordFetcher } from './record-fetcher.ts';
 import { Roll } from './roll.ts';
 import { type Facts, rank } from './score.ts';
@@ -100,7 +100,7 @@ export class Directory {
     this.#sweepTimer = new Timer(clock);
     this.#discoverTimer = new Timer(clock);
     this.hooks = {
-      validateRecord: (key, value) => void this.#door.open(key, value),
+      validateRecord: (key, value) => this.#validate(key, value),
       selectRecord: (_key, values) => this.#door.select(values),
       onGossip: (topic, message, from) => this.#onGossip(topic, message, from),
       onPeer: (peer, connected) => this.#onPeer(peer, connected),
@@ -235,6 +235,19 @@ export class Directory {
     if (this.#interests.has(topic) || this.#interests.size >= limits.interestsMax) return;
     this.#interests.set(topic, capability);
     this.#options.network.subscribe(topic);
+  }
+
+  /** The peer that brought it only sees its stream reset; the reason is for our log. */
+  #validate(key: string, bytes: Uint8Array): void {
+    try {
+      this.#door.open(key, bytes);
+    } catch (error) {
+      if (error instanceof RecordRefused) {
+        const { code, message: reason } = error;
+        this.#options.log.debug({ key: key.slice(0, 100), code, reason }, 'a record was refused');
+      }
+      throw error;
+    }
   }
 
   #read(key: string, bytes: Uint8Array): boolean {

@@ -16,7 +16,7 @@ import type { NodeConfigInput } from '../../node-core/config/index.ts';
 import { type ControlClient, connectControl } from '../../node-core/control/index.ts';
 import { z } from '../../node-core/protocol/index.ts';
 
-export const headless = fileURLToPath(new URL('../../node-core/headless.ts', import.meta.url));
+const headless = fileURLToPath(new URL('../../node-core/headless.ts', import.meta.url));
 
 const Ready = z.object({ event: z.literal('ready'), peerId: z.string(), addresses: z.array(z.string()), pid: z.int() });
 
