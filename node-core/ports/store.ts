@@ -18,6 +18,7 @@ export interface Store {
   /** Stores bytes under their SHA-256; durable as `full` when it resolves. Twice is once. */
   putBlob(bytes: Uint8Array, hash: Sha256): Promise<void>;
   getBlob(hash: Sha256): Promise<Uint8Array | null>;
+  /** Never durable before what was appended until then. */
   deleteBlobs(hashes: readonly Sha256[]): Promise<void>;
   /** Of all blobs: a node that starts deletes those that nobody needs any more. */
   blobHashes(): Promise<Sha256[]>;
