@@ -87,7 +87,7 @@ export interface AggregatorState {
   /** Verdicts without payment that their provider has not acknowledged. */
   verdicts: Record<
     ReplicaId,
-    { peer: PeerId; verdict: Verdict; evidence: Evidence | null; policy: PlannedJob['policy'] }
+    { peer: PeerId; verdict: Verdict; evidence: Evidence | null; policy: PlannedJob['policy']; at: EpochMs }
   >;
   /** Results of finished jobs, until their retention ends. */
   kept: Record<Id, { resultsHash: Sha256; endedAt: EpochMs }>;
@@ -270,7 +270,8 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       const { peer, verdict, evidence } = { ...event, peer: event.provider };
       moveReplica(state, entry, event, verdictEvents[verdict]);
       if (verdict !== 'accepted') {
-        state.verdicts[event.replicaId] = { peer, verdict, evidence, policy: jobOf(state, event.jobId).job.policy };
+        const { policy } = jobOf(state, event.jobId).job;
+        state.verdicts[event.replicaId] = { peer, verdict, evidence, policy, at: entry.at };
       }
       break;
     }
@@ -285,7 +286,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
 
 export const aggregatorProjection: Projection<AggregatorState> = {
   name: 'aggregator',
-  version: 2,
+  version: 3,
   initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {} }),
   apply,
 };

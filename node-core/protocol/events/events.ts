@@ -156,7 +156,7 @@ export const events = {
   'verdict.delivered': event(
     'aggregator',
     'verdict.delivered',
-    'The provider knows that it will not be paid for a replica, and why.',
+    'The provider knows that it will not be paid for a replica, and why; or it was away for a week.',
     {
       replicaId: ReplicaId,
     },
