@@ -1,6 +1,5 @@
 import { setImmediate as soon } from 'node:timers';
 import { describe, expect, it } from 'vitest';
-import { Market } from './aggregator/testing.ts';
 import { NodeConfig } from './config/schema.ts';
 import { createMemoryHub } from './network/memory/hub.ts';
 import { createNode } from './node.ts';
@@ -11,6 +10,7 @@ import { NodeClock, VirtualTime } from './simulation/clock.ts';
 import { Disk } from './simulation/disk.ts';
 import { honest, SimulatedExecutor } from './simulation/executor.ts';
 import { KeyRing } from './simulation/keys.ts';
+import { Market } from './simulation/market.ts';
 
 /** One node on ports of which some are the test's. */
 function alone(change: (ports: Ports) => Partial<Ports> = () => ({})) {

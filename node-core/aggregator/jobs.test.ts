@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { receiptFault } from '../protocol/index.ts';
-import { Market } from './testing.ts';
+import { Market } from '../simulation/market.ts';
 
 /** A shard of 10 items at the default price, micro-credits. */
 const shardMicro = 2000;

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import { Market } from '../aggregator/testing.ts';
 import { ApiError, type MethodInput, type MethodName, nodeMethods } from '../protocol/index.ts';
+import { Market } from '../simulation/market.ts';
 
 const nobody = 'f'.repeat(32);
 

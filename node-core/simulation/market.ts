@@ -9,8 +9,8 @@ import type {
   PeerId,
   WalletSummary,
 } from '../protocol/index.ts';
-import { rightLabel } from '../simulation/executor.ts';
-import { type NodeOptions, type SimulatedNode, World } from '../simulation/world.ts';
+import { rightLabel } from './executor.ts';
+import { type NodeOptions, type SimulatedNode, World } from './world.ts';
 
 export type ProviderOptions = Partial<NodeOptions>;
 
