@@ -71,8 +71,11 @@ const table = {
   ],
   control: ['journal'],
   simulation: ['node.ts', 'network/memory', 'config', 'journal'],
-  'headless.ts': ['node.ts', 'adapters.ts', 'control', 'config', 'logging.ts', 'cli'],
-  cli: ['node.ts', 'adapters.ts', 'control', 'config', 'logging.ts'],
+  // What tells the service manager how the node is.
+  service: [],
+  'headless.ts': ['node.ts', 'adapters.ts', 'control', 'config', 'logging.ts', 'service'],
+  // It talks to a node through `control`, or becomes one (`headless.ts`); `identity` for the recovery phrase and the key file.
+  cli: ['adapters.ts', 'control', 'config', 'identity', 'logging.ts', 'headless.ts'],
 };
 
 /** Shells and their tools outside node-core, with what they may import from it. */

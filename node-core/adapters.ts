@@ -16,7 +16,7 @@ import { createEmbeddedExecutor } from './execution/index.ts';
 import { createSigner, createVerifier, KeyFileError, keyFileName, loadOrCreateKey } from './identity/index.ts';
 import { JournalError } from './journal/index.ts';
 import { createLibp2pNetwork } from './network/libp2p/network.ts';
-import type { Logger, Ports } from './ports/index.ts';
+import type { Executor, Logger, Ports } from './ports/index.ts';
 import { jobProtocol } from './protocol/index.ts';
 import { StoreError } from './store/errors.ts';
 import { createSqliteStore } from './store/sqlite-store.ts';
@@ -44,12 +44,11 @@ const storeFileName = 'node.db';
 
 /** @throws Error, for {@link startFailureOf}. */
 export async function realPorts(config: NodeConfig, options: RealPortsOptions): Promise<RealPorts> {
-  const { dataFolder, network, execution, provider } = config;
+  const { dataFolder, network } = config;
   const { log } = options;
   await makeDataFolder(dataFolder);
   const isNew = !existsSync(join(dataFolder, storeFileName));
   const { seed, created } = await loadOrCreateKey(join(dataFolder, keyFileName), isNew);
-  const resources = options.resourcesFolder ?? nearestResources(dirname(fileURLToPath(import.meta.url)));
 
   const ports: Ports = {
     clock: createSystemClock(),
@@ -71,19 +70,26 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
       jobProtocol,
       log,
     }),
-    executor: createEmbeddedExecutor({
-      templateFolders: [join(resources, 'templates'), ...execution.templateFolders],
-      modelFolders: [join(resources, 'models'), ...execution.modelFolders],
-      cacheFolder: options.cacheFolder ?? join(dataFolder, 'cache'),
-      threads: execution.threads,
-      runsMax: provider.runsMax,
-      contextTokens: execution.contextTokens,
-      log,
-      ...(options.modulesFolder !== undefined && { modulesFolder: options.modulesFolder }),
-      ...runnerProgram(execution.nodeBinary),
-    }),
+    executor: realExecutor(config, options),
   };
   return { ports, newIdentity: created };
+}
+
+/** What runs jobs on this computer; also without a node, to look at what one would find. */
+export function realExecutor(config: NodeConfig, options: RealPortsOptions): Executor {
+  const { dataFolder, execution, provider } = config;
+  const resources = options.resourcesFolder ?? nearestResources(dirname(fileURLToPath(import.meta.url)));
+  return createEmbeddedExecutor({
+    templateFolders: [join(resources, 'templates'), ...execution.templateFolders],
+    modelFolders: [join(resources, 'models'), ...execution.modelFolders],
+    cacheFolder: options.cacheFolder ?? join(dataFolder, 'cache'),
+    threads: execution.threads,
+    runsMax: provider.runsMax,
+    contextTokens: execution.contextTokens,
+    log: options.log,
+    ...(options.modulesFolder !== undefined && { modulesFolder: options.modulesFolder }),
+    ...runnerProgram(execution.nodeBinary),
+  });
 }
 
 /** Kinds of failure that a person can do something about, each something else. */

@@ -1,4 +1,5 @@
 /** Who this node is: its key, on disk and on paper (`recovery-phrase.ts`), and signatures with it. */
-export { KeyFileError, keyFileName, loadOrCreateKey } from './key-file.ts';
-export { createSigner } from './signer.ts';
+export { createKeyFile, KeyFileError, keyFileName, loadOrCreateKey, readKeyFile } from './key-file.ts';
+export { phraseOf, RecoveryPhraseError, seedOf } from './recovery-phrase.ts';
+export { createSigner, peerIdOfSeed } from './signer.ts';
 export { createVerifier } from './verifier.ts';

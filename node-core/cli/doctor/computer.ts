@@ -1,0 +1,177 @@
+/** Node, clock, hardware, models and what containers would run in. */
+import { stat } from 'node:fs/promises';
+import { request } from 'node:http';
+import { join } from 'node:path';
+import type { NodeConfig } from '../../config/index.ts';
+import { createLogger } from '../../logging.ts';
+import type { HardwarePassport } from '../../protocol/index.ts';
+import { bytesText, countText, timeText } from '../text/units.ts';
+import { type Check, fail, ok, reasonOf, warn } from './check.ts';
+
+/** The first that runs our TypeScript as it is without a flag, of the line that we pin. */
+const nodeMajorMin = 24;
+const year = (at: number) => new Date(at).getUTCFullYear();
+/** This version was written then: a clock before it is wrong. */
+const yearMin = 2025;
+const yearMax = 2100;
+/** As much as peers forgive. */
+const clockSkewMsMax = 120_000;
+const watchMs = 50;
+const memoryBytesLow = 2 * 1024 ** 3;
+const engineMs = 2_000;
+
+export function nodeCheck(version: string): Check {
+  const name = 'Node';
+  const major = Number(version.split('.')[0]);
+  if (major >= nodeMajorMin) return ok(name, version);
+  return fail(
+    name,
+    `${version} is too old`,
+    `start it through \`npm run\`, which brings Node ${nodeMajorMin}, or install that`,
+  );
+}
+
+export interface Clocks {
+  now(): number;
+  /** Never goes back. */
+  monotonicMs(): number;
+  sleep(ms: number): Promise<void>;
+}
+
+/** Peers refuse what is dated minutes off, so a wrong clock looks like a network that does not answer. */
+export async function clockCheck(clocks: Clocks, dataFolder: string): Promise<Check> {
+  const name = 'clock';
+  const fix = 'set the clock by network time (timedatectl set-ntp true)';
+  const start = { wall: clocks.now(), steady: clocks.monotonicMs() };
+  await clocks.sleep(watchMs);
+  const wallMs = clocks.now() - start.wall;
+  const steadyMs = clocks.monotonicMs() - start.steady;
+  if (year(start.wall) < yearMin || year(start.wall) > yearMax)
+    return fail(name, `it says ${timeText(start.wall)}`, fix);
+  if (Math.abs(wallMs - steadyMs) > 1000)
+    return fail(name, `it jumped by ${Math.round(wallMs - steadyMs)} ms while it was watched`, fix);
+  const written = await lastWrite(dataFolder);
+  if (written !== null && written - start.wall > clockSkewMsMax) {
+    return warn(
+      name,
+      `it says ${timeText(start.wall)}, and the node last wrote at ${timeText(written)}: it went back`,
+      fix,
+    );
+  }
+  return ok(name, `${timeText(start.wall)}; peers forgive ${clockSkewMsMax / 60_000} min`);
+}
+
+async function lastWrite(dataFolder: string): Promise<number | null> {
+  const times = await Promise.all(
+    ['node.db', 'node.db-wal', 'control.json'].map((file) =>
+      stat(join(dataFolder, file)).then(
+        ({ mtimeMs }) => mtimeMs,
+        () => 0,
+      ),
+    ),
+  );
+  return Math.max(...times) || null;
+}
+
+export function hardwareCheck(hardware: HardwarePassport): Check {
+  const name = 'hardware';
+  const gpus = hardware.gpus.map(({ model, memoryBytes }) => `${model} (${bytesText(memoryBytes)})`);
+  const found = [
+    hardware.os,
+    hardware.cpu.model,
+    countText(hardware.cpu.cores, 'core'),
+    `${bytesText(hardware.memoryBytes)} memory`,
+    ...(gpus.length > 0 ? gpus : ['no GPU found']),
+  ].join(', ');
+  if (hardware.memoryBytes < memoryBytesLow)
+    return warn(name, found, 'only the smallest models run in so little memory');
+  return ok(name, found);
+}
+
+/** What a node would find: each model is hashed, or was since it last changed. */
+export async function executionChecks(config: NodeConfig, cacheFolder: string): Promise<Check[]> {
+  const { realExecutor } = await import('../../adapters.ts');
+  const { log } = createLogger({ level: 'error', destination: { write: () => {} } });
+  const executor = realExecutor(config, { log, cacheFolder });
+  try {
+    const { hardware, templates, models, faults } = await executor.start();
+    const unable = templates.flatMap(({ template, runnable }) =>
+      runnable.ok ? [] : [{ name: template.name, reason: runnable.reason }],
+    );
+    return [
+      hardwareCheck(hardware),
+      models.length === 0
+        ? warn('models', 'none is here', 'put GGUF files into a folder of execution.modelFolders')
+        : ok(
+            'models',
+            `${models.map(({ name, sizeBytes }) => `${name} (${bytesText(sizeBytes)})`).join(', ')}: each file is what its hash says`,
+          ),
+      ...unable.map(({ name, reason }) => warn(`template ${name}`, reason, 'see there; the other templates run')),
+      ...(templates.length > unable.length
+        ? [
+            ok(
+              'templates',
+              templates
+                .filter(({ runnable }) => runnable.ok)
+                .map(({ template }) => template.name)
+                .join(', '),
+            ),
+          ]
+        : [
+            fail(
+              'templates',
+              'none runs here',
+              'reinstall, or name a folder with templates in execution.templateFolders',
+            ),
+          ]),
+      ...faultChecks(faults),
+    ];
+  } catch (error) {
+    return [fail('execution', reasonOf(error), 'see there')];
+  } finally {
+    await executor.stop();
+  }
+}
+
+/** The node says in each of its faults what to do. One that only does not know its hardware still runs jobs. */
+export const faultChecks = (faults: readonly string[]) =>
+  faults.map((fault) => (fault.startsWith('hardware:') ? warn : fail)('fault', fault, 'as it says'));
+
+export async function containerCheck(env: Readonly<Record<string, string | undefined>>): Promise<Check> {
+  const name = 'container engine';
+  const runtime = env['XDG_RUNTIME_DIR'];
+  const named = /^unix:\/\/(?<path>.+)$/.exec(env['DOCKER_HOST'] ?? '')?.groups?.['path'];
+  const sockets = [
+    ...(named === undefined ? [] : [named]),
+    '/var/run/docker.sock',
+    ...(runtime === undefined ? [] : [join(runtime, 'docker.sock'), join(runtime, 'podman', 'podman.sock')]),
+  ];
+  const tried: string[] = [];
+  for (const socketPath of sockets) {
+    const version = await engineVersion(socketPath).catch((error: unknown) => {
+      if (!/ENOENT/.test(reasonOf(error))) tried.push(`${socketPath}: ${reasonOf(error)}`);
+      return null;
+    });
+    if (version !== null) return ok(name, `${version} at ${socketPath}`);
+  }
+  if (tried.length > 0)
+    return warn(
+      name,
+      tried.join('; '),
+      'let this user talk to it (group docker), if containers are wanted; the shipped templates do without',
+    );
+  return ok(name, 'none; the shipped templates do without');
+}
+
+function engineVersion(socketPath: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath, path: '/_ping', timeout: engineMs }, (response) => {
+      response.resume();
+      if (response.statusCode === 200) resolve(String(response.headers['server'] ?? 'an engine'));
+      else reject(new Error(`answers with status ${response.statusCode}`));
+    });
+    asked.once('timeout', () => asked.destroy(new Error(`no answer within ${engineMs / 1000} s`)));
+    asked.once('error', reject);
+    asked.end();
+  });
+}

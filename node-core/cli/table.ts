@@ -1,0 +1,47 @@
+/** All commands, in the order in which the help lists them. */
+import type { Command } from './command.ts';
+import { cancel } from './commands/cancel.ts';
+import { completion } from './commands/completion.ts';
+import { configCheck, configPath, configShow } from './commands/config.ts';
+import { doctor } from './commands/doctor.ts';
+import { exportCommand } from './commands/export.ts';
+import { identityExport, identityImport } from './commands/identity.ts';
+import { job } from './commands/job.ts';
+import { jobs } from './commands/jobs.ts';
+import { logs } from './commands/logs.ts';
+import { offers } from './commands/offers.ts';
+import { peers } from './commands/peers.ts';
+import { plan } from './commands/plan.ts';
+import { results } from './commands/results.ts';
+import { status } from './commands/status.ts';
+import { submit } from './commands/submit.ts';
+import { wallet } from './commands/wallet.ts';
+
+export const programName = 'infernet-desktop';
+
+export const commands: readonly Command[] = [
+  submit,
+  plan,
+  jobs,
+  job,
+  results,
+  cancel,
+  status,
+  peers,
+  offers,
+  wallet,
+  logs,
+  exportCommand,
+  doctor,
+  identityExport,
+  identityImport,
+  configShow,
+  configCheck,
+  configPath,
+  completion(() => commands),
+];
+
+export const groups: Readonly<Record<string, string>> = {
+  identity: 'The node’s key, on paper.',
+  config: 'The configuration.',
+};
