@@ -1,6 +1,7 @@
 /** Executors of simulated nodes: a template that answers by a rule, at a speed, with failures and honest disagreement. */
 import type {
   CancelSignal,
+  CheckOutcome,
   Clock,
   Executor,
   ExecutorInventory,
@@ -91,6 +92,10 @@ export class SimulatedExecutor implements Executor {
         resolve({ ok: false, code: 'cancelled', message: 'cancelled' });
       });
     });
+  }
+
+  async check(): Promise<CheckOutcome> {
+    return { ok: false, code: 'bad-input', message: 'the simulated template has no tokens' };
   }
 
   async measure(): Promise<Measurement> {

@@ -42,7 +42,10 @@ export interface Heard extends Said {
 }
 
 /** @returns messages that answer it. */
-export type Manners = (heard: Heard, speaker: Speaker) => readonly AnyMessage[];
+export type Manners = (
+  heard: Heard,
+  speaker: Speaker,
+) => ReadonlyArray<{ readonly type: string; readonly body: unknown }>;
 
 export class Speaker {
   readonly name: string;
@@ -125,6 +128,10 @@ export class Speaker {
   /** Puts any bytes into the DHT. Rejects when every peer refused. */
   put(key: string, value: Uint8Array): Promise<void> {
     return this.#network.putRecord(key, value, 5_000);
+  }
+
+  get(key: string): Promise<Uint8Array | null> {
+    return this.#network.getRecord(key, 5_000);
   }
 
   gossip(topic: string, message: Uint8Array): Promise<void> {

@@ -8,6 +8,8 @@ export interface NetworkWatch {
   /** A process was given a frame. */
   received(by: PeerId, from: PeerId, frame: Uint8Array): void;
   gossiped(from: PeerId, topic: string, message: Uint8Array): void;
+  /** A process found a record valid: it keeps it, or believes it. */
+  believed(by: PeerId, key: string, value: Uint8Array): void;
 }
 
 export class TappedNetwork implements Network {
@@ -24,7 +26,14 @@ export class TappedNetwork implements Network {
   }
 
   start(hooks: NetworkHooks): Promise<void> {
-    return this.#network.start({ ...hooks, onChannel: (channel) => hooks.onChannel(this.#tap(channel)) });
+    return this.#network.start({
+      ...hooks,
+      onChannel: (channel) => hooks.onChannel(this.#tap(channel)),
+      validateRecord: (key, value) => {
+        hooks.validateRecord(key, value);
+        this.#watch.believed(this.peerId, key, value);
+      },
+    });
   }
 
   stop(): Promise<void> {

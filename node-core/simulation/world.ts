@@ -128,6 +128,7 @@ export class SimulatedNode {
       if (error !== null) timeline.note(this.name, `— cannot go on: ${error.message}`);
     });
     this.#node = node;
+    this.subject.believed.clear();
     this.subject.upSinceMs = this.#world.time.elapsed;
     node.start().then(
       () => {
@@ -288,6 +289,10 @@ export class World {
     received: (by: PeerId, _from: PeerId, _frame: Uint8Array): void => {
       const node = this.#byPeer.get(by);
       if (node !== undefined) this.onTouch?.(node, 'receives a frame');
+    },
+    believed: (by: PeerId, key: string, value: Uint8Array): void => {
+      const node = this.#byPeer.get(by);
+      if (node !== undefined) this.observers.believed(node.subject, key, value);
     },
     gossiped: (_from: PeerId, _topic: string, _message: Uint8Array): void => {
       this.observers.counts.gossip++;

@@ -4,6 +4,7 @@
  */
 import {
   type Id,
+  isSigned,
   type JobState,
   jobMachine,
   type LogEntry,
@@ -20,6 +21,7 @@ import {
   type ShardEvent,
   type ShardId,
   type ShardState,
+  type SignedCommitment,
   shardMachine,
   type Verdict,
   type VerifiesBytes,
@@ -39,6 +41,7 @@ export interface ReplicaFacts {
   /** Virtual time of its last change. */
   changedElapsedMs: number;
   digest: Sha256 | null;
+  commitment: SignedCommitment | null;
   resultHash: Sha256 | null;
   verdict: Verdict | null;
   /** Place in the log of what must be durable before others hear of it; 0 = not there. */
@@ -83,6 +86,9 @@ interface PayerFacts {
   ackedMicro: bigint;
 }
 
+/** Such an attempt gave no result that could be counted. */
+const withoutResult: ReadonlySet<ReplicaState> = new Set(['declined', 'failed', 'lost', 'cancelled']);
+
 const verdictEvents = {
   accepted: 'accept',
   rejected: 'reject',
@@ -104,6 +110,7 @@ export class ClientBook {
   lostMicro = 0n;
   itemsAssigned = 0;
   itemsWanted = 0;
+  #nowMs = 0;
   readonly #fault: Fault;
   readonly #verifier: VerifiesBytes;
 
@@ -114,6 +121,7 @@ export class ClientBook {
 
   /** @param elapsedMs virtual time of the entry. */
   take({ seq, at, event }: LogEntry, elapsedMs: number): void {
+    this.#nowMs = elapsedMs;
     switch (event.type) {
       case 'job.created': {
         const { jobId, job, deadlineAt, inputsHash } = event;
@@ -205,6 +213,7 @@ export class ClientBook {
           state: 'assigned',
           changedElapsedMs: elapsedMs,
           digest: null,
+          commitment: null,
           resultHash: null,
           verdict: null,
           assignedSeq: seq,
@@ -239,7 +248,11 @@ export class ClientBook {
         if (by !== replica.provider || body.replicaId !== replica.replicaId || body.peerId !== replica.provider) {
           this.#fault('I1', `${event.replicaId} has the commitment of ${body.replicaId} by ${by}`);
         }
+        if (!isSigned(this.#verifier, 'commitment', event.commitment)) {
+          this.#fault('I8', `the commitment of ${event.replicaId} is not signed by its provider`);
+        }
         replica.digest = body.digest;
+        replica.commitment = event.commitment;
         break;
       }
       case 'replica.revealed':
@@ -300,6 +313,9 @@ export class ClientBook {
         if (!replica.isReserved) this.#fault('I3', `${event.replicaId} was released without a reservation`);
         if (!replicaMachine.isFinal(replica.state)) {
           this.#fault('I3', `${event.replicaId} was released while it is ${replica.state}`);
+        }
+        if (replica.state === 'lost' && replica.changedElapsedMs === this.#nowMs) {
+          this.#fault('I3', `${event.replicaId} was released as soon as it was lost: it might still have been done`);
         }
         this.#unreserve(replica);
         break;

@@ -5,6 +5,7 @@
 import type { LogEntry, PeerId } from '../../protocol/index.ts';
 import { Broken } from '../broken.ts';
 import { booksDiffer } from './books-agree.ts';
+import { checkBelieved } from './records.ts';
 import { checkResults } from './results.ts';
 import { Subject, type SubjectOptions } from './subject.ts';
 import { checkWaits } from './waits.ts';
@@ -64,6 +65,10 @@ export class Observers {
       });
     }
     return messages;
+  }
+
+  believed(subject: Subject, key: string, value: Uint8Array): void {
+    this.#guard(subject, () => checkBelieved(subject, key, value));
   }
 
   /** Something that no node may do, whatever the scenario. */

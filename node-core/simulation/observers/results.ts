@@ -2,8 +2,8 @@
  * I6 and I10: what a job says that it has, it has; what was shown of it stays; and every answer is one that its providers
  * revealed. Read from the blobs on the disk, at the moment at which the log speaks of them.
  */
-import { canonicalJson, type LogEntry, type Sha256, utf8 } from '../../protocol/index.ts';
-import type { JobFacts, ShardFacts } from './client-book.ts';
+import { canonicalJson, type LogEntry, Opening, opens, type Sha256, utf8 } from '../../protocol/index.ts';
+import type { JobFacts, ReplicaFacts, ShardFacts } from './client-book.ts';
 import type { Subject } from './subject.ts';
 import { at } from './wire.ts';
 
@@ -11,13 +11,29 @@ import { at } from './wire.ts';
 export type Truth = (input: unknown, output: unknown) => string | null;
 
 export function checkResults(node: Subject, { event }: LogEntry): void {
-  if (event.type === 'shard.accepted') {
+  if (event.type === 'replica.revealed') {
+    const replica = node.client.replicas.get(event.replicaId);
+    if (replica !== undefined) checkRevealed(node, replica);
+  } else if (event.type === 'shard.accepted') {
     const job = node.client.jobs.get(event.jobId);
     const shard = job?.shards.find(({ shardId }) => shardId === event.shardId);
     if (job !== undefined && shard !== undefined) checkShard(node, job, shard);
   } else if (event.type === 'job.ended' && event.resultsHash !== null) {
     const job = node.client.jobs.get(event.jobId);
     if (job !== undefined) checkMerged(node, job, event.resultsHash);
+  }
+}
+
+/** What counts as revealed opens what was committed to. */
+function checkRevealed(node: Subject, { replicaId, commitment, resultHash }: ReplicaFacts): void {
+  const bytes = resultHash === null ? undefined : node.disk.blobs.get(resultHash);
+  if (bytes === undefined) {
+    node.fault('I6', `the revealed outputs of ${replicaId} are not on the disk`);
+    return;
+  }
+  const opening = Opening.parse(at(JSON.parse(utf8.decode(bytes)), 'opening'));
+  if (commitment === null || !opens(commitment.body, opening.reveal.body)) {
+    node.fault('I2', `what ${replicaId} revealed does not open its commitment`);
   }
 }
 

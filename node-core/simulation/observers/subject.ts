@@ -24,6 +24,8 @@ export class Subject {
   readonly fault: Fault;
   client: ClientBook;
   provider: ProviderBook;
+  /** Highest sequence of each peer's record that this process believed. */
+  readonly believed = new Map<PeerId, number>();
   /** Since when its process runs; null while it is down. */
   upSinceMs: number | null = null;
   readonly #options: SubjectOptions;

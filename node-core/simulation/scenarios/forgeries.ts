@@ -1,6 +1,6 @@
 import { type AnyMessage, canonicalBytes, nodeRecordKey, presenceTopic, utf8 } from '../../protocol/index.ts';
 import { Broken } from '../broken.ts';
-import { at, type Said } from '../observers/wire.ts';
+import type { Said } from '../observers/wire.ts';
 import type { Scenario } from '../scenario.ts';
 
 /**
@@ -23,13 +23,27 @@ export const forgeries: Scenario = {
     const forger = sim.speaker('forger');
     const liar = await sim.hostile('liar', (heard, speaker) => {
       if (heard.type === 'job.quote') return [speaker.offer(heard)];
-      if (heard.type === 'shard.assign') return [speaker.accept(heard), speaker.commit(heard)];
+      if (heard.type === 'shard.assign') {
+        const commit = speaker.commit(heard);
+        return [speaker.accept(heard), chance.happens(0.3) ? resigned(commit, null) : commit];
+      }
       if (heard.type === 'lease.renew') return [speaker.leaseAck(heard, 'committed')];
       if (heard.type === 'shard.reveal.request') return [speaker.falseReveal(heard)];
       return [];
     });
     const [client] = sim.clients;
     if (client === undefined) return;
+    const oldRecords = new Map<PeerId, Uint8Array>();
+    for (const { peerId } of sim.providers) {
+      const found = await world.until(forger.get(nodeRecordKey(peerId)));
+      if (found !== null && found.value !== null) oldRecords.set(peerId, found.value);
+    }
+    // Some come back with newer records.
+    for (const provider of sim.providers.slice(0, 2)) {
+      provider.crash();
+      provider.start();
+    }
+    await sim.wait(8_000);
     const before = sim.providers.map(({ peerId }) => peerId);
     await sim.submit(client, { items: 40 + chance.below(60) });
     for (let i = 0; i < 60; i++) {
@@ -37,7 +51,13 @@ export const forgeries: Scenario = {
       const victim = chance.pick(sim.providers);
       const picked = overheard.length === 0 ? null : chance.pick(overheard);
       const target = chance.happens(0.5) ? client : victim;
-      switch (chance.below(6)) {
+      switch (chance.below(7)) {
+        case 6: {
+          // A record of the victim, as it was before: kept from the beginning.
+          const old = oldRecords.get(victim.peerId);
+          if (old !== undefined) await world.until(forger.put(nodeRecordKey(victim.peerId), old).catch(() => {}));
+          break;
+        }
         case 0: {
           // A record of the victim, signed by the forger.
           const body = { ...forger.record(), peerId: victim.peerId, sequence: 1_000_000 };
@@ -119,11 +139,12 @@ const stolen: ReadonlySet<string> = new Set([
   'receipt',
 ]);
 
-/** The same message with the forger named as signer wherever somebody signed. */
-function resigned(said: Said, by: string): Said {
-  const text = JSON.stringify(said.body, (key, value: unknown) =>
-    key === 'by' && typeof value === 'string' ? by : value,
-  );
-  const body: unknown = JSON.parse(text);
-  return { ...said, body: at({ body }, 'body') };
+/** The same message with another signer named wherever somebody signed; null = with signatures of nothing. */
+function resigned(said: Said, by: string | null): Said {
+  const replaced = (key: string, value: unknown): unknown => {
+    if (by !== null && key === 'by') return by;
+    return by === null && key === 'signature' ? 'A'.repeat(86) : value;
+  };
+  const body: unknown = JSON.parse(JSON.stringify(said.body, replaced));
+  return { ...said, body };
 }

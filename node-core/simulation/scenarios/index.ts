@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario.ts';
 import { bootstrapGone } from './bootstrap-gone.ts';
 import { calm } from './calm.ts';
 import { cancelWalk } from './cancel-walk.ts';
+import { cheats } from './cheats.ts';
 import { churn } from './churn.ts';
 import { clientNeverPays } from './client-never-pays.ts';
 import { clockSkew } from './clock-skew.ts';
@@ -29,4 +30,5 @@ export const scenarios: readonly Scenario[] = [
   silentProvider,
   clientNeverPays,
   forgeries,
+  cheats,
 ];
