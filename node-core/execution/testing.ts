@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CancelSignal } from '../ports/index.ts';
+import type { CancelSignal, StopSignal } from '../ports/index.ts';
 import type { TemplateManifest } from '../protocol/index.ts';
 
 export const shippedTemplates = fileURLToPath(new URL('../../resources/templates', import.meta.url));
@@ -25,6 +25,21 @@ export function cancelSource(): CancelSignal & { cancel(): void } {
     cancel: () => {
       cancelled = true;
       for (const run of listeners) run();
+    },
+  };
+}
+
+export function stopSource(): StopSignal & { stop(item: number | null): void } {
+  const listeners: ((item: number | null) => void)[] = [];
+  const stops: (number | null)[] = [];
+  return {
+    onStop: (run) => {
+      listeners.push(run);
+      for (const item of stops) run(item);
+    },
+    stop: (item) => {
+      stops.push(item);
+      for (const run of listeners) run(item);
     },
   };
 }
@@ -81,6 +96,9 @@ function run({ id, params, inputs }) {
     case 'beyond': out(inputs.length, 'a'); return done();
     case 'schema': say({ type: 'output', id, index: 0, output: { txt: 'typo' } }); return done();
     case 'surrogate': process.stdout.write('{"type":"output","id":"' + id + '","index":0,"output":{"text":"\\\\ud800"}}\\n'); return;
+    case 'tokens': for (const piece of params.pieces) say({ type: 'token', id, ...piece });
+      inputs.forEach((_, index) => say({ type: 'output', id, index, output: { text: params.text, tokenIds: params.tokenIds } }));
+      return done();
     case 'hang': say({ type: 'progress', id, itemsDone: 1 }); return;
     case 'busy': for (;;);
     case 'die': console.error('about to die'); process.exit(7);

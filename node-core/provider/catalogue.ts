@@ -58,6 +58,10 @@ export function makeCatalogue(inventory: ExecutorInventory, config: NodeConfig['
       without('the owner does not serve it (provider.templates)');
       continue;
     }
+    if (config.templates === null && template.offeredByDefault === false) {
+      without('it is offered only where the owner names it (provider.templates)');
+      continue;
+    }
     if (!runnable.ok) {
       without(runnable.reason);
       continue;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { InstalledTemplate, RunOutcome } from '../../ports/index.ts';
+import type { InstalledTemplate, RunOutcome, TokenPiece } from '../../ports/index.ts';
 import type { Json } from '../../protocol/index.ts';
 import { cancelSource, manifestOf, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
 import { createEmbeddedExecutor, type EmbeddedExecutor } from './embedded-executor.ts';
@@ -20,6 +20,8 @@ beforeAll(async () => {
   ({ path: folder, remove } = await temporaryFolder());
   await writeTemplate(join(folder, 'templates'), manifestOf(), { 'runner.mjs': moodyRunner });
   await writeTemplate(join(folder, 'templates'), manifestOf({ name: 'other' }), { 'runner.mjs': moodyRunner });
+  const streams = manifestOf({ name: 'streams', streaming: true, output: { type: 'object', required: ['text'] } });
+  await writeTemplate(join(folder, 'templates'), streams, { 'runner.mjs': moodyRunner });
 });
 afterAll(() => remove());
 afterEach(() => executor.stop());
@@ -147,6 +149,71 @@ describe('a run', () => {
     third.cancel();
     expect(await ask(fake, { signal: third })).toMatchObject({ ok: false, code: 'cancelled' });
     expect(await ask(fake)).toMatchObject({ ok: true });
+  });
+});
+
+describe('tokens', () => {
+  const piece = { item: 0, index: 0, tokens: [5, 6], text: 'ab' };
+  const more = { item: 0, index: 2, tokens: [7], text: 'c' };
+  const whole = { mode: 'tokens', pieces: [piece, more], text: 'abcd', tokenIds: [5, 6, 7, 8] };
+  const streamOf = async (params: Record<string, Json>, prefixes?: number[][]) => {
+    const [, , streams] = await begin();
+    const seen: TokenPiece[] = [];
+    const outcome = await executor.run(
+      {
+        runId: 'test',
+        template: streams?.template.id ?? '',
+        model: null,
+        params: { ...whole, ...params },
+        inputs: [{ text: '' }],
+        timeoutMs: 20_000,
+        onProgress: () => undefined,
+        onToken: (given) => seen.push(given),
+        ...(prefixes === undefined ? {} : { prefixes }),
+      },
+      cancelSource(),
+    );
+    return { outcome, seen };
+  };
+
+  it('reach the caller in order, and the output begins with them', async () => {
+    const { outcome, seen } = await streamOf({});
+    expect(outcome).toEqual({ ok: true, outputs: [{ text: 'abcd', tokenIds: [5, 6, 7, 8] }] });
+    expect(seen.map(({ tokenIds }) => tokenIds)).toEqual([[5, 6], [7]]);
+    expect((await streamOf({ pieces: [{ ...more, index: 2 }] }, [[5, 6]])).outcome).toMatchObject({ ok: true });
+  });
+
+  it.each<[string, Record<string, Json>, RegExp, number[][]?]>([
+    ['a gap', { pieces: [piece, { ...more, index: 3 }] }, /wrote token 3 of item 0 where 2 comes next/],
+    ['another beginning', { tokenIds: [9, 6, 7, 8] }, /does not begin with what it had shown/],
+    ['another text', { text: 'xbcd' }, /does not begin with what it had shown/],
+    ['no tokens', { tokenIds: 'none' }, /without the text and tokenIds that it streamed/],
+    ['an item too many', { pieces: [{ ...piece, item: 1 }] }, /wrote tokens of item 1 of 1/],
+    ['too much', { pieces: [{ ...piece, text: 'x'.repeat(4500) }] }, /wrote more than 4096 bytes of tokens/],
+    ['a prefix left out', { pieces: [] }, /does not begin with what it had shown/, [[5, 9]]],
+  ])('with %s end the runner', async (_, params, message, prefixes) => {
+    const { outcome } = await streamOf(params, prefixes);
+    expect(outcome).toEqual({ ok: false, code: 'container', message: expect.stringMatching(message) });
+  });
+
+  it('that nobody asked for end the runner; a template that does not stream refuses a prefix and a check', async () => {
+    const [fake] = await begin();
+    expect(await ask(fake, { params: whole, inputs: [{ text: '' }] })).toMatchObject({
+      ok: false,
+      message: 'the runner wrote tokens that nobody asked for',
+    });
+    const request = {
+      runId: 'test',
+      template: fake?.template.id ?? '',
+      model: null,
+      params: {},
+      inputs: [{ text: '' }],
+      timeoutMs: 20_000,
+      onProgress: () => undefined,
+    };
+    expect(await executor.run({ ...request, prefixes: [[1]] }, cancelSource())).toMatchObject({ code: 'bad-input' });
+    const claims = [{ tokenIds: [1], given: 0 }];
+    expect(await executor.check({ ...request, claims }, cancelSource())).toMatchObject({ code: 'bad-input' });
   });
 });
 

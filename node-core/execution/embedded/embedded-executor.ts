@@ -14,6 +14,8 @@
 import { availableParallelism, cpus } from 'node:os';
 import type {
   CancelSignal,
+  CheckOutcome,
+  CheckRequest,
   Executor,
   ExecutorInventory,
   InstalledTemplate,
@@ -27,9 +29,9 @@ import { type LocalModel, ModelShelf } from '../models/model-shelf.ts';
 import { type LoadedTemplate, loadTemplates } from '../templates/load-templates.ts';
 import type { Failure } from './failure.ts';
 import { openSpeedCache, type SpeedCache, tokensPerSecondMilli } from './measure.ts';
-import type { Workload } from './messages.ts';
+import { TokenCheckOutput, type Workload } from './messages.ts';
 import { defaultLimits, type EmbeddedLimits, type EmbeddedOptions } from './options.ts';
-import type { RunResult } from './process-run.ts';
+import type { RunResult, RunWork } from './process-run.ts';
 import { runOnce } from './run-once.ts';
 import { RunnerPool } from './runner-pool.ts';
 import type { RunnerStart } from './runner-process.ts';
@@ -114,24 +116,53 @@ class ChildProcessExecutor implements EmbeddedExecutor {
 
   async run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome> {
     const { template, model, params, inputs } = request;
-    const refused = this.#refusal(request);
+    const refused = this.#refusal(request) ?? this.#streamRefusal(request);
     if (refused !== null) return { ok: false, ...refused };
-    const work = { id: this.#nextId(), params, inputs, onProgress: request.onProgress.bind(request) };
-    const result = await runOnce(this.#pool, {
-      workload: { template, model },
-      work,
-      timeoutMs: request.timeoutMs,
-      signal,
-      check: () => this.#checkModel(model),
-    });
+    const streams = this.#templates.get(template)?.template.streaming === true;
+    const { prefixes, stop } = request;
+    const work: RunWork = {
+      id: this.#nextId(),
+      params,
+      inputs,
+      onProgress: request.onProgress.bind(request),
+      ...(streams && request.onToken !== undefined && { onToken: request.onToken.bind(request) }),
+      ...(streams && stop !== undefined && { stop }),
+      ...(prefixes !== undefined && { prefixes }),
+    };
+    const result = await this.#runOnce({ template, model }, work, request.timeoutMs, signal);
     return result.ok ? { ok: true, outputs: result.outputs } : result;
+  }
+
+  async check(request: CheckRequest, signal: CancelSignal): Promise<CheckOutcome> {
+    const { template, model, params, inputs, claims } = request;
+    const refused = this.#refusal(request) ?? this.#checkRefusal(request);
+    if (refused !== null) return { ok: false, ...refused };
+    const work: RunWork = {
+      id: this.#nextId(),
+      params,
+      inputs,
+      claims,
+      onProgress: request.onProgress.bind(request),
+    };
+    const result = await this.#runOnce({ template, model }, work, request.timeoutMs, signal);
+    return result.ok ? { ok: true, checks: result.outputs.map((output) => TokenCheckOutput.parse(output)) } : result;
+  }
+
+  #runOnce(workload: Workload, work: RunWork, timeoutMs: number, signal: CancelSignal): Promise<RunResult> {
+    const check = () => this.#checkModel(workload.model);
+    return runOnce(this.#pool, { workload, work, timeoutMs, signal, check });
   }
 
   async stop(): Promise<void> {
     await this.#pool.stop();
   }
 
-  #refusal({ template: id, model, params, inputs }: RunRequest): Failure | null {
+  #refusal({
+    template: id,
+    model,
+    params,
+    inputs,
+  }: Pick<RunRequest, 'template' | 'model' | 'params' | 'inputs'>): Failure | null {
     const loaded = this.#templates.get(id);
     if (loaded === undefined) return { code: 'template-missing', message: `no template ${id} on this computer` };
     if (loaded.template.needsModel) {
@@ -147,6 +178,25 @@ class ChildProcessExecutor implements EmbeddedExecutor {
       if (fault !== null) return { code: 'bad-input', message: `input ${index}: ${fault}` };
     }
     return null;
+  }
+
+  #streamRefusal({ template, inputs, prefixes }: RunRequest): Failure | null {
+    const manifest = this.#templates.get(template)?.template;
+    if (prefixes === undefined || manifest === undefined) return null;
+    if (!manifest.streaming) return { code: 'bad-input', message: `${manifest.name} cannot go on from a prefix` };
+    return prefixes.length === inputs.length
+      ? null
+      : { code: 'bad-input', message: `${prefixes.length} prefixes for ${inputs.length} inputs` };
+  }
+
+  #checkRefusal({ template, inputs, claims }: CheckRequest): Failure | null {
+    const manifest = this.#templates.get(template)?.template;
+    if (manifest?.tokenDivergence === undefined) {
+      return { code: 'bad-input', message: `${manifest?.name} has no tokens that could be checked` };
+    }
+    return claims.length === inputs.length
+      ? null
+      : { code: 'bad-input', message: `${claims.length} claims for ${inputs.length} inputs` };
   }
 
   #withoutModel(model: Cid): string {

@@ -60,10 +60,19 @@ export function runOnce(pool: RunnerPool, { workload, work, timeoutMs, signal, c
     if (over) return;
     if (failure !== null) return settle({ ok: false, ...failure });
     letGo = () => process.cancel(work.id);
-    const onProgress = (itemsDone: number): void => {
-      if (!over) work.onProgress(itemsDone);
+    const { onToken } = work;
+    const guarded: RunWork = {
+      ...work,
+      onProgress: (itemsDone) => {
+        if (!over) work.onProgress(itemsDone);
+      },
+      ...(onToken !== undefined && {
+        onToken: (piece) => {
+          if (!over) onToken(piece);
+        },
+      }),
     };
-    const result = await process.run({ ...work, onProgress });
+    const result = await process.run(guarded);
     if (!over) settle(result);
   };
 

@@ -85,8 +85,18 @@ export class RunnerProcess {
       return run.result;
     }
     this.#runs.set(work.id, run);
-    this.#send({ type: 'run', id: work.id, params: work.params, inputs: work.inputs });
-    return run.result.finally(() => this.#runs.delete(work.id));
+    const { id, params, inputs, claims, prefixes } = work;
+    if (claims !== undefined) this.#send({ type: 'check', id, params, inputs, claims });
+    else {
+      const stream = work.onToken !== undefined;
+      this.#send({ type: 'run', id, params, inputs, stream, ...(prefixes === undefined ? {} : { prefixes }) });
+      work.stop?.onStop((item) => this.#stop(id, item));
+    }
+    return run.result.finally(() => this.#runs.delete(id));
+  }
+
+  #stop(id: string, item: number | null): void {
+    if (this.#runs.has(id)) this.#send({ type: 'stop', id, ...(item === null ? {} : { item }) });
   }
 
   /** Asks the runner to give up a run, and ends it if it does not. */

@@ -180,7 +180,7 @@ describe('one loaded model', () => {
     const short = await ask('text-generation', {}, [{ prompt: story }, { prompt: 'What is 47 + 38?' }]);
     expect(longDone).toBeLessThan(many.length);
     expect(short).toMatchObject({ ok: true, outputs: [alone, { text: '85' }] });
-    expect(await long).toEqual({ ok: true, outputs: many.map(() => alone) });
+    expect(await long).toMatchObject({ ok: true, outputs: many.map(() => alone) });
     // One for each template that ran in this file.
     expect(executor.pids.length).toBeLessThanOrEqual(2);
   });
@@ -210,8 +210,8 @@ describe('a broken model', () => {
     await broken.stop();
     expect(found.models).toEqual([]);
     expect(found.faults).toHaveLength(2);
-    for (const { runnable } of found.templates) {
-      expect(runnable).toMatchObject({ ok: false, reason: expect.stringContaining('delete') });
+    for (const { template, runnable } of found.templates) {
+      if (template.needsModel) expect(runnable).toMatchObject({ ok: false, reason: expect.stringContaining('delete') });
     }
   });
 

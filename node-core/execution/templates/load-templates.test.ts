@@ -1,5 +1,5 @@
-import { symlink, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manifestOf, shippedTemplates, temporaryFolder, writeTemplate } from '../testing.ts';
 import { loadTemplates } from './load-templates.ts';
@@ -15,10 +15,24 @@ describe('loadTemplates', () => {
   it('reads the shipped templates, each with a sample that fits its own schema', async () => {
     const { templates, faults } = await loadTemplates([shippedTemplates]);
     expect(faults).toEqual([]);
-    expect(templates.map(({ template }) => template.name)).toEqual(['text-classification', 'text-generation']);
-    for (const { sample, files } of templates) {
+    const names = ['embeddings', 'null', 'text-classification', 'text-generation'];
+    expect(templates.map(({ template }) => template.name)).toEqual(names);
+    for (const { sample, template } of templates) {
       expect(sample?.inputs.length).toBeGreaterThan(0);
-      expect(files.some((path) => path.endsWith(join('lib', 'generate.mjs')))).toBe(true);
+      expect(template.tolerance !== undefined).toBe(template.verifier === 'numeric');
+    }
+  });
+
+  it('has every file that a shipped runner imports under its id', async () => {
+    const { templates } = await loadTemplates([shippedTemplates]);
+    for (const { files } of templates) {
+      const modules = files.filter((path) => path.endsWith('.mjs'));
+      for (const module of modules) {
+        const text = await readFile(module, 'utf8');
+        for (const [, name = ''] of text.matchAll(/^import .* from '(\..*)';$/gm)) {
+          expect(modules).toContain(join(dirname(module), name));
+        }
+      }
     }
   });
 

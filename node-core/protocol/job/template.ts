@@ -4,10 +4,33 @@ import { z } from '../zod.ts';
 
 /**
  * How results of several providers are compared.
- * `exact`: canonical bytes are equal. `label`: equal after normalising. The others come with a later version.
+ * `exact`: canonical bytes are equal. `label`: equal after normalising. `numeric`: within a tolerance.
+ * `token-divergence`: a checker forces the claimed tokens through its own model.
  */
 export const VerifierClass = z.enum(['exact', 'label', 'numeric', 'token-divergence']);
 export type VerifierClass = z.infer<typeof VerifierClass>;
+
+const ppm = z.int().min(0).max(1_000_000);
+
+/** How far apart two results of class `numeric` may lie and still agree: within every limit that is given. */
+export const Tolerance = z
+  .strictObject({
+    cosineDistanceMaxPpm: ppm.optional().describe('1 − cosine of the two vectors, per million'),
+    absoluteMax: z.number().min(0).optional().describe('largest difference of two components'),
+  })
+  .refine((given) => Object.keys(given).length > 0, 'expected at least one limit');
+export type Tolerance = z.infer<typeof Tolerance>;
+
+/** What a check of claimed tokens is held against. */
+export const TokenDivergence = z.strictObject({
+  honestDisagreementPpm: ppm
+    .max(500_000)
+    .describe('tokens per million that an honest checker would not have chosen, near-ties left out'),
+  thresholdPpm: ppm.describe(
+    'share of the tokens of a result that a checker must agree with, or it is checked further',
+  ),
+});
+export type TokenDivergence = z.infer<typeof TokenDivergence>;
 
 /** `template.json` in a template's folder. */
 export const TemplateManifest = z.strictObject({
@@ -23,7 +46,19 @@ export const TemplateManifest = z.strictObject({
     .describe(
       'items per million on which two honest providers may differ (other CPU, other build); the sequential test starts from it',
     ),
-  streaming: z.boolean().describe('the runner can write tokens as they come'),
+  tolerance: Tolerance.optional().describe('of class `numeric`'),
+  tokenDivergence: TokenDivergence.optional().describe(
+    'the runner can check claimed tokens: results may also be verified by class `token-divergence`, which needs one check instead of a second run',
+  ),
+  offeredByDefault: z
+    .boolean()
+    .optional()
+    .describe('false: served only where the owner names it (`provider.templates`); true where left out'),
+  streaming: z
+    .boolean()
+    .describe(
+      'the runner can write tokens as they come; its outputs have `text` and `tokenIds`, of which those are a prefix',
+    ),
   stateless: z.boolean().describe('one warm runner may serve many jobs one after the other'),
   runner: z.string().max(200).describe('program, relative to the folder; reads and writes NDJSON'),
   files: z
@@ -52,7 +87,9 @@ export interface ModelInfo {
 
 /**
  * The form of an output that is hashed and compared. Providers normalise before they commit, so that equal canonical bytes
- * and agreement are the same thing, and a third party can judge by hashes alone.
+ * and agreement are the same thing, and a third party can judge by hashes alone. Not so for `numeric`, whose results agree
+ * within a tolerance (the runner rounds them, as its template states), and `token-divergence`, whose claims are checked:
+ * there the hash binds the whole output, token ids included, to what is compared.
  */
 export function normaliseOutput(verifier: VerifierClass, output: Json): Json {
   if (verifier !== 'label' || output === null || typeof output !== 'object' || Array.isArray(output)) return output;

@@ -13,7 +13,9 @@ import { RunnerError } from './serve.mjs';
  * @typedef {import('node-llama-cpp').ChatWrapper} ChatWrapper
  * @typedef {{
  *   library: Library, model: LlamaModel, sequence: LlamaContextSequence, chat: ChatWrapper, contextTokens: number,
+ *   vocabularyTokens: number,
  * }} OpenModel
+ * @typedef {{model: LlamaModel, context: import('node-llama-cpp').LlamaEmbeddingContext, contextTokens: number}} OpenEmbedder
  */
 
 /**
@@ -58,11 +60,7 @@ async function importLibrary() {
  * @returns {Promise<OpenModel>}
  */
 export async function openModel({ model: modelPath, threads, contextTokens: contextTokensMax }) {
-  if (modelPath === null) throw new RunnerError('model-missing', 'this template needs a model');
-  const { library, llama } = await startLlama(threads).catch((error) => {
-    throw new RunnerError('container', `llama.cpp could not be started: ${error.message}`);
-  });
-  const model = await llama.loadModel({ modelPath, gpuLayers: 0 });
+  const { library, model } = await loadModel(modelPath, threads);
   const contextTokens = Math.min(contextTokensMax, model.trainContextSize);
   const context = await model.createContext({ contextSize: contextTokens, sequences: 1, threads });
   return {
@@ -71,7 +69,28 @@ export async function openModel({ model: modelPath, threads, contextTokens: cont
     sequence: context.getSequence(),
     chat: library.resolveChatWrapper(model),
     contextTokens,
+    vocabularyTokens: [...model.iterateAllTokens()].length,
   };
+}
+
+/**
+ * @param {import('./serve.mjs').LoadRequest} request
+ * @returns {Promise<OpenEmbedder>}
+ */
+export async function openEmbedder({ model: modelPath, threads, contextTokens: contextTokensMax }) {
+  const { model } = await loadModel(modelPath, threads);
+  const contextTokens = Math.min(contextTokensMax, model.trainContextSize);
+  const context = await model.createEmbeddingContext({ contextSize: contextTokens, threads });
+  return { model, context, contextTokens };
+}
+
+/** @param {string | null} modelPath @param {number} threads */
+async function loadModel(modelPath, threads) {
+  if (modelPath === null) throw new RunnerError('model-missing', 'this template needs a model');
+  const { library, llama } = await startLlama(threads).catch((error) => {
+    throw new RunnerError('container', `llama.cpp could not be started: ${error.message}`);
+  });
+  return { library, model: await llama.loadModel({ modelPath, gpuLayers: 0 }) };
 }
 
 /** @param {number} threads */

@@ -5,25 +5,48 @@
  * side by side in one llama.cpp batch change the last digits of probabilities, and with them what a verifier sees.
  */
 import { createInterface } from 'node:readline';
+import { TokenStream } from './token-stream.mjs';
 
 /**
  * @typedef {{model: string | null, threads: number, contextTokens: number}} LoadRequest
  * @typedef {{output: unknown, tokens: number}} ItemResult `tokens` went through the model: prompt and answer.
+ * @typedef {{[key: string]: unknown}} Params
+ *
+ * @typedef {object} Item what a template is told about the item that it computes
+ * @property {AbortSignal} signal give up: whatever comes of it is thrown away
+ * @property {() => boolean} isStopped end here, with what there is
+ * @property {readonly number[]} prefix tokens that the answer must begin with
+ * @property {(index: number, token: number, text: string) => Promise<void>} token shows a token as it comes; `index` counts
+ *   the tokens of the answer before it, the prefix among them. Wait for it before making the next one.
+ *
+ * @typedef {{tokenIds: number[], given: number}} Claim tokens to check; the first `given` are another's and not judged
+ * @typedef {{
+ *   tokens: number, agreed: number, firstDisagreement: number | null, text: string, finish: 'stop' | 'length' | 'open',
+ * }} TokenCheck
  */
 
 /**
  * @template Engine
- * @typedef {{
- *   load(request: LoadRequest): Promise<Engine>,
- *   runItem(engine: Engine, params: {[key: string]: unknown}, input: unknown, signal: AbortSignal): Promise<ItemResult>,
- * }} Template
+ * @typedef {object} Template
+ * @property {(request: LoadRequest) => Promise<Engine>} load
+ * @property {(engine: Engine, params: Params, input: unknown, item: Item) => Promise<ItemResult>} runItem
+ * @property {(engine: Engine, params: Params, input: unknown, claim: Claim, signal: AbortSignal) => Promise<{check: TokenCheck, tokens: number}>} [checkItem]
  */
 
 /**
- * @typedef {{
- *   id: string, params: {[key: string]: unknown}, inputs: unknown[], next: number, tokens: number, busyMs: number,
- *   stop: AbortController,
- * }} Run
+ * @typedef {object} Run
+ * @property {string} id
+ * @property {Params} params
+ * @property {unknown[]} inputs
+ * @property {number[][]} prefixes
+ * @property {Claim[] | null} claims of a check; null for a run
+ * @property {boolean} stream
+ * @property {number} next
+ * @property {number} tokens
+ * @property {number} busyMs
+ * @property {AbortController} cancel
+ * @property {Set<number>} stopped items
+ * @property {boolean} allStopped
  */
 
 /** A fault with a code of the job protocol, e.g. `bad-input`. Others become `container`. */
@@ -81,24 +104,19 @@ export function serve(template) {
   async function step(run) {
     try {
       if (engine === undefined) throw new RunnerError('container', 'run before load');
-      if (run.next < run.inputs.length && !run.stop.signal.aborted) {
+      if (run.next < run.inputs.length && !run.cancel.signal.aborted) {
         const startedAt = performance.now();
         current = run;
-        const { output, tokens } = await template.runItem(
-          engine,
-          run.params,
-          run.inputs[run.next] ?? null,
-          run.stop.signal,
-        );
+        const { output, tokens } = await compute(engine, run, run.next);
         run.busyMs += performance.now() - startedAt;
         run.tokens += tokens;
-        if (!run.stop.signal.aborted) {
+        if (!run.cancel.signal.aborted) {
           await send({ type: 'output', id: run.id, index: run.next, output });
           run.next++;
           await send({ type: 'progress', id: run.id, itemsDone: run.next });
         }
       }
-      if (run.stop.signal.aborted) throw new RunnerError('cancelled', 'cancelled');
+      if (run.cancel.signal.aborted) throw new RunnerError('cancelled', 'cancelled');
       if (run.next < run.inputs.length) return true;
       await send({ type: 'done', id: run.id, tokens: run.tokens, busyMs: Math.round(run.busyMs) });
     } catch (error) {
@@ -110,8 +128,46 @@ export function serve(template) {
     }
     return false;
   }
+
+  /**
+   * @param {Engine} loaded @param {Run} run @param {number} index
+   * @returns {Promise<ItemResult>}
+   */
+  async function compute(loaded, run, index) {
+    const { id, params, claims, stream } = run;
+    const { signal } = run.cancel;
+    const input = run.inputs[index] ?? null;
+    if (claims !== null) {
+      if (template.checkItem === undefined) throw new RunnerError('bad-input', 'this template has no tokens to check');
+      const { check, tokens } = await template.checkItem(
+        loaded,
+        params,
+        input,
+        claims[index] ?? { tokenIds: [], given: 0 },
+        signal,
+      );
+      return { output: check, tokens };
+    }
+    const shown = new TokenStream((piece) => send({ type: 'token', id, item: index, ...piece }));
+    const result = await template.runItem(loaded, params, input, {
+      signal,
+      isStopped: () => run.allStopped || run.stopped.has(index),
+      prefix: run.prefixes[index] ?? [],
+      token: async (at, token, text) => {
+        if (stream) await shown.push(at, token, text);
+      },
+    });
+    await shown.flush();
+    return result;
+  }
+
   /** @type {Run | undefined} */
   let current;
+
+  /** @param {string | undefined} id */
+  function find(id) {
+    return current?.id === id ? current : runs.find((run) => run.id === id);
+  }
 
   /** @param {{[key: string]: any}} message parsed by the host's own code; checked only as far as a slip would mislead */
   async function receive(message) {
@@ -131,21 +187,33 @@ export function serve(template) {
         }
         return;
       case 'run':
+      case 'check':
         runs.push({
           id: message.id,
           params: message.params,
           inputs: message.inputs,
+          prefixes: message.prefixes ?? [],
+          claims: message.type === 'check' ? (message.claims ?? []) : null,
+          stream: message.stream === true,
           next: 0,
           tokens: 0,
           busyMs: 0,
-          stop: new AbortController(),
+          cancel: new AbortController(),
+          stopped: new Set(),
+          allStopped: false,
         });
         await work();
         return;
-      case 'cancel':
-        for (const run of current === undefined ? runs : [current, ...runs]) if (run.id === id) run.stop.abort();
+      case 'stop': {
+        const run = find(id);
+        if (typeof message.item === 'number') run?.stopped.add(message.item);
+        else if (run !== undefined) run.allStopped = true;
         return;
-      default: // `check` comes with token verification, `token` with streaming.
+      }
+      case 'cancel':
+        find(id)?.cancel.abort();
+        return;
+      default:
         await send({ type: 'error', id, code: 'unsupported', message: `this runner knows no ${String(message.type)}` });
     }
   }

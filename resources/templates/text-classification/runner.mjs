@@ -34,7 +34,7 @@ function labelOf(answer, labels) {
 
 serve({
   load: openModel,
-  async runItem(open, given, input, signal) {
+  async runItem(open, given, input, item) {
     // The host has checked both by the schemas of template.json.
     const params = /** @type {Params} */ (given);
     const { text, prompt } = /** @type {Input} */ (input);
@@ -43,10 +43,12 @@ serve({
     // An answer that has not ended a few tokens after the longest label is none; this bounds rambling.
     const maxTokens = 8 + Math.max(...labels.map((label) => open.model.tokenize(label).length));
     const sampling = { seed: 0, temperature: 0, stop: [], maxTokens };
-    const answer = await generate(open, [{ role: 'user', content }], sampling, signal);
+    // A label is all or nothing: no prefix, and nothing to show or keep of an unfinished one.
+    const whole = { ...item, prefix: [], isStopped: () => false, token: async () => undefined };
+    const { answer, promptTokens } = await generate(open, [{ role: 'user', content }], sampling, whole);
     return {
       output: { label: answer.finish === 'stop' ? labelOf(answer.text, labels) : invalid },
-      tokens: answer.promptTokens + answer.tokens,
+      tokens: promptTokens + answer.tokens,
     };
   },
 });
