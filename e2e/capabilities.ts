@@ -8,10 +8,10 @@
 
 import { accessSync, constants, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { delimiter, dirname, join } from 'node:path';
 import { test } from 'vitest';
 
-export type Capability = 'root' | 'container-engine' | 'chromium' | 'electron' | 'gpu';
+export type Capability = 'root' | 'container-engine' | 'chromium' | 'electron' | 'gpu' | 'systemd-notify';
 
 const chromiumPaths = [
   '/usr/bin/chromium',
@@ -43,6 +43,10 @@ const needs: Readonly<Record<Capability, Need>> = {
   },
   chromium: { isThere: () => chromiumPath !== undefined, remedy: 'apt-get install --no-install-recommends chromium' },
   electron: { isThere: isElectronDownloaded },
+  'systemd-notify': {
+    isThere: () => onPath('systemd-notify') && onPath('python3'),
+    remedy: 'apt-get install --no-install-recommends systemd python3',
+  },
   gpu: { isThere: () => existsSync('/dev/nvidia0') || existsSync('/dev/kfd') },
 };
 
@@ -61,6 +65,10 @@ export function requires(...capabilities: readonly [Capability, ...Capability[]]
       });
   }
   return (name, body) => test.skip(`[needs ${missing}] ${name}`, body);
+}
+
+function onPath(program: string): boolean {
+  return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
 function canWrite(path: string): boolean {

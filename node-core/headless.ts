@@ -5,7 +5,8 @@
  *
  *     {"event":"ready","peerId":"12D3KooW…","addresses":[…],"control":{"url":"ws://127.0.0.1:…/"},"pid":4711}
  *
- * Its log goes to the standard error output. The first SIGTERM, SIGINT or SIGHUP lets running work finish
+ * Its log goes to the standard error output. Under systemd it also says when it is ready, alive and stopping
+ * (`service/notify.ts`). The first SIGTERM, SIGINT or SIGHUP lets running work finish
  * (`provider.drainMs`), the second ends it at once. If it cannot start or go on, it says in one paragraph what was
  * expected, what was found and what to do, and exits with one of {@link exitCodes}.
  */
@@ -27,6 +28,7 @@ import { createLogger } from './logging.ts';
 import type { InfernetNode } from './node.ts';
 import type { Logger } from './ports/index.ts';
 import type { NodeApi } from './protocol/index.ts';
+import { serviceManager } from './service/notify.ts';
 
 /** As in BSD's sysexits.h, which systemd and scripts know; 2 is what shells use for wrong usage. */
 const exitCodes = {
@@ -99,6 +101,7 @@ async function main(options: Options): Promise<void> {
   }
   const { log, flush } = createLogger({ level: config.log.level });
   flushLog = flush;
+  const service = serviceManager(process.env, log);
   const stop = stopRequests(config.provider.drainMs, options.exitWithParent === true);
   // What follows is heavy; mistakes in usage and configuration were to be told at once.
   const [{ realPorts, startFailureOf }, { createNode }] = await Promise.all([
@@ -132,6 +135,7 @@ async function main(options: Options): Promise<void> {
     if (!stop.isRequested()) {
       control = await startControlServer({ ...config.control, api: node.api, dataFolder: config.dataFolder, log });
       await announce(node.api, control.url, log);
+      await service.ready(`online as ${ports.signer.peerId}`);
     }
   } catch (error) {
     failed(error);
@@ -139,6 +143,7 @@ async function main(options: Options): Promise<void> {
 
   const { reason, exit, drainMs, complaint } = await stop.requested;
   log.info({ reason }, 'stopping');
+  void service.stopping(reason);
   const stopped = stopAll(node, control, drainMs, reason).catch((error: unknown) => {
     log.error({ error: error instanceof Error ? error.message : String(error) }, 'the node did not stop in order');
   });

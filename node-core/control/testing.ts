@@ -6,6 +6,7 @@ import {
   type MethodName,
   type MethodResult,
   type NodeApi,
+  type NodeEvent,
   type StreamItem,
 } from '../protocol/index.ts';
 
@@ -38,17 +39,14 @@ export class FakeNode implements NodeApi {
 
   /** Appends `count` events. @returns the last one's seq. */
   append(count: number, reason = 'x'): number {
-    for (let i = 0; i < count; i += 1) {
-      const item = {
-        kind: 'event',
-        seq: this.#log.length + 1,
-        at: 1,
-        event: { type: 'node.stopped', reason },
-      } as const;
-      this.#log.push(item);
-      for (const receive of this.#subscribers) receive(item);
-    }
+    for (let i = 0; i < count; i += 1) this.push({ type: 'node.stopped', reason });
     return this.#log.length;
+  }
+
+  push(event: NodeEvent): void {
+    const item = { kind: 'event', seq: this.#log.length + 1, at: 1, event } as const;
+    this.#log.push(item);
+    for (const receive of this.#subscribers) receive(item);
   }
 
   progress(itemsDone: number): void {

@@ -16,15 +16,25 @@ export type Judgement =
   | { readonly ok: true; readonly authenticated: boolean }
   | { readonly ok: false; readonly status: 401 | 403; readonly reason: string };
 
-export function judgeUpgrade(headers: IncomingHttpHeaders, { port, allowedOrigins, token }: DoorOptions): Judgement {
+/** @returns why a request is refused whatever it asks for, or null. */
+export function judgeSender(
+  headers: IncomingHttpHeaders,
+  { port, allowedOrigins }: Omit<DoorOptions, 'token'>,
+): string | null {
   const hosts = ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`);
   if (headers.host === undefined || !hosts.includes(headers.host.toLowerCase())) {
-    return { ok: false, status: 403, reason: `the Host must be one of ${hosts.join(', ')}` };
+    return `the Host must be one of ${hosts.join(', ')}`;
   }
   // Browsers always send an Origin with a WebSocket, and pages cannot change it.
   if (headers.origin !== undefined && !allowedOrigins.includes(headers.origin)) {
-    return { ok: false, status: 403, reason: 'this Origin is not in control.allowedOrigins' };
+    return 'this Origin is not in control.allowedOrigins';
   }
+  return null;
+}
+
+export function judgeUpgrade(headers: IncomingHttpHeaders, { port, allowedOrigins, token }: DoorOptions): Judgement {
+  const refusal = judgeSender(headers, { port, allowedOrigins });
+  if (refusal !== null) return { ok: false, status: 403, reason: refusal };
   if (headers.authorization === undefined) return { ok: true, authenticated: false };
   const given = /^Bearer (?<token>\S+)$/i.exec(headers.authorization)?.groups?.['token'];
   if (given === undefined || !sameToken(given, token)) return { ok: false, status: 401, reason: 'wrong token' };

@@ -5,7 +5,8 @@
  *     // → <dataFolder>/control.json: { url, token, pid }
  *     await server.stop('the node stops');
  *
- * It listens on loopback only, and asks for the owner's token, which never is in a URL. See `door.ts` for who is let in.
+ * It listens on loopback only, and asks for the owner's token, which never is in a URL. See `door.ts` for who is let in,
+ * and `pages.ts` for what anybody on this computer may see: that the node is well, and how much it does.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
@@ -17,6 +18,7 @@ import type { NodeApi } from '../../protocol/index.ts';
 import { serveConnection } from './connection.ts';
 import { removeControlFile, writeControlFile } from './control-file.ts';
 import { judgeUpgrade } from './door.ts';
+import { createPages } from './pages.ts';
 
 export interface ControlServerOptions {
   readonly api: NodeApi;
@@ -67,9 +69,8 @@ export async function startControlServer(options: ControlServerOptions): Promise
   const limits = { ...defaults, ...options.limits };
   const token = randomBytes(tokenBytes).toString('base64url');
 
-  const http = createServer({ requestTimeout: limits.authMs, headersTimeout: limits.authMs }, (_, response) => {
-    response.writeHead(426, { 'content-type': 'text/plain', connection: 'close' }).end('This is a WebSocket.\n');
-  });
+  const pages = createPages(api, () => ({ port: address.port, allowedOrigins }), log);
+  const http = createServer({ requestTimeout: limits.authMs, headersTimeout: limits.authMs }, pages.serve);
   http.maxConnections = 2 * limits.connectionsMax;
   const address = await listenOn(http, options.listen);
   const sockets = new WebSocketServer({
@@ -116,6 +117,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
     url,
     token,
     async stop(reason) {
+      pages.stop();
       await removeControlFile(dataFolder, token);
       const closed = new Promise<void>((resolve) => http.close(() => resolve()));
       for (const end of ends) end(reason);
