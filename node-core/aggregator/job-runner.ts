@@ -64,6 +64,7 @@ export class JobRunner {
   #inputs: JobInputs | null = null;
   #template: KnownTemplate | null = null;
   #scheduled = false;
+  #started = false;
   #stopped = false;
   #discoveredAt = Number.NEGATIVE_INFINITY;
   #explainedAt = Number.NEGATIVE_INFINITY;
@@ -118,6 +119,7 @@ export class JobRunner {
         if (replica.state !== 'revealed') this.query(replica);
       }
     }
+    this.#started = true;
     this.schedule();
   }
 

@@ -52,6 +52,8 @@ export class Verdicts {
     const over = () => journal.commit([{ type: 'verdict.delivered', replicaId }]);
     try {
       if (clock.now() - at > keepMs) return await over();
+      // This may come between the judgement and the disk.
+      await journal.settled();
       const body = { replicaId, verdict, policy, evidence };
       await messenger.request(peer, { type: 'shard.verdict', body }, ['shard.verdict.ack']);
       this.#pauses.delete(peer);
