@@ -86,9 +86,6 @@ interface PayerFacts {
   ackedMicro: bigint;
 }
 
-/** Such an attempt gave no result that could be counted. */
-const withoutResult: ReadonlySet<ReplicaState> = new Set(['declined', 'failed', 'lost', 'cancelled']);
-
 const verdictEvents = {
   accepted: 'accept',
   rejected: 'reject',

@@ -1,4 +1,11 @@
-import { type AnyMessage, canonicalBytes, nodeRecordKey, presenceTopic, utf8 } from '../../protocol/index.ts';
+import {
+  type AnyMessage,
+  canonicalBytes,
+  nodeRecordKey,
+  type PeerId,
+  presenceTopic,
+  utf8,
+} from '../../protocol/index.ts';
 import { Broken } from '../broken.ts';
 import type { Said } from '../observers/wire.ts';
 import type { Scenario } from '../scenario.ts';

@@ -13,6 +13,7 @@ import { forgeries } from './forgeries.ts';
 import { partitionAndHeal } from './partition-and-heal.ts';
 import { silentProvider } from './silent-provider.ts';
 import { slowDisk } from './slow-disk.ts';
+import { starved } from './starved.ts';
 import { stragglers } from './stragglers.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -31,4 +32,5 @@ export const scenarios: readonly Scenario[] = [
   clientNeverPays,
   forgeries,
   cheats,
+  starved,
 ];
