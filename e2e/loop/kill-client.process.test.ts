@@ -20,7 +20,7 @@ import {
 
 vi.setConfig({ testTimeout: 120_000 });
 
-const items = 300;
+const items = 200;
 let group: NodeGroup;
 let network: SmallNetwork;
 

@@ -20,7 +20,7 @@ vi.setConfig({ testTimeout: 90_000 });
 
 /** The requirement: so long after the kill, at most, its shards are with others. */
 const elsewhereMsMax = 5_000;
-const items = 240;
+const items = 200;
 let group: NodeGroup;
 let network: SmallNetwork;
 

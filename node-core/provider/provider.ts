@@ -108,6 +108,10 @@ export class Provider {
     messenger.handle('shard.cancel', (from, body) => this.#cancel(from, body));
     messenger.handle('shard.verdict', (from, body) => this.#verdict(from, body));
     messenger.onUp((peer) => this.#returned(peer));
+    options.journal.subscribe(({ event }) => {
+      if (event.type !== 'payment.received') return;
+      for (const { replicaId } of event.replicas) this.#guard(this.#paid(event.voucher.body.payer, replicaId));
+    });
     reputation.isOurWork = (body) => this.#isOurWork(body);
   }
 
@@ -420,6 +424,13 @@ export class Provider {
     if (verdict === 'accepted') await this.#end(work, [judged, ...(own ? [] : payment.earn(replicaId))], null);
     else await this.#end(work, [judged], `verdict: ${verdict}`);
     return answer;
+  }
+
+  /** A voucher is the better verdict: it is repeated until it is acknowledged, and the word `accepted` is said once. */
+  async #paid(client: PeerId, replicaId: ReplicaId): Promise<void> {
+    const work = this.#view.state.work[replicaId];
+    if (work === undefined || work.client !== client || !replicaMachine.allows(work.state, 'accept')) return;
+    await this.#end(work, [{ type: 'work.judged', replicaId, jobId: work.jobId, client, verdict: 'accepted' }], null);
   }
 
   // ——— ends ———
