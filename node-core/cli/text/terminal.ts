@@ -86,6 +86,6 @@ export function clipped(line: string, lettersMax: number): string {
   return result;
 }
 
-/** What others chose (labels, reasons, agents) must not move the cursor or change colours of our terminal. */
+/** What others chose (labels, reasons, agents) must not move the cursor, change colours or turn the line around. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is taken out.
-export const plain = (text: string) => text.replaceAll(/[\x00-\x08\x0a-\x1f\x7f-\x9f]+/g, ' ');
+export const plain = (text: string) => text.replaceAll(/[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+/g, ' ');
