@@ -1,4 +1,5 @@
 /** The generated pages: one function, no clock and no file, so that a test can compare them with what is on disk. */
+import { cli } from './cli.ts';
 import { configuration } from './configuration.ts';
 import { controlApi, controlSections } from './control-api.ts';
 import { document } from './markdown.ts';
@@ -49,6 +50,7 @@ export function pages(): Page[] {
       ),
     },
     { path: `docs/${controlPage}`, text: controlApi(new TypeTables(controlPage, sections)) },
+    { path: 'docs/cli.md', text: cli() },
     { path: 'docs/configuration.md', text: configuration(new TypeTables('configuration.md', sections)) },
   ];
 }
