@@ -249,7 +249,8 @@ export class JobRunner {
 
   #step(): void {
     const { job } = this;
-    if (job === undefined || this.#stopped) return;
+    // A round may come while the plan is still being written: no shard is known yet, and none is done.
+    if (job === undefined || this.#stopped || !this.#started) return;
     if (job.state === 'running') {
       for (const index of this.#dirty) {
         this.#dirty.delete(index);
