@@ -21,12 +21,13 @@ export interface MutantsOptions {
 /** @returns whether all were caught. */
 export async function runMutants({ root, workers, verify, only }: MutantsOptions): Promise<boolean> {
   const chosen = mutants.filter(({ name }) => only === undefined || name === only);
+  const healthy = new Pool(root, 1);
   let missed = 0;
   console.log('| mutant | what is wrong | file | caught by | how |\n| --- | --- | --- | --- | --- |');
   for (const mutant of chosen) {
     const copy = makeMutant(root, mutant);
     try {
-      const caught = await hunt(copy, mutant, workers);
+      const caught = await hunt(copy, mutant, workers, healthy);
       if (caught === null) missed++;
       const by = caught === null ? '**nothing**' : `${caught.scenario}, seed ${caught.seed}`;
       const units = verify ? ((await passesUnitTests(copy, mutant)) ? '' : ' (unit tests fail too)') : '';
@@ -35,6 +36,7 @@ export async function runMutants({ root, workers, verify, only }: MutantsOptions
       rmSync(copy, { recursive: true, force: true });
     }
   }
+  healthy.close();
   console.log(`\n${chosen.length - missed} of ${chosen.length} mutants were caught within ${seedsMax} seeds`);
   return missed === 0;
 }
@@ -64,8 +66,16 @@ interface Caught {
   readonly message: string;
 }
 
-/** The first red seed, in the order of seeds. */
-export async function hunt(copy: string, { scenarios }: Mutant, workers: number): Promise<Caught | null> {
+/**
+ * The first seed, in their order, that is red with the bug and green without it.
+ * @param healthy runs the sources as they are.
+ */
+export async function hunt(
+  copy: string,
+  { scenarios }: Mutant,
+  workers: number,
+  healthy: Pool,
+): Promise<Caught | null> {
   const pool = new Pool(copy, workers, 120_000);
   try {
     const all = Array.from({ length: seedsMax }, (_, i) =>
@@ -75,8 +85,10 @@ export async function hunt(copy: string, { scenarios }: Mutant, workers: number)
       const answers = await Promise.all(all.slice(i, i + workers).map((task) => pool.run(task)));
       for (const { result } of answers) {
         if (result.broken === null) continue;
+        const { scenario, seed } = result;
+        if ((await healthy.run({ scenario, seed, nodes })).result.broken !== null) continue;
         const [message = ''] = result.broken.message.split('\n');
-        return { scenario: result.scenario, seed: result.seed, message: message.slice(0, 200).replaceAll('|', '/') };
+        return { scenario, seed, message: message.slice(0, 200).replaceAll('|', '/') };
       }
     }
     return null;

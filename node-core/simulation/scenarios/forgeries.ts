@@ -67,7 +67,7 @@ export const forgeries: Scenario = {
         }
         case 0: {
           // A record of the victim, signed by the forger.
-          const body = { ...forger.record(), peerId: victim.peerId, sequence: 1_000_000 };
+          const body = { ...forger.record(), peerId: victim.peerId, sequence: 2_000_000_000_000 };
           const record = canonicalBytes(forger.sign('node-record', body));
           // The liar keeps what it is given; honest nodes must not.
           await world.until(forger.put(nodeRecordKey(victim.peerId), record).catch(() => {}));
@@ -78,7 +78,7 @@ export const forgeries: Scenario = {
             v: 1 as const,
             kind: 'leave' as const,
             peerId: victim.peerId,
-            sequence: 1_000_000,
+            sequence: 2_000_000_000_000,
             issuedAt: forger.now,
             expiresAt: forger.now + 60_000,
           };
