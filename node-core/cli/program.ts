@@ -54,6 +54,7 @@ function parserOf(world: World, run: Run): Parser {
     .option('--headless', 'run a node without a window; `--headless --help` has its options')
     .configureOutput({ writeOut: (text) => world.out(text), writeErr: (text) => world.err(text) })
     .configureHelp({ showGlobalOptions: false })
+    .enablePositionalOptions()
     .showHelpAfterError('(--help says how it is used)')
     .exitOverride()
     .addHelpText('after', `\n${exitText()}`);

@@ -144,7 +144,7 @@ async function runningChecks(node: NodeApi): Promise<Check[]> {
 }
 
 function lines({ out }: Context, checks: readonly Check[]): string[] {
-  const width = Math.min(24, Math.max(...checks.map(({ name }) => name.length)));
+  const width = Math.min(28, Math.max(...checks.map(({ name }) => name.length)));
   const body = checks.flatMap(({ name, state, found, fix }) => [
     `${out.paint(styles[state], state.padEnd(4))}  ${plain(name).padEnd(width)}  ${found
       .split('\n')
