@@ -4,6 +4,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Mutant, mutants } from '../../node-core/simulation/mutants/mutants.ts';
+import { nodeBinary } from '../lib/ensure-install.mjs';
 import { Pool } from './pool.ts';
 
 const seedsMax = 200;
@@ -110,7 +111,7 @@ function passesUnitTests(copy: string, { file }: Mutant): Promise<boolean> {
     file,
   ];
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, args, { cwd: copy, stdio: 'ignore' });
+    const child = spawn(nodeBinary, args, { cwd: copy, stdio: 'ignore' });
     child.on('close', (code) => resolve(code === 0));
   });
 }

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { RunResult } from '../../node-core/simulation/run.ts';
+import { nodeBinary } from '../lib/ensure-install.mjs';
 import type { Task } from './worker.ts';
 
 export interface Answer {
@@ -56,6 +57,8 @@ export class Pool {
   #spawn(): ChildProcess {
     const worker = fork(join(this.#root, 'scripts/simulate/worker.ts'), {
       stdio: ['ignore', 'inherit', 'pipe', 'ipc'],
+      // The pinned one: the system's may not run TypeScript as it is.
+      execPath: nodeBinary,
     });
     this.#all.push(worker);
     return worker;

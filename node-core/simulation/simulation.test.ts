@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import kept from './kept-seeds.json' with { type: 'json' };
+import { run } from './run.ts';
+import type { Scenario } from './scenario.ts';
+import { scenarios } from './scenarios/index.ts';
+
+const nodes = 8;
+const short = scenarios.filter(({ isLong }) => isLong !== true);
+/** Other seeds at every run: a red one names itself, and is kept. */
+const fresh = Math.floor(Math.random() * 1_000_000);
+
+async function expectGreen(scenario: Scenario, seed: number, many: number): Promise<void> {
+  const { result } = await run(scenario, { seed, nodes: many });
+  const replay = `npm run simulate -- --scenario ${scenario.name} --seed ${seed} --nodes ${many}`;
+  expect(result.broken, replay).toBeNull();
+}
+
+describe('the production node in virtual time', () => {
+  it.each(short)('$name: $about', { timeout: 60_000 }, async (scenario) => {
+    for (let i = 0; i < 3; i++) await expectGreen(scenario, fresh + i, nodes);
+  });
+
+  it.each(kept)(
+    '$scenario, seed $seed, once red: $found',
+    { timeout: 60_000 },
+    async ({ scenario, seed, nodes: many }) => {
+      const found = scenarios.find(({ name }) => name === scenario);
+      if (found === undefined) throw new Error(`no scenario is called ${scenario}`);
+      await expectGreen(found, seed, many);
+    },
+  );
+});
+
+describe('a run', () => {
+  it.each(['calm', 'partition-and-heal', 'crash-walk', 'forgeries'])(
+    'of %s is the same to the byte for the same seed, and another for another',
+    { timeout: 60_000 },
+    async (name) => {
+      const scenario = scenarios.find((candidate) => candidate.name === name);
+      if (scenario === undefined) throw new Error(name);
+      const once = (seed: number) => run(scenario, { seed, nodes, isRecorded: true, isHashed: true });
+      const first = await once(5);
+      // In between something else runs in the same process.
+      const other = await once(6);
+      const again = await once(5);
+      expect(again.timeline).toEqual(first.timeline);
+      expect(again.hash).toBe(first.hash);
+      expect(again.result).toEqual(first.result);
+      expect(other.hash).not.toBe(first.hash);
+    },
+  );
+
+  it('can leave faults out, and draws the same for the others', { timeout: 60_000 }, async () => {
+    const scenario = scenarios.find(({ name }) => name === 'duplicates');
+    if (scenario === undefined) throw new Error('duplicates');
+    const all = await run(scenario, { seed: 9, nodes });
+    const fewer = await run(scenario, { seed: 9, nodes, without: new Set([0, 1, 2]) });
+    expect(all.result.faults.slice(3)).toEqual(fewer.result.faults);
+    expect(fewer.result.faultCount).toBe(all.result.faultCount);
+  });
+});
