@@ -3,8 +3,9 @@ import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { type BenchReport, printReport } from './lib/report.ts';
 import { loop } from './loop.ts';
+import { tokens } from './tokens.ts';
 
-const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { loop };
+const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { loop, tokens };
 
 const program = new Command('npm run bench --')
   .description(`Measures ours beside its limit in one run. Benchmarks: ${Object.keys(benches).join(', ')}`)

@@ -13,7 +13,7 @@ export interface Executor {
   run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome>;
   /**
    * Forces claimed tokens through the model, with the parameters and the seed that they were made with, and counts those
-   * that this computer would have chosen too: several times as fast as making them. Only of templates with `tokenDivergence`.
+   * that this computer would have chosen too: faster than making them where answers are long. Only of templates with `tokenDivergence`.
    */
   check(request: CheckRequest, signal: CancelSignal): Promise<CheckOutcome>;
   /**

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InfernetError } from '../protocol/index.ts';
 import { type Comparison, compareCopies, supportsReplication, tieBreakNeeded } from './compare-copies.ts';
+import { disagreementTest, exceedsHonest, gather, nothingGathered } from './sequential.ts';
 import type { Copy } from './tally.ts';
 
 /** Copies by their answers: one letter per item; each by a provider of its own, unless named. */
@@ -54,6 +55,21 @@ describe('comparing copies', () => {
     expect(verdictsOf(copies, { honestDisagreementPpm: 10_000 })).toEqual(['accepted 0', 'accepted 1', 'accepted 0']);
     const worse = copiesOf('aaaaaaaaaa', 'xxxxxaaaaa', 'aaaaaaaaaa');
     expect(verdictsOf(worse, { honestDisagreementPpm: 10_000 })).toEqual(['accepted 0', 'rejected 5', 'accepted 0']);
+  });
+
+  it('asks what was gathered before, where it is told how', () => {
+    const test = disagreementTest({ honestPpm: 10_000, falseAlarmPpm: 100 });
+    let gathered = nothingGathered;
+    const isExplained = (_: Copy, differed: number) => {
+      if (differed > 0) gathered = gather(test, gathered, { compared: 10, differed });
+      return !exceedsHonest(test, gathered);
+    };
+    const copies = copiesOf('aaaaaaaaaa', 'xxaaaaaaaa', 'aaaaaaaaaa');
+    const shards = Array.from(
+      { length: 3 },
+      () => verdictsOf(copies, { honestDisagreementPpm: 10_000, isExplained })[1],
+    );
+    expect(shards).toEqual(['accepted 2', 'accepted 2', 'rejected 2']);
   });
 
   it('merges when nobody has all of the answer', () => {

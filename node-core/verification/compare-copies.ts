@@ -18,6 +18,11 @@ export interface Comparison {
   readonly honestDisagreementPpm: number;
   /** From the config: less likely than this, and a copy is bad. Per million. */
   readonly badProbabilityPpm: number;
+  /**
+   * Instead of asking this one shard: does the honest rate explain so many wrong items of this copy, in view of all that was
+   * gathered of its provider (sequential.ts)?
+   */
+  isExplained?(copy: Copy, itemsWrong: number): boolean;
 }
 
 export interface CopyVerdict {
@@ -123,11 +128,13 @@ function judge(
   copy: Copy,
   tallies: readonly ItemTally[],
   holders: readonly Copy[],
-  { honestDisagreementPpm, badProbabilityPpm }: Comparison,
+  { honestDisagreementPpm, badProbabilityPpm, isExplained }: Comparison,
 ): CopyVerdict {
   const wrong = itemsWrong(copy, tallies);
   const { replicaId } = copy;
-  if (wrong === 0 || !tailIsBelow(tallies.length, wrong, honestDisagreementPpm, badProbabilityPpm)) {
+  const explained =
+    isExplained?.(copy, wrong) ?? !tailIsBelow(tallies.length, wrong, honestDisagreementPpm, badProbabilityPpm);
+  if (wrong === 0 || explained) {
     return { replicaId, verdict: 'accepted', itemsWrong: wrong };
   }
   const witnesses = new Set(holders.map(({ peerId }) => peerId));
