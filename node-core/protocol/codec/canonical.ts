@@ -6,9 +6,13 @@
  * floats and are hashed with {@link canonicalJson} as RFC 8785 says.
  */
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js';
+import { bytesToHex } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
 import type { Sha256 } from '../primitives.ts';
+
+// Made once: to make one costs more than to encode a message with it.
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** @throws Error for what JSON cannot hold (undefined, functions, NaN, lone surrogates). */
 export function canonicalJson(value: unknown): string {
@@ -18,7 +22,7 @@ export function canonicalJson(value: unknown): string {
 }
 
 export function canonicalBytes(value: unknown): Uint8Array {
-  return utf8ToBytes(canonicalJson(value));
+  return encoder.encode(canonicalJson(value));
 }
 
 export function sha256Hex(bytes: Uint8Array): Sha256 {
@@ -37,7 +41,7 @@ export function hashOf(value: unknown): Sha256 {
  */
 export function signingBytes(type: string, body: unknown): Uint8Array {
   assertIntegers(body, type);
-  return utf8ToBytes(`infernet/${type}/1\n${canonicalJson(body)}`);
+  return encoder.encode(`infernet/${type}/1\n${canonicalJson(body)}`);
 }
 
 function assertIntegers(value: unknown, path: string): void {
@@ -51,7 +55,7 @@ function assertIntegers(value: unknown, path: string): void {
 }
 
 export const utf8 = {
-  encode: utf8ToBytes,
+  encode: (text: string): Uint8Array => encoder.encode(text),
   /** @throws TypeError when the bytes are not UTF-8. */
-  decode: (bytes: Uint8Array): string => new TextDecoder('utf-8', { fatal: true }).decode(bytes),
+  decode: (bytes: Uint8Array): string => decoder.decode(bytes),
 };
