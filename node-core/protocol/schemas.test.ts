@@ -105,6 +105,7 @@ function validOf(id: string): fc.Arbitrary<unknown> {
 function make(id: string): fc.Arbitrary<unknown> {
   // What JSON Schema cannot say: rules between fields, and bodies that are checked but kept as they came.
   if (id === 'VerificationPolicy') return fc.constant(policy);
+  if (id === 'Tolerance') return fc.constant({ cosineDistanceMaxPpm: 100 });
   if (id === 'Receipt')
     return withBody('ReceiptBody', { clientSignature: 'Base64Url', providerSignature: 'Base64Url' });
   if (id.startsWith('Signed')) return withBody(id.slice('Signed'.length), { by: 'PeerId', signature: 'Base64Url' });

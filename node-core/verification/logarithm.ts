@@ -13,7 +13,8 @@ export function lnMicroFloor(numerator: number, denominator: number): number {
 
 /** The same, rounded up. */
 export function lnMicroCeil(numerator: number, denominator: number): number {
-  return -lnMicroFloor(denominator, numerator);
+  // Not a negation: that of 0 is −0, which is another value to whoever compares.
+  return 0 - lnMicroFloor(denominator, numerator);
 }
 
 /** ln(n)·2⁹⁶: n = 2ᵏ·x with x in [1, 2), and ln x = 2·artanh((x−1)/(x+1)) by its series, whose argument is at most 1/3. */
