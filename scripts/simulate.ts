@@ -31,6 +31,8 @@ const { values: options } = parseArgs({
     mutants: { type: 'boolean', default: false },
     verify: { type: 'boolean', default: false },
     only: { type: 'string' },
+    /** No timeline of a single run: for large ones. */
+    silent: { type: 'boolean', default: false },
     /** Short ones as often as long ones. */
     soak: { type: 'boolean', default: false },
     workers: { type: 'string', default: '2' },
@@ -64,7 +66,7 @@ if (options.mutants) {
 }
 
 function plan(): Task[] {
-  const chosen = options.all ? scenarios : [scenarioOf(options.scenario)];
+  const chosen = options.all ? scenarios.filter(({ isAlone }) => isAlone !== true) : [scenarioOf(options.scenario)];
   const tasks = chosen.flatMap(({ name, isLong }): Task[] => {
     const all = isLong === true && !options.soak ? seedsLong : seedsShort;
     const [from, to] = seedRange(options.all ? [1, all] : [1, 1]);
@@ -80,8 +82,12 @@ function plan(): Task[] {
 }
 
 async function runOne(pool: Pool, task: Task, isAlone: boolean): Promise<Answer> {
-  const answer = await pool.run(isAlone ? { ...task, isRecorded: true } : task);
+  const answer = await pool.run(isAlone && !options.silent ? { ...task, isRecorded: true } : task);
   const { result } = answer;
+  if (isAlone) {
+    const memoryMiB = Math.round(answer.memoryBytes / 2 ** 20);
+    console.log(`took ${(answer.tookMs / 1000).toFixed(1)} s of real time and ${memoryMiB} MiB`);
+  }
   if (isAlone) console.log(`${JSON.stringify(result, null, 2)}\ntimeline: ${save(task, answer)}`);
   if (result.broken === null) return answer;
   console.log(`\nRED  ${result.scenario}, seed ${result.seed}: ${result.broken.message}`);

@@ -12,5 +12,7 @@ export interface Scenario {
   readonly nodesMax?: number;
   /** An hour of virtual time instead of minutes: fewer seeds of it are run. */
   readonly isLong?: boolean;
+  /** Only run by its name. */
+  readonly isAlone?: boolean;
   play(sim: Simulation): Promise<void>;
 }

@@ -5,7 +5,7 @@ import type { Scenario } from './scenario.ts';
 import { scenarios } from './scenarios/index.ts';
 
 const nodes = 8;
-const short = scenarios.filter(({ isLong }) => isLong !== true);
+const short = scenarios.filter(({ isLong, isAlone }) => isLong !== true && isAlone !== true);
 /** Other seeds at every run: a red one names itself, and is kept. */
 const fresh = Math.floor(Math.random() * 1_000_000);
 

@@ -10,6 +10,8 @@ export interface Answer {
   readonly timeline: readonly string[];
   /** Real time. */
   readonly tookMs: number;
+  /** Of the process, after the run. */
+  readonly memoryBytes: number;
 }
 
 export class Pool {
@@ -42,6 +44,7 @@ export class Pool {
         result: { ...nothing, ...task, broken: { invariant: 'the process', message } },
         timeline: [],
         tookMs: 0,
+        memoryBytes: 0,
       };
     } finally {
       const waiting = this.#waiting.shift();

@@ -22,6 +22,11 @@ process.on('message', (task: Task) => {
   };
   const startedAt = performance.now();
   void run(scenario, options).then(({ result, timeline }) => {
-    process.send?.({ result, timeline: isRecorded ? timeline : [], tookMs: performance.now() - startedAt });
+    process.send?.({
+      result,
+      timeline: isRecorded ? timeline : [],
+      tookMs: performance.now() - startedAt,
+      memoryBytes: process.memoryUsage().rss,
+    });
   });
 });

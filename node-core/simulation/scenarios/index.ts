@@ -16,6 +16,8 @@ import { slowDisk } from './slow-disk.ts';
 import { starved } from './starved.ts';
 import { stragglers } from './stragglers.ts';
 
+import { thousand } from './thousand.ts';
+
 export const scenarios: readonly Scenario[] = [
   calm,
   churn,
@@ -33,4 +35,5 @@ export const scenarios: readonly Scenario[] = [
   forgeries,
   cheats,
   starved,
+  thousand,
 ];
