@@ -84,7 +84,7 @@ async function demo(): Promise<DemoReport> {
     ),
   );
   const { client, providers } = await startAll();
-  await known(client, providers);
+  await known(providers);
   const onlineMs = since();
   screen.say(`all nodes know each other after ${(onlineMs / 1000).toFixed(1)} s`);
 
@@ -210,19 +210,25 @@ async function startAll(): Promise<{ client: RunningNode; providers: RunningNode
   return { client, providers: [first, ...others] };
 }
 
-/** Until the client knows every provider as live. */
-async function known(client: RunningNode, providers: readonly RunningNode[]): Promise<void> {
+/** Until every node knows every provider besides itself as live. */
+async function known(providers: readonly RunningNode[]): Promise<void> {
   const deadline = performance.now() + onlineMsMax;
   for (;;) {
-    const { peers } = await client.api.call('peers.list', {});
-    const live = providers.filter(({ peerId }) =>
-      peers.some((peer) => peer.peerId === peerId && peer.live && peer.offers.length > 0),
-    );
-    if (live.length === providers.length) return;
-    if (performance.now() > deadline)
-      throw new Error(`after ${onlineMsMax / 1000} s the client knows ${live.length} of ${providers.length} providers`);
+    const missing = await Promise.all(nodes.map((node) => unknownTo(node, providers)));
+    const first = missing.findIndex((names) => names.length > 0);
+    if (first < 0) return;
+    if (performance.now() > deadline) {
+      const seconds = onlineMsMax / 1000;
+      throw new Error(`after ${seconds} s ${nodes[first]?.name} does not know ${missing[first]?.join(', ')}`);
+    }
     await new Promise((resolve) => setTimeout(resolve, pollMs));
   }
+}
+
+async function unknownTo(node: RunningNode, providers: readonly RunningNode[]): Promise<string[]> {
+  const { peers } = await node.api.call('peers.list', {});
+  const live = new Set(peers.filter((peer) => peer.live && peer.offers.length > 0).map((peer) => peer.peerId));
+  return providers.filter(({ peerId }) => peerId !== node.peerId && !live.has(peerId)).map(({ name }) => name);
 }
 
 async function reputations(client: RunningNode): Promise<Map<string, number>> {
