@@ -5,7 +5,7 @@ const never = ['**/node_modules/**', 'out/**', 'dist/**', 'mobile/**'];
 // No retries anywhere: a test that passes on the second try has found something.
 export default defineConfig({
   test: {
-    // Two cores are what CI has, and what the timings in the tests are measured on.
+    // Two cores are what CI has.
     maxWorkers: 2,
     projects: [
       {
@@ -14,6 +14,8 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...never, '**/*.process.test.ts'],
+          // A deadline for what hangs, not a timing: the computer may be busy.
+          testTimeout: 30_000,
         },
       },
       {
