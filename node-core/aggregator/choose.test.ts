@@ -263,7 +263,7 @@ describe('the choice', () => {
       ({
         count: 10,
         replicas: [
-          { provider: first, commitment: null, ...one },
+          { provider: first, taken: true, commitment: null, ...one },
           { provider: second, state: 'running' },
           { provider: third, state: 'undecided' },
         ],

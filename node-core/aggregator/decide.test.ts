@@ -20,6 +20,7 @@ function replica(state: ReplicaState, role: Role = 'copy'): Replica {
     deadlineAt: 0,
     terms: {},
     state,
+    taken: true,
     commitment: null,
     resultHash: null,
     endedAt: null,
@@ -97,6 +98,13 @@ describe('an open shard', () => {
   it('loses who is beyond hope, and asks another', () => {
     const needs = decideShard(shard(['running', 'committed']), view({ hopeless: ({ state }) => state === 'running' }));
     expect(needs).toMatchObject({ copies: 1, role: 'copy', lose: [{ state: 'running' }] });
+  });
+
+  it('does not count attempts that never reached their provider', () => {
+    const it = shard(['lost', 'lost', 'lost', 'lost', 'lost', 'committed']);
+    expect(decideShard(it, view({ attemptsMax: 6 })).copies).toBe(0);
+    for (const replica of it.replicas) if (replica.state === 'lost') replica.taken = false;
+    expect(decideShard(it, view({ attemptsMax: 6 }))).toMatchObject({ copies: 1, exhausted: null });
   });
 
   it('makes do with a quorum when no attempts are left, and is exhausted without one', () => {

@@ -3,7 +3,7 @@
  * answer (`job-runner.ts`) change the state, and the question is asked again.
  */
 import type { FailureCode, VerificationPolicy } from '../protocol/index.ts';
-import type { Replica, Role, Shard } from './state.ts';
+import { attemptsOf, type Replica, type Role, type Shard } from './state.ts';
 
 export interface ShardView {
   readonly policy: VerificationPolicy;
@@ -34,7 +34,7 @@ export interface ShardNeeds {
   readonly cancelled: boolean;
 }
 
-/** Declines cost no attempt, but no shard asks for ever. */
+/** Declines, and what never reached a provider, cost no attempt, but no shard asks for ever. */
 const declinesPerAttemptMax = 20;
 
 const nothing: ShardNeeds = {
@@ -97,7 +97,7 @@ function decideOpen(
   const sure = live.filter((replica) => !view.doubtful(replica)).length + revealed.length;
   const missing = target - sure;
   if (missing <= 0) return { ...base, reveal };
-  const attempts = shard.replicas.filter((replica) => replica.state !== 'declined').length;
+  const attempts = attemptsOf(shard);
   // This computer would only say the same again.
   const isPointless = shard.replicas.some(({ role, failure }) => role === 'own-node' && failure?.code === 'bad-input');
   const mayTry =

@@ -24,7 +24,16 @@ import { type JobInputs, payloads, type Revealed } from './payloads.ts';
 import { shardsOf } from './plan.ts';
 import { Quotes } from './quotes.ts';
 import { checkReveal } from './reveal.ts';
-import { isActive, isFinalShard, type Job, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
+import {
+  attemptsOf,
+  isActive,
+  isFinalShard,
+  type Job,
+  type Replica,
+  type Role,
+  type Shard,
+  shardIndexOf,
+} from './state.ts';
 import { Stragglers } from './stragglers.ts';
 
 /** Shards looked at in one go when none of them finds a provider. */
@@ -583,9 +592,7 @@ export class JobRunner {
       return;
     }
     const mayAskAnother =
-      judgement.moreMayHelp &&
-      shard.replicas.filter((replica) => replica.state !== 'declined').length < this.#c.config.attemptsPerShardMax &&
-      job.cancelling === null;
+      judgement.moreMayHelp && attemptsOf(shard) < this.#c.config.attemptsPerShardMax && job.cancelling === null;
     if (mayAskAnother) {
       await this.#commitFor(shard, [{ type: 'shard.disagreed', jobId, shardId }]);
       return;

@@ -46,6 +46,7 @@ const replica: Replica = {
   deadlineAt: 0,
   terms: {},
   state: 'committed',
+  taken: true,
   commitment: null,
   resultHash: null,
   endedAt: null,

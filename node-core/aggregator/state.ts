@@ -42,6 +42,8 @@ export interface Replica {
   readonly deadlineAt: EpochMs;
   readonly terms: ScoreTerms;
   state: ReplicaState;
+  /** Its provider said that it has it. */
+  taken: boolean;
   commitment: SignedCommitment | null;
   /** Blob with outputs, item hashes and reveal. */
   resultHash: Sha256 | null;
@@ -237,6 +239,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
         deadlineAt,
         terms,
         state: replicaMachine.next('queued', 'assign'),
+        taken: false,
         commitment: null,
         resultHash: null,
         endedAt: null,
@@ -244,7 +247,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       break;
     }
     case 'replica.started':
-      moveReplica(state, entry, event, 'start');
+      moveReplica(state, entry, event, 'start').taken = true;
       break;
     case 'replica.declined':
       moveReplica(state, entry, event, 'decline');
@@ -260,9 +263,12 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       if (replica.role !== 'own-node') state.held[event.replicaId] = event.holdUntil;
       break;
     }
-    case 'replica.committed':
-      moveReplica(state, entry, event, 'commit').commitment = event.commitment;
+    case 'replica.committed': {
+      const replica = moveReplica(state, entry, event, 'commit');
+      replica.taken = true;
+      replica.commitment = event.commitment;
       break;
+    }
     case 'replica.revealed':
       moveReplica(state, entry, event, 'reveal').resultHash = event.resultHash;
       break;
@@ -286,10 +292,18 @@ function apply(state: AggregatorState, entry: LogEntry): void {
 
 export const aggregatorProjection: Projection<AggregatorState> = {
   name: 'aggregator',
-  version: 3,
+  version: 4,
   initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {} }),
   apply,
 };
+
+/**
+ * Attempts that count against `attemptsPerShardMax`. Those that were declined do not, nor those that never reached their
+ * provider: in a partition a few hedges would use up all that a shard has, long before its job's deadline.
+ */
+export function attemptsOf({ replicas }: Shard): number {
+  return replicas.filter(({ state, taken }) => state !== 'declined' && (taken || state !== 'lost')).length;
+}
 
 /** The provider may still be working on it, or hold its result. */
 export function isActive(replica: Replica): boolean {
