@@ -15,10 +15,13 @@ export interface NetworkWatch {
 export class TappedNetwork implements Network {
   readonly #network: Network;
   readonly #watch: NetworkWatch;
+  readonly #lives: () => boolean;
 
-  constructor(network: Network, watch: NetworkWatch) {
+  /** @param lives is the process still there? What is left of its turn after a crash never leaves it. */
+  constructor(network: Network, watch: NetworkWatch, lives: () => boolean) {
     this.#network = network;
     this.#watch = watch;
+    this.#lives = lives;
   }
 
   get peerId(): PeerId {
@@ -82,7 +85,7 @@ export class TappedNetwork implements Network {
   }
 
   #tap(channel: Channel): Channel {
-    return channel.path === 'self' ? channel : new TappedChannel(this.peerId, channel, this.#watch);
+    return channel.path === 'self' ? channel : new TappedChannel(this.peerId, channel, this.#watch, this.#lives);
   }
 }
 
@@ -95,8 +98,10 @@ class TappedChannel implements Channel {
   readonly #own: PeerId;
   readonly #channel: Channel;
   readonly #watch: NetworkWatch;
+  readonly #lives: () => boolean;
 
-  constructor(own: PeerId, channel: Channel, watch: NetworkWatch) {
+  constructor(own: PeerId, channel: Channel, watch: NetworkWatch, lives: () => boolean) {
+    this.#lives = lives;
     this.#own = own;
     this.#channel = channel;
     this.#watch = watch;
@@ -108,6 +113,7 @@ class TappedChannel implements Channel {
   }
 
   send(frame: Uint8Array): Promise<void> {
+    if (!this.#lives()) return new Promise(() => {});
     this.#watch.sent(this.#own, this.peer, frame);
     return this.#channel.send(frame);
   }

@@ -113,14 +113,15 @@ export class SimulatedNode {
     timeline.note(this.name, this.#lives === 0 ? '— starts' : '— starts again');
     this.ended = null;
     this.isOnline = false;
-    this.#clock = this.#newClock();
+    const clock = this.#newClock();
+    this.#clock = clock;
     const joining = {
       bootstrap: [...(bootstrap ?? this.#world.bootstrapFor(this)), ...this.#cachedPeers()],
       ...(region === undefined ? {} : { region }),
     };
     const network = this.#lives++ === 0 ? hub.join(this.peerId, joining) : hub.restart(this.peerId, joining);
     const node = createNode(this.config, {
-      ...this.#ports(new TappedNetwork(network, this.#world.watch), this.#clock),
+      ...this.#ports(new TappedNetwork(network, this.#world.watch, () => !clock.isDead), clock),
       store: this.disk.mount(this.#clock),
     });
     node.onEnd((error) => {
@@ -251,6 +252,7 @@ export class World {
   onSaid: ((from: PeerId, to: PeerId, said: Said) => void) | null = null;
   readonly #byPeer = new Map<PeerId, SimulatedNode>();
   #later: Array<Promise<void>> = [];
+  #isRunning = false;
 
   constructor({ seed, link, isRecorded = false }: WorldOptions) {
     const elapsedMs = (): number => this.time.elapsed;
@@ -315,14 +317,21 @@ export class World {
    * @throws Broken
    */
   async run(ms: number, isOver: () => boolean = () => false): Promise<void> {
-    const until = this.time.elapsed + ms;
-    await this.#settle();
-    while (!isOver()) {
-      if (!this.time.step(until)) {
-        this.time.skipTo(until);
-        break;
-      }
+    // Two loops would run two timers without letting the promises of the first one run in between.
+    if (this.#isRunning) throw new Error('virtual time is passing already: await one thing at a time');
+    this.#isRunning = true;
+    try {
+      const until = this.time.elapsed + ms;
       await this.#settle();
+      while (!isOver()) {
+        if (!this.time.step(until)) {
+          this.time.skipTo(until);
+          break;
+        }
+        await this.#settle();
+      }
+    } finally {
+      this.#isRunning = false;
     }
   }
 
