@@ -12,6 +12,7 @@ import {
   idOf,
   type JobSpecInput,
   type Json,
+  type MessageOf,
   type PeerId,
   parseMessage,
   priceOf,
@@ -150,39 +151,9 @@ export class Simulation {
     victim: SimulatedNode,
     { reveal, attempt }: { reveal: 'with-commit' | 'on-request'; attempt: number },
   ): Promise<{ replicaId: ReplicaId; priceMicro: bigint } | null> {
-    const template = simulatedTemplate.id;
-    const jobId = idOf(this.chance.bytes(16));
-    const inputs = Array.from({ length: 10 }, (_, n) => ({ n }));
-    const asked = await thief.ask(
-      victim.peerId,
-      { type: 'job.quote', body: { jobId, template, model: null, items: 10, itemsPerShard: 10 } },
-      'job.offer',
-    );
-    if (asked === null) return null;
-    const { quote } = parseMessage('job.offer', asked.body);
-    const shardId = `${jobId}.0`;
-    const replicaId = replicaIdOf(shardId, attempt, victim.peerId);
-    const priceMicro = priceOf(quote.body.price, inputs.length);
-    const assignment: AnyMessage = {
-      type: 'shard.assign',
-      body: {
-        replicaId,
-        jobId,
-        shardId,
-        attempt,
-        kind: { type: 'run' },
-        quote,
-        params: {},
-        payload: { type: 'plain', inputs, itemSalt: 'AAAA' },
-        inputsHash: hashOf(inputs),
-        priceMicro,
-        deadlineAt: thief.now + 60_000,
-        leaseMs: 10_000,
-        graceMs: 10_000,
-        reveal,
-        priority: 5,
-      },
-    };
+    const assignment = await this.#assignment(thief, victim, { items: 10, reveal, attempt });
+    if (assignment === null) return null;
+    const { replicaId, priceMicro } = assignment.body;
     if ((await thief.ask(victim.peerId, assignment, 'shard.accept')) === null) return null;
     await this.world.run(8_000, () =>
       thief.heard.some(
@@ -200,24 +171,43 @@ export class Simulation {
     return { replicaId, priceMicro: BigInt(priceMicro) };
   }
 
+  /** Assigns as much as it can at once, and asks for nothing of it. */
+  async flood(thief: Speaker, victim: SimulatedNode, count: number): Promise<void> {
+    const assignments: AnyMessage[] = [];
+    for (let i = 0; i < count; i++) {
+      const assignment = await this.#assignment(thief, victim, { items: 1, reveal: 'on-request', attempt: 1 });
+      if (assignment !== null) assignments.push(assignment);
+    }
+    const said = assignments.map((assignment) => thief.say(victim.peerId, assignment).catch(() => {}));
+    await this.world.until(Promise.all(said));
+  }
+
   get anyClient(): SimulatedNode {
     return this.chance.pick(this.clients);
   }
 
   /** Submits a job of numbers to be labelled. @returns null when the node went down meanwhile. */
   async submit(node: SimulatedNode, wish: JobWish): Promise<SubmittedJob | null> {
-    const { items, mayFail = this.mayFail, ...spec } = wish;
+    const life = node.node;
+    const answer = await this.world.until(this.#submission(node, wish), 30_000);
+    if (answer === null && node.up && node.node === life && node.ended === null) {
+      throw new Broken('I7', node.name, this.now, 'a job was not taken within 30 s');
+    }
+    return answer?.value ?? null;
+  }
+
+  /** All submit in the same moment. */
+  async submitAll(nodes: readonly SimulatedNode[], wish: () => JobWish): Promise<void> {
+    const answers = await this.world.until(Promise.all(nodes.map((node) => this.#submission(node, wish()))), 30_000);
+    if (answers === null) throw new Broken('I7', 'a client', this.now, 'a job was not taken within 30 s');
+  }
+
+  async #submission(node: SimulatedNode, { items, mayFail = this.mayFail, ...spec }: JobWish): Promise<SubmittedJob> {
     const first = this.chance.below(1_000_000);
     const inputs = Array.from({ length: items }, (_, i) => ({ n: first + i }));
-    const life = node.node;
-    const asked = life.api.call('jobs.submit', { template: 'colours', inputs, budgetMicro: '100000000', ...spec });
-    const answer = await this.world.until(asked, 30_000);
-    if (answer === null) {
-      if (node.up && node.node === life && node.ended === null)
-        throw new Broken('I7', node.name, this.now, 'a job was not taken within 30 s');
-      return null;
-    }
-    const job: SubmittedJob = { node, jobId: answer.value.jobId, inputs, mayFail };
+    const template = 'colours';
+    const { jobId } = await node.node.api.call('jobs.submit', { template, inputs, budgetMicro: '100000000', ...spec });
+    const job: SubmittedJob = { node, jobId, inputs, mayFail };
     this.jobs.push(job);
     return job;
   }
@@ -270,6 +260,47 @@ export class Simulation {
     await this.#agree();
     this.#checkAnswers();
     await this.#checkStates();
+  }
+
+  /** Of a shard that a speaker wants run, with the victim's own quote. */
+  async #assignment(
+    thief: Speaker,
+    victim: SimulatedNode,
+    { items, reveal, attempt }: { items: number; reveal: 'with-commit' | 'on-request'; attempt: number },
+  ): Promise<MessageOf<'shard.assign'> | null> {
+    const template = simulatedTemplate.id;
+    const jobId = idOf(this.chance.bytes(16));
+    const inputs = Array.from({ length: items }, (_, n) => ({ n }));
+    const asked = await thief.ask(
+      victim.peerId,
+      { type: 'job.quote', body: { jobId, template, model: null, items, itemsPerShard: items } },
+      'job.offer',
+    );
+    if (asked === null) return null;
+    const { quote } = parseMessage('job.offer', asked.body);
+    const shardId = `${jobId}.0`;
+    const replicaId = replicaIdOf(shardId, attempt, victim.peerId);
+    const priceMicro = priceOf(quote.body.price, inputs.length);
+    return {
+      type: 'shard.assign',
+      body: {
+        replicaId,
+        jobId,
+        shardId,
+        attempt,
+        kind: { type: 'run' },
+        quote,
+        params: {},
+        payload: { type: 'plain', inputs, itemSalt: 'AAAA' },
+        inputsHash: hashOf(inputs),
+        priceMicro,
+        deadlineAt: thief.now + 60_000,
+        leaseMs: 10_000,
+        graceMs: 10_000,
+        reveal,
+        priority: 5,
+      },
+    };
   }
 
   async #meet(wanted: number): Promise<void> {
@@ -387,5 +418,8 @@ export class Simulation {
   }
 }
 
-/** Vouchers are repeated once a minute at most, leases with their grace end after 70 s; twice that and some. */
-const healMs = 300_000;
+/**
+ * Vouchers are repeated once a minute at most; work is forgotten twice lease and grace after its end (140 s); the price of a
+ * lost attempt is held until its deadline, grace and the tolerance for clocks are over (300 s), and swept soon after.
+ */
+const healMs = 330_000;

@@ -17,6 +17,13 @@ export function booksDiffer(nodes: readonly Subject[]): { node: Subject; what: s
         return { node: payer, what: `of ${paid} to ${payee.name} only ${ackedMicro} count as acknowledged` };
     }
   }
+  for (const payer of nodes) {
+    if (payer.upSinceMs === null) continue;
+    for (const { replicaId, jobId, state } of payer.client.reserved.values()) {
+      if (payer.client.jobs.get(jobId)?.endedElapsedMs === null) continue;
+      return { node: payer, what: `the price of ${replicaId}, which is ${state}, is still reserved` };
+    }
+  }
   for (const payee of nodes) {
     if (payee.upSinceMs === null) continue;
     for (const [peer, { due }] of payee.provider.payees) {

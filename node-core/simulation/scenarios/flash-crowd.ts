@@ -12,9 +12,7 @@ export const flashCrowd: Scenario = {
       providers: sim.size - clients,
       node: () => ({ config: { provider: { queueMax: 12, inFlightPerClientMax: 3 } } }),
     });
-    await Promise.all(
-      sim.clients.map((client) => sim.submit(client, { items: 20 + sim.chance.below(60), deadlineMs: 900_000 })),
-    );
+    await sim.submitAll(sim.clients, () => ({ items: 20 + sim.chance.below(60), deadlineMs: 900_000 }));
     for (const job of sim.jobs) await sim.ended(job);
   },
 };
