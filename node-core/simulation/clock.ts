@@ -129,11 +129,6 @@ export class NodeClock implements Clock {
     return this.#dead;
   }
 
-  /** Its process is gone. */
-  get isDead(): boolean {
-    return this.#dead;
-  }
-
   /** Timers that are set and did not run yet. */
   get live(): number {
     return this.#live;
