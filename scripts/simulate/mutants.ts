@@ -1,12 +1,13 @@
 /** Applies each mutant to a copy of the sources, never to the working tree, and runs scenarios until a seed turns red. */
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { type Mutant, mutants } from '../../node-core/simulation/mutants/mutants.ts';
 import { nodeBinary } from '../lib/ensure-install.mjs';
 import { Pool } from './pool.ts';
 
+const leftOut: ReadonlySet<string> = new Set(['node_modules', '.git', '.infernet', 'out', 'dist', 'coverage']);
 const seedsMax = 200;
 const nodes = 8;
 
@@ -24,15 +25,16 @@ export async function runMutants({ root, workers, verify, only }: MutantsOptions
   const chosen = mutants.filter(({ name }) => only === undefined || name === only);
   const healthy = new Pool(root, 1);
   let missed = 0;
-  console.log('| mutant | what is wrong | file | caught by | how |\n| --- | --- | --- | --- | --- |');
+  const rows = ['mutant', 'what is wrong', 'file', 'caught by', 'how', ...(verify ? ['unit tests'] : [])];
+  console.log(`| ${rows.join(' | ')} |\n|${rows.map(() => ' --- ').join('|')}|`);
   for (const mutant of chosen) {
     const copy = makeMutant(root, mutant);
     try {
       const caught = await hunt(copy, mutant, workers, healthy);
       if (caught === null) missed++;
       const by = caught === null ? '**nothing**' : `${caught.scenario}, seed ${caught.seed}`;
-      const units = verify ? ((await passesUnitTests(copy, mutant)) ? '' : ' (unit tests fail too)') : '';
-      console.log(`| ${mutant.name} | ${mutant.about} | ${mutant.file} | ${by} | ${caught?.message ?? ''}${units} |`);
+      const units = verify ? [(await passesUnitTests(copy, mutant)) ? 'pass' : 'see it too'] : [];
+      console.log(`| ${[mutant.name, mutant.about, mutant.file, by, caught?.message ?? '', ...units].join(' | ')} |`);
     } finally {
       rmSync(copy, { recursive: true, force: true });
     }
@@ -45,9 +47,9 @@ export async function runMutants({ root, workers, verify, only }: MutantsOptions
 /** @returns the folder of a copy with the bug. @throws Error when the patch does not apply. */
 export function makeMutant(root: string, { name, file, search, replace }: Mutant): string {
   const copy = mkdtempSync(join(tmpdir(), `infernet-mutant-${name}-`));
-  for (const folder of ['node-core', 'scripts', 'resources'])
-    cpSync(join(root, folder), join(copy, folder), { recursive: true });
-  for (const one of ['package.json', 'tsconfig.json', 'vitest.config.ts']) cpSync(join(root, one), join(copy, one));
+  // Everything but what is built or installed: unit tests of other rooms run there too.
+  const isLeftOut = (path: string): boolean => leftOut.has(relative(root, path));
+  cpSync(root, copy, { recursive: true, filter: (path) => !isLeftOut(path) });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
   const before = readFileSync(join(copy, file), 'utf8');
   if (before.split(search).length !== 2) {
@@ -98,18 +100,17 @@ export async function hunt(
   }
 }
 
-/** Of the room that was changed, and of those that stand upon it. */
+/**
+ * Those of the room that was changed, and of all that stand upon it; without those that run nodes in the simulated world,
+ * for their observers are the very thing that is to be measured.
+ */
 function passesUnitTests(copy: string, { file }: Mutant): Promise<boolean> {
-  const args = [
-    join(copy, 'node_modules/vitest/vitest.mjs'),
-    'related',
-    '--run',
-    '--project',
-    'unit',
-    '--exclude',
-    'node-core/simulation/**',
-    file,
-  ];
+  for (const path of globSync('node-core/**/*.test.ts', { cwd: copy })) {
+    const isSimulated =
+      path.startsWith('node-core/simulation/') || readFileSync(join(copy, path), 'utf8').includes('simulation/');
+    if (isSimulated) rmSync(join(copy, path));
+  }
+  const args = [join(copy, 'node_modules/vitest/vitest.mjs'), 'related', '--run', '--project', 'unit', file];
   return new Promise((resolve) => {
     const child = spawn(nodeBinary, args, { cwd: copy, stdio: 'ignore' });
     child.on('close', (code) => resolve(code === 0));

@@ -208,7 +208,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node-core/provider/admission.ts',
     search: 'if (view.pending >= config.queueMax) {',
     replace: 'if (view.pending < 0) {',
-    scenarios: ['flash-crowd'],
+    scenarios: ['client-never-pays'],
   },
   {
     name: 'greedy-client',
@@ -216,7 +216,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node-core/provider/admission.ts',
     search: 'if (view.pendingOfClient >= config.inFlightPerClientMax) {',
     replace: 'if (view.pendingOfClient < 0) {',
-    scenarios: ['client-never-pays', 'flash-crowd'],
+    scenarios: ['client-never-pays'],
   },
   {
     name: 'shuffled-results',
@@ -256,7 +256,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node-core/aggregator/state.ts',
     search: "if (replica.role !== 'own-node') state.held[event.replicaId] = event.holdUntil;",
     replace: '',
-    scenarios: ['starved', 'partition-and-heal', 'crash-walk'],
+    scenarios: ['starved', 'partition-and-heal'],
   },
   {
     name: 'early-end',
