@@ -199,7 +199,7 @@ export default {
       comment: 'What ships is in `dependencies`; the renderer is bundled, and electron brings itself',
       severity: 'error',
       from: { path: '^(node-core|electron|resources)/', pathNot: test },
-      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '^node_modules/electron/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '(^|/)node_modules/electron/' },
     },
     {
       name: 'no-test-in-the-app',

@@ -27,10 +27,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'no-commitment-signature',
     about: 'takes a commitment without checking its signature',
-    file: 'node-core/aggregator/job-runner.ts',
-    search:
-      "return isSigned(this.#c.verifier, 'commitment', commitment) ? null : 'the commitment’s signature does not verify';",
-    replace: 'return null;',
+    file: 'node-core/aggregator/reveals.ts',
+    search: "return isSigned(this.#r.context.verifier, 'commitment', commitment)",
+    replace: 'return true',
     scenarios: ['forgeries'],
   },
   {
@@ -237,9 +236,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'lively-and-silent',
     about: 'who renews its lease is waited for without end',
-    file: 'node-core/aggregator/job-runner.ts',
+    file: 'node-core/aggregator/reveals.ts',
     search: 'const late = clock.elapsed() - askedAt >= config.revealMs;',
-    replace: 'const late = this.#c.liveness.silenceMs(replica.provider) > config.revealMs;',
+    replace: 'const late = this.#r.context.liveness.silenceMs(replica.provider) > config.revealMs;',
     scenarios: ['silent-provider'],
   },
   {
@@ -262,8 +261,8 @@ export const mutants: readonly Mutant[] = [
     name: 'early-end',
     about: 'a job may end while its plan is being written',
     file: 'node-core/aggregator/job-runner.ts',
-    search: 'this.#stopped || !this.#started',
-    replace: 'this.#stopped',
+    search: 'this.#r.stopped || !this.#started',
+    replace: 'this.#r.stopped',
     scenarios: ['slow-disk'],
   },
   {

@@ -1,0 +1,109 @@
+/** Commitments and reveals of one job: checked at the door, durable before anything follows from them. */
+import { MessageRefused } from '../messaging/index.ts';
+import { isSigned, type MessageBody, type ReplicaId, replicaMachine } from '../protocol/index.ts';
+import type { Judging } from './judging.ts';
+import { payloads, type Revealed } from './payloads.ts';
+import { checkReveal } from './reveal.ts';
+import type { RunningJob } from './running-job.ts';
+import type { Replica } from './state.ts';
+
+export class Reveals {
+  readonly #r: RunningJob;
+  readonly #judging: Judging;
+  /** Monotonic time at which a replica was first asked to reveal. */
+  readonly #askedAt = new Map<ReplicaId, number>();
+
+  constructor(running: RunningJob, judging: Judging) {
+    this.#r = running;
+    this.#judging = judging;
+  }
+
+  /** @throws MessageRefused when the commitment is not its provider's word on this replica. */
+  async committed(replica: Replica, body: MessageBody<'shard.commit'>): Promise<void> {
+    if (replica.state !== 'assigned' && replica.state !== 'running') return;
+    const fault = this.#commitmentFault(replica, body);
+    if (fault !== null) throw new MessageRefused('bad-signature', fault);
+    const { jobId, shardId, replicaId, provider } = replica;
+    const { commitment } = body;
+    await this.#r.context.journal.commit([
+      { type: 'replica.committed', jobId, shardId, replicaId, provider, commitment },
+    ]);
+    this.#r.stragglers.ended(replica);
+    this.#r.quotes.worked(provider);
+  }
+
+  #commitmentFault(replica: Replica, { commitment }: MessageBody<'shard.commit'>): string | null {
+    const { body } = commitment;
+    const task = this.#r.taskHash(replica);
+    if (commitment.by !== replica.provider || body.peerId !== replica.provider)
+      return 'the commitment is by another peer';
+    if (body.jobId !== replica.jobId || body.shardId !== replica.shardId || body.replicaId !== replica.replicaId) {
+      return 'the commitment is about another replica';
+    }
+    if (task === null || body.taskHash !== task) return 'the commitment is about another task';
+    return isSigned(this.#r.context.verifier, 'commitment', commitment)
+      ? null
+      : 'the commitment’s signature does not verify';
+  }
+
+  async ask(replica: Replica): Promise<void> {
+    const { messenger, config, clock, journal } = this.#r.context;
+    const { replicaId } = replica;
+    const askedAt = this.#askedAt.get(replicaId) ?? clock.elapsed();
+    this.#askedAt.set(replicaId, askedAt);
+    try {
+      // The commitments of all copies are durable before any of them is opened.
+      await journal.settled();
+      const answer = await messenger.request(
+        replica.provider,
+        { type: 'shard.reveal.request', body: { replicaId } },
+        ['shard.reveal'],
+        config.revealMs,
+      );
+      await this.take(replica, answer.body);
+    } catch (error) {
+      if (this.#r.stopped) return;
+      const refused = error instanceof MessageRefused && error.code === 'unknown-replica';
+      // However lively it is otherwise: who renews its lease and does not reveal would hold the shard for ever.
+      const late = clock.elapsed() - askedAt >= config.revealMs;
+      if (refused || late)
+        await this.#r.assignments.lose(replica, 'its provider did not reveal what it had committed to');
+      else await new Promise<void>((resolve) => clock.after(config.leaseRenewMs, resolve));
+    }
+    if (replicaMachine.isFinal(replica.state) || replica.state === 'revealed') this.#askedAt.delete(replicaId);
+  }
+
+  /** @throws MessageRefused when it does not open the commitment. */
+  async take(replica: Replica, result: MessageBody<'shard.reveal'>): Promise<void> {
+    const { context, template, inputs } = this.#r;
+    const shard = this.#r.shardOf(replica);
+    const { commitment } = replica;
+    if (replica.state !== 'committed' || commitment === null) return;
+    if (shard === undefined || template === null || inputs === null) return;
+    const { verifier, store } = context;
+    const check = checkReveal(replica, commitment, result, {
+      verifier,
+      template,
+      itemSalt: inputs.itemSalt,
+      items: shard.count,
+    });
+    if (check.kind === 'bad') {
+      await this.#judging.disregard(replica, shard, check.reason);
+      return;
+    }
+    if (check.kind === 'mismatch') {
+      await this.#judging.reject(replica, shard, check.opening);
+      throw new MessageRefused('commitment-mismatch', 'the revealed outputs and salt do not hash to the commitment');
+    }
+    const { outputs, opening } = check;
+    const { jobId, shardId, replicaId, provider } = replica;
+    const revealed: Revealed = { replicaId, outputs, opening };
+    const resultHash = await payloads.putRevealed(store, revealed);
+    if (!replicaMachine.allows(replica.state, 'reveal')) return;
+    this.#r.revealed.set(replicaId, revealed);
+    const { outputsHash } = opening.reveal.body;
+    await this.#r.commitFor(shard, [
+      { type: 'replica.revealed', jobId, shardId, replicaId, provider, resultHash, outputsHash },
+    ]);
+  }
+}

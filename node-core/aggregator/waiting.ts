@@ -1,0 +1,46 @@
+/** A job for which nobody is there: looks further, and says in the log why nothing goes on. */
+import type { RunningJob } from './running-job.ts';
+import type { Job } from './state.ts';
+
+export class Waiting {
+  readonly #r: RunningJob;
+  readonly #guard: (effect: () => Promise<void>) => Promise<boolean>;
+  readonly #discovered: () => void;
+  #discoveredAt = Number.NEGATIVE_INFINITY;
+  #explainedAt = Number.NEGATIVE_INFINITY;
+
+  /** @param discovered others may be known now. */
+  constructor(running: RunningJob, guard: (effect: () => Promise<void>) => Promise<boolean>, discovered: () => void) {
+    this.#r = running;
+    this.#guard = guard;
+    this.#discovered = discovered;
+  }
+
+  explain(job: Job): void {
+    const { clock, config, directory, journal } = this.#r.context;
+    const { template, model, templateName, policy, ownNode } = job.job;
+    const now = clock.elapsed();
+    if (now - this.#discoveredAt >= config.discoverMs) {
+      this.#discoveredAt = now;
+      void this.#guard(async () => {
+        await directory.discover({ template, model }, config.candidatesMax, config.discoverMs);
+        this.#discovered();
+      });
+    }
+    // Reasons may change with every answer; the log need not hold each of them.
+    if (now - Math.max(this.#r.startedAt, this.#explainedAt) < config.discoverMs) return;
+    const { live, reasons } = directory.explain({ template, model });
+    const wanted = ownNode === 'only' ? 0 : policy.copies;
+    const said = [...reasons, ...this.#r.quotes.reasons()];
+    let reason: string;
+    if (ownNode === 'only')
+      reason = `only this node may run the job, and it does not provide ${templateName}: switch the provider on, or allow other nodes`;
+    else if (live < wanted)
+      reason = `${wanted} different providers of ${templateName} are needed, ${live} ${live === 1 ? 'is' : 'are'} known${said.length > 0 ? `: ${said.join('; ')}` : ''}`;
+    else reason = `no provider takes the work at present${said.length > 0 ? `: ${said.join('; ')}` : ''}`;
+    reason = reason.slice(0, 500);
+    if (job.waiting?.reason === reason) return;
+    this.#explainedAt = now;
+    void this.#guard(() => journal.commit([{ type: 'job.waiting', jobId: job.jobId, code: 'no-capacity', reason }]));
+  }
+}
