@@ -21,7 +21,7 @@ const table = {
   workers: ['journal'],
   identity: ['journal'],
   network: ['identity', 'journal'],
-  store: ['journal'],
+  store: ['journal', 'version.ts'],
   content: ['journal'],
   directory: ['journal', 'messaging'],
   execution: ['content', 'journal'],

@@ -7,6 +7,7 @@ import { StoreError } from './errors.ts';
 import { GroupCommit } from './group-commit.ts';
 import { defaultLimits } from './limits.ts';
 import { readEntries } from './log-table.ts';
+import { migrate } from './migrate.ts';
 import { migrations } from './migrations/index.ts';
 import type { Migration } from './migrations/migration.ts';
 import { createSqliteStore } from './sqlite-store.ts';
@@ -101,15 +102,34 @@ test('a migration that fails leaves schema and data as they were, and can be tri
   expect(existsSync(backup)).toBe(true);
 });
 
+test('without room for the backup nothing is changed, and the message says how much is needed', async () => {
+  await fillWithPresentSchema();
+  const before = readFileSync(databaseFile(folder));
+  const db = new Database(databaseFile(folder));
+  const attempt = () =>
+    migrate(
+      db,
+      next(() => {}),
+      { freeBytes: () => 2 ** 10 },
+    );
+  expect(attempt).toThrow(StoreError);
+  expect(attempt).toThrow(/takes up to \d MiB for a backup and the change itself, and the disk has 1 MiB left/);
+  db.close();
+  expect(existsSync(backup)).toBe(false);
+  expect(readFileSync(databaseFile(folder)).equals(before)).toBe(true);
+});
+
 test('data of a later version is refused untouched, with what to do', async () => {
   await fillWithPresentSchema();
-  openDatabase(folder, { checkAll: false, migrations: next(() => {}) }).db.close();
+  const { db: later } = openDatabase(folder, { checkAll: false, migrations: next(() => {}) });
+  later.exec(`UPDATE schema_history SET infernet = '9.1.0' WHERE version = ${migrations.length + 1}`);
+  later.close();
   const before = readFileSync(databaseFile(folder));
   const store = createSqliteStore({ folder });
   const error: unknown = await store.open().catch((reason: unknown) => reason);
   expect(error).toBeInstanceOf(StoreError);
   expect(error).toMatchObject({ kind: 'newer' });
-  expect(String(error)).toContain(`has schema ${migrations.length + 1}`);
+  expect(String(error)).toContain(`has schema ${migrations.length + 1}, written by Infernet 9.1.0; this is Infernet`);
   expect(String(error)).toContain('Update Infernet');
   expect(readFileSync(databaseFile(folder)).equals(before)).toBe(true);
 });
