@@ -1,26 +1,35 @@
 /** `npm run bench -- NAME [--json FILE]` */
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { dispatch } from './dispatch.ts';
+import { join } from './join.ts';
+import { latency } from './latency.ts';
 import { type BenchReport, printReport } from './lib/report.ts';
 import { loop } from './loop.ts';
 import { tokens } from './tokens.ts';
 
-const benches: Readonly<Record<string, () => Promise<BenchReport>>> = { loop, tokens };
+const benches: Readonly<Record<string, { readonly what: string; run(): Promise<BenchReport> }>> = {
+  dispatch: { what: 'shards of nothing per second, beside plain JSON-RPC to the same runners', run: dispatch },
+  join: { what: 'from process start to a known provider, beside libp2p with kad-dht alone', run: join },
+  latency: { what: 'one shard of nothing from submit to result, beside plain JSON-RPC', run: latency },
+  loop: { what: '200 reviews over four providers, beside the model itself', run: loop },
+  tokens: { what: 'how well claimed tokens tell two models apart, and what a check costs', run: tokens },
+};
+const list = Object.entries(benches).map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`);
 
 const program = new Command('npm run bench --')
-  .description(`Measures ours beside its limit in one run. Benchmarks: ${Object.keys(benches).join(', ')}`)
+  .description('Measures ours beside a yardstick, in one run, alternating.')
   .argument('<name>', 'benchmark to run')
-  .option('--json <file>', 'write the report as JSON')
+  .option('--json <file>', 'write the report as JSON too')
+  .addHelpText('after', ['', 'Benchmarks:', ...list].join('\n'))
   .parse();
 const { json } = program.opts<{ json?: string }>();
 const [name = ''] = program.args;
-const bench = benches[name];
+const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
 if (bench === undefined)
-  program.error(`no benchmark is called ${JSON.stringify(name)}; there are: ${Object.keys(benches).join(', ')}`, {
-    exitCode: 2,
-  });
+  program.error([`no benchmark is called ${JSON.stringify(name)}; there are:`, ...list].join('\n'), { exitCode: 2 });
 else {
-  const report = await bench();
+  const report = await bench.run();
   printReport(report);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
 }

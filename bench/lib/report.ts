@@ -23,7 +23,9 @@ export interface BenchReport {
     readonly cpu: string;
     readonly cores: number;
     readonly memoryGiB: number;
+    /** Average of one minute. */
     readonly loadBefore: number;
+    readonly loadAfter: number;
   };
   readonly versions: Readonly<Record<string, string>>;
   readonly figures: readonly Figure[];
@@ -48,14 +50,20 @@ export function figure(
   return { metric, unit, ours: own, peer, theirs: other, ratio: own.median / other.median };
 }
 
+/** To be called at the beginning; what it gives knows the load at the end, too. */
 export function machine(): BenchReport['machine'] {
   return {
     cpu: cpus()[0]?.model.trim() ?? 'unknown',
     cores: cpus().length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    loadBefore: Number((loadavg()[0] ?? 0).toFixed(2)),
+    loadBefore: load(),
+    get loadAfter() {
+      return load();
+    },
   };
 }
+
+const load = () => Number((loadavg()[0] ?? 0).toFixed(2));
 
 const Package = z.object({ version: z.string() });
 
@@ -72,7 +80,9 @@ export function versions(...packages: readonly string[]): Record<string, string>
 export function printReport({ name, machine: on, versions: used, figures }: BenchReport): void {
   const number = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
   const row = (spread: Spread): string => `${number(spread.min)} / ${number(spread.median)} / ${number(spread.max)}`;
-  process.stdout.write(`${name}: ${on.cores} × ${on.cpu}, ${on.memoryGiB} GiB, load before ${on.loadBefore}\n`);
+  process.stdout.write(
+    `${name}: ${on.cores} × ${on.cpu}, ${on.memoryGiB} GiB, load ${on.loadBefore} before, ${on.loadAfter} after\n`,
+  );
   process.stdout.write(
     `${Object.entries(used)
       .map(([what, version]) => `${what} ${version}`)
