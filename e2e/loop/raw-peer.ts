@@ -47,7 +47,8 @@ export class RawPeer {
     return this.signer.peerId;
   }
 
-  static async join(bootstrap: readonly string[]): Promise<RawPeer> {
+  /** @param protocol of its job channels: another one is that of another major version. */
+  static async join(bootstrap: readonly string[], protocol: string = jobProtocol): Promise<RawPeer> {
     const seed = randomBytes(32);
     const network = createLibp2pNetwork({
       seed,
@@ -59,7 +60,7 @@ export class RawPeer {
       dhtServer: true,
       inboundConnectionsPerSecond: 50,
       maxConnections: 50,
-      jobProtocol,
+      jobProtocol: protocol,
       log: silent,
     });
     const peer = new RawPeer(createSigner(seed), network);

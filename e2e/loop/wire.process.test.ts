@@ -147,6 +147,25 @@ describe('the channel', () => {
   });
 });
 
+describe('a peer of another version', () => {
+  // Of the same major one: the impostor below is one, and is heard in all that it says.
+
+  it('of another major one gets no channel, and is told both versions', async () => {
+    const peer = await RawPeer.join(provider.addresses.slice(0, 1), '/infernet/job/2');
+    peers.push(peer);
+    // It learns what the other speaks when both have introduced themselves.
+    await eventually('the refusal names both versions', async () => {
+      const refusal = await peer.open(provider).then(
+        () => 'opened',
+        (error: Error) => error.message,
+      );
+      return refusal.includes(
+        'this node speaks /infernet/job/2, and the peer /infernet/job/1: one of the two has to be updated',
+      );
+    });
+  });
+});
+
 describe('the door of the DHT', () => {
   it('refuses what is forged, old, expired, too large, or under another’s key, and says why in its log', async () => {
     const peer = await join(provider);
@@ -322,7 +341,10 @@ describe('a provider and a client that cheats', () => {
   });
 });
 
-/** A provider that takes work and answers without any model. */
+/** Fields that this version does not know, in what is signed and in what is not. */
+const later = { later: { than: ['this', 1] } };
+
+/** A provider of a later minor version that takes work and answers without any model. */
 class Impostor {
   readonly peer: RawPeer;
   readonly assigned: Promise<{ assign: MessageBody<'shard.assign'>; channel: RawChannel }>;
@@ -347,8 +369,9 @@ class Impostor {
         inFlightMax: 8,
         creditLimitMicro: '1000000',
         expiresAt: Date.now() + 600_000,
+        ...later,
       };
-      channel.send('job.offer', { quote: signBody(signer, 'quote', body) }, { re: envelope.id });
+      channel.send('job.offer', { quote: signBody(signer, 'quote', body), ...later }, { re: envelope.id });
     });
     answers.set('shard.assign', (envelope, channel) => {
       const assign = bodyOf('shard.assign', envelope);
@@ -373,7 +396,7 @@ class Impostor {
 
   offer(model: string | null): Promise<void> {
     const price = { shardMicro: '5', itemMicro: '0' };
-    return this.peer.offer([{ ...offered, model, price, tokensPerSecondMilli: 1_000_000 }]);
+    return this.peer.offer([{ ...offered, model, price, tokensPerSecondMilli: 1_000_000, ...later }]);
   }
 
   /** A commitment to outputs that it made up, and two reveals: one that opens it, and one that does not. */
@@ -397,10 +420,18 @@ class Impostor {
       taskHash: taskHashOf({ template, model, params, inputsHash, itemSalt }),
       digest,
       at: Date.now(),
+      ...later,
     };
     const changed: Json[] = inputs.map(() => ({ label: 'negative' }));
     const changedHash = outputsHashOf(itemHashesOf(itemSalt, changed));
-    const reveal = signBody(signer, 'reveal', { v: 1 as const, replicaId, digest, outputsHash: changedHash, salt });
+    const reveal = signBody(signer, 'reveal', {
+      v: 1 as const,
+      replicaId,
+      digest,
+      outputsHash: changedHash,
+      salt,
+      ...later,
+    });
     return { body, commitment: signBody(signer, 'commitment', body), lie: { replicaId, outputs: changed, reveal } };
   }
 }

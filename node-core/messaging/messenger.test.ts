@@ -288,6 +288,7 @@ describe('frames', () => {
     expect(end.said()).toMatchObject([{ type: 'error', body: { code } }]);
     expect(end.closed).toHaveLength(1);
     expect(end.closed[0]).toBe(end.said()[0]?.body.message);
+    if (code === 'version') expect(end.closed[0]).toBe('this node speaks version 1 of the job protocol, not 2');
   });
 
   it('may hold what this version does not know: types are answered, fields ignored, late answers dropped', async () => {

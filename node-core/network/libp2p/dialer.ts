@@ -33,7 +33,7 @@ export async function openChannel(
     try {
       return await openOn(connection, protocol, isOld ? AbortSignal.timeout(deadlineMs / 2) : signal);
     } catch (error) {
-      if (!isOld || (error instanceof Error && error.name === 'UnsupportedProtocolError')) throw error;
+      if (!isOld || isUnsupported(error)) throw error;
     }
     return await openOn(
       await libp2p.dial(known.length > 0 ? known : peerId, { signal, force: true }),
@@ -41,9 +41,24 @@ export async function openChannel(
       signal,
     );
   } catch (error) {
-    const reason = signal.aborted ? `no answer within ${deadlineMs} ms` : describeError(error);
+    const reason = signal.aborted
+      ? `no answer within ${deadlineMs} ms`
+      : ((await versionReason(libp2p, peer, protocol, error)) ?? describeError(error));
     throw new Error(`no channel to ${peer}: ${reason}`, { cause: error });
   }
+}
+
+function isUnsupported(error: unknown): boolean {
+  return error instanceof Error && error.name === 'UnsupportedProtocolError';
+}
+
+/** The peer is there and speaks no version of ours: which it has told at the beginning (identify). Null when that is not why. */
+async function versionReason(libp2p: Libp2p, peer: string, protocol: string, error: unknown): Promise<string | null> {
+  if (!isUnsupported(error)) return null;
+  const family = protocol.slice(0, protocol.lastIndexOf('/') + 1);
+  const known = await libp2p.peerStore.get(peerIdFromString(peer)).catch(() => null);
+  const theirs = known?.protocols.filter((name) => name.startsWith(family)) ?? [];
+  return `this node speaks ${protocol}, and the peer ${theirs.length > 0 ? theirs.join(', ') : 'does not'}: one of the two has to be updated`;
 }
 
 async function openOn(connection: Connection, protocol: string, signal: AbortSignal): Promise<OpenedChannel> {
