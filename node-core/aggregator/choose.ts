@@ -119,7 +119,7 @@ export class Chooser {
         );
         continue;
       }
-      const isFull = at >= Math.min(this.#c.config.inFlightPerProviderMax, quote.body.inFlightMax);
+      const isFull = at >= inFlightMax(quote, this.#c.config.inFlightPerProviderMax);
       if (isFull || !this.#creditCovers(quote, priceMicro)) {
         isLater = true;
         continue;
@@ -145,6 +145,11 @@ export class Chooser {
     const open = this.#c.payment.openWith(quote.body.provider);
     return !micro.less(quote.body.creditLimitMicro, micro.add(open, priceMicro));
   }
+}
+
+/** Of one job: what a provider runs at once, and as many that wait for it as with one that runs a single shard. */
+export function inFlightMax({ body }: SignedQuote, perProviderMax: number): number {
+  return Math.min(perProviderMax + (body.runsMax ?? 1) - 1, body.inFlightMax);
 }
 
 /** It ended without a vote, and not because the work cannot be done there. */

@@ -8,6 +8,8 @@ const askedAtOnceMax = 16;
 const passing: ReadonlySet<FailureCode> = new Set(['no-capacity', 'credit-limit', 'expired', 'internal', 'container']);
 const pauseMs = 250;
 const pauseMsMax = 4_000;
+/** A provider that wants to be left alone for longer is asked again all the same. */
+const askedMsMax = 600_000;
 const unreachableMs = 2_000;
 
 interface Pause {
@@ -94,7 +96,8 @@ export class Quotes {
 
   #pause(provider: PeerId, ms: number): void {
     const times = (this.#pauses.get(provider)?.times ?? 0) + 1;
-    const length = Math.min(pauseMsMax, ms * 2 ** Math.min(times - 1, 6));
+    // As long as the provider asked for, and longer the more often it declined.
+    const length = Math.max(Math.min(ms, askedMsMax), Math.min(pauseMsMax, ms * 2 ** Math.min(times - 1, 6)));
     this.#pauses.set(provider, { until: this.#c.clock.elapsed() + length, times });
     this.#c.clock.after(length, () => this.#changed());
   }

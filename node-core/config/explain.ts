@@ -21,6 +21,12 @@ export function explain(root: z.core.$ZodType, issue: z.core.$ZodIssue, value: u
       message: unknownKey(root, issue.path, key),
     }));
   }
+  if (issue.code === 'invalid_key') {
+    const wanted = issue.issues[0]?.message.replace(/^expected /, '') ?? 'another key';
+    const key = JSON.stringify(String(issue.path.at(-1)));
+    const message = `${pathText(issue.path.slice(0, -1))}: expected each key to be ${wanted}, found ${key}`;
+    return [{ path: issue.path, atKey: true, message }];
+  }
   const found = valueAt(value, issue.path);
   const place = schemaAt(root, issue.path);
   const message = [

@@ -84,6 +84,21 @@ describe('a wrong configuration', () => {
     ]);
   });
 
+  it('knows a peer id from what is none, in lists and as a key', async () => {
+    const id = '12D3KooWNvSZnPi3RrhrTwEY4LuuBeB6K6facKUCJcyWG1aoDd2p';
+    const lists = `blockedClients: [${id}]\n  allowedClients: [${id}]\n  clientLimits: {${id}: {inFlightMax: 2}}`;
+    expect(await problemsOf(`dataFolder: /d\nprovider:\n  ${lists}\n`)).toEqual([]);
+    const wrong = `blockedClients: [ada]\n  allowedClients: [${id}x]\n  clientLimits: {ada: {inFlightMax: 2}, ${id}: {inFlight: 2}}`;
+    expect(await problemsOf(`dataFolder: /d\nprovider:\n  ${wrong}\n`)).toEqual([
+      expect.stringContaining(
+        'node.yaml:3:20: provider.blockedClients[0]: expected an Ed25519 libp2p peer id (12D3KooW…)',
+      ),
+      expect.stringContaining(`provider.allowedClients[0]: expected an Ed25519 libp2p peer id (12D3KooW…)`),
+      'node.yaml:5:18: provider.clientLimits: expected each key to be an Ed25519 libp2p peer id (12D3KooW…), found "ada"',
+      expect.stringContaining(`unknown key "inFlight" in provider.clientLimits.${id}; did you mean "inFlightMax"?`),
+    ]);
+  });
+
   it('says what a value is for, what was expected and what was found', async () => {
     const cases: [string, string][] = [
       [

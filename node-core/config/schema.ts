@@ -2,12 +2,14 @@
  * The configuration of a node: every setting with its unit, default and bounds. A file of it is YAML or JSON
  * (`config/load.ts`); `settings.get` shows it; the interface's settings page is made of it.
  */
-import { Micro, Price, z } from '../protocol/index.ts';
+import { Micro, PeerId, Price, z } from '../protocol/index.ts';
 
 const ms = (fallback: number, description: string, min = 1) =>
   z.int().min(min).default(fallback).describe(`${description}, ms`);
 const count = (fallback: number, description: string, min = 1) =>
   z.int().min(min).default(fallback).describe(description);
+
+const countOrNone = (description: string) => z.int().min(1).nullable().default(null).describe(description);
 
 const defaultPrice = { shardMicro: '1000', itemMicro: '100' };
 
@@ -56,13 +58,31 @@ export const NodeConfig = z.strictObject({
       ),
       runsMax: count(1, 'shards that run at once'),
       queueMax: count(64, 'shards that wait, over all clients'),
+      queueAgeMs: ms(10_000, 'a shard in the queue counts one priority higher each time it has waited for this long'),
       inFlightPerClientMax: count(8, 'shards of one client, waiting or running'),
       creditLimitMicro: Micro.default('16000').describe(
         'unpaid work granted to a client, micro-credits; by default 8 shards of 10 items at the default price',
       ),
       quoteTtlMs: ms(600_000, 'how long a quote holds'),
       itemsPerShardMax: z.int().min(1).max(1000).default(200).describe('largest shard taken, items'),
-      blockedClients: z.array(z.string()).default([]).describe('peer ids that are not served'),
+      shardsPerHourPerClientMax: countOrNone('shards of one client taken within an hour; null = as many as fit'),
+      allowedClients: z
+        .array(PeerId)
+        .nullable()
+        .default(null)
+        .describe('peer ids of the only clients that are served; null = all that are not blocked'),
+      blockedClients: z.array(PeerId).default([]).describe('peer ids of clients that are not served'),
+      clientLimits: z
+        .record(
+          PeerId,
+          z.strictObject({
+            inFlightMax: z.int().min(1).optional().describe('instead of inFlightPerClientMax'),
+            shardsPerHourMax: z.int().min(1).optional().describe('instead of shardsPerHourPerClientMax'),
+            itemsPerShardMax: z.int().min(1).max(1000).optional().describe('instead of itemsPerShardMax'),
+          }),
+        )
+        .default({})
+        .describe('other limits for single clients, by peer id'),
       drainMs: ms(20_000, 'how long running work may take to finish when the node stops', 0),
     })
     .prefault({}),
@@ -88,7 +108,10 @@ export const NodeConfig = z.strictObject({
   aggregator: z
     .strictObject({
       jobsActiveMax: count(32, 'jobs at once'),
-      inFlightPerProviderMax: count(2, 'shards of one job at one provider: the one that runs and the next'),
+      inFlightPerProviderMax: count(
+        2,
+        'shards of one job at a provider that runs one at a time: that one and the next; a provider that runs several gets so many more',
+      ),
       attemptsPerShardMax: count(6, 'replicas of one shard, all in all'),
       leaseMs: ms(10_000, 'without a renewal for this long a provider may stop'),
       leaseRenewMs: ms(1_000, 'how often leases are renewed'),

@@ -193,6 +193,15 @@ export class Payment {
     return (excess <= 0n ? limit : excess < limit ? limit - excess : 0n).toString();
   }
 
+  /** What a client is as a payer: paid in all, and unpaid now. */
+  paidBy(client: PeerId): { readonly paidMicro: Micro; readonly unpaidMicro: Micro } {
+    const book = this.#books.state.payees[client];
+    return {
+      paidMicro: book?.best?.body.cumulativeMicro ?? micro.zero,
+      unpaidMicro: micro.add(book?.inFlightMicro ?? micro.zero, book?.owedMicro ?? micro.zero),
+    };
+  }
+
   /** May work of this price begin? In flight + earned + price − best voucher ≤ limit. */
   admits(client: PeerId, priceMicro: Micro): Admission {
     const book = this.#books.state.payees[client];

@@ -11,6 +11,7 @@ import {
   protocolLimits,
 } from '../protocol/index.ts';
 import type { Served } from './catalogue.ts';
+import { limitsFor, unwanted } from './client-limits.ts';
 
 /** What may change from one moment to the next. */
 export interface Room {
@@ -18,6 +19,8 @@ export interface Room {
   readonly draining: boolean;
   readonly pending: number;
   readonly pendingOfClient: number;
+  /** Until the client's shards of the last hour are within its limit again, ms; 0 = they are. */
+  readonly hourFreeInMs: number;
   /** By the credit limit; `ok` for the own node. */
   readonly credit: { readonly ok: true } | { readonly ok: false; readonly message: string };
   readonly config: NodeConfig['provider'];
@@ -40,11 +43,25 @@ export interface Decline {
 const soonMs = 250;
 
 /** What stands against serving this client at all, whatever it brings. */
-export function judgeClient(client: PeerId, view: Pick<Room, 'on' | 'draining' | 'config'>): Decline | null {
+export function judgeClient(
+  client: PeerId,
+  ownPeer: PeerId,
+  view: Pick<Room, 'on' | 'draining' | 'hourFreeInMs' | 'config'>,
+): Decline | null {
   if (!view.on) return { code: 'policy', message: 'this node is not a provider at present' };
   if (view.draining) return { code: 'no-capacity', message: 'this node is stopping' };
-  if (view.config.blockedClients.includes(client))
-    return { code: 'policy', message: 'the owner does not serve this client' };
+  // The lists are about others.
+  if (client === ownPeer) return null;
+  const reason = unwanted(client, view.config);
+  if (reason !== null) return { code: 'policy', message: reason };
+  if (view.hourFreeInMs > 0) {
+    const { shardsPerHourMax } = limitsFor(client, view.config);
+    return {
+      code: 'no-capacity',
+      message: `this client has had the ${shardsPerHourMax} shards an hour that the owner grants it`,
+      retryAfterMs: view.hourFreeInMs,
+    };
+  }
   return null;
 }
 
@@ -54,7 +71,7 @@ export function judgeAssignment(
   view: AdmissionView,
 ): Decline | null {
   const { config, served, ownPeer } = view;
-  const refusal = judgeClient(client, view);
+  const refusal = judgeClient(client, ownPeer, view);
   if (refusal !== null) return refusal;
   const { replicaId, shardId, jobId } = assign;
   if (
@@ -84,7 +101,7 @@ export function judgeAssignment(
   if (!served.models.includes(quote.model))
     return { code: 'model-missing', message: 'this node does not serve this model' };
   const { inputs } = assign.payload;
-  const fault = judgeInputs(assign, inputs, served, config.itemsPerShardMax);
+  const fault = judgeInputs(assign, inputs, served, limitsFor(client, config).itemsPerShardMax);
   if (fault !== null) return { code: 'bad-input', message: fault };
 
   const price = client === ownPeer ? micro.zero : priceOf(quote.price, inputs.length);
@@ -94,21 +111,22 @@ export function judgeAssignment(
       message: `this shard costs ${price} micro-credits here; ${assign.priceMicro} were offered`,
     };
   }
-  return judgeRoom(client, view);
+  return judgeRoom(client, ownPeer, view);
 }
 
 /** Is there room for one more? Asked again when the payload was written, since others may have taken it. */
-export function judgeRoom(client: PeerId, view: Room): Decline | null {
-  const refusal = judgeClient(client, view);
+export function judgeRoom(client: PeerId, ownPeer: PeerId, view: Room): Decline | null {
+  const refusal = judgeClient(client, ownPeer, view);
   if (refusal !== null) return refusal;
   const { config } = view;
+  const { inFlightMax } = limitsFor(client, config);
   if (view.pending >= config.queueMax) {
     return { code: 'no-capacity', message: `the queue of ${config.queueMax} is full`, retryAfterMs: soonMs };
   }
-  if (view.pendingOfClient >= config.inFlightPerClientMax) {
+  if (view.pendingOfClient >= inFlightMax) {
     return {
       code: 'no-capacity',
-      message: `this client has ${view.pendingOfClient} shards here already; at most ${config.inFlightPerClientMax}`,
+      message: `this client has ${view.pendingOfClient} shards here already; at most ${inFlightMax}`,
       retryAfterMs: soonMs,
     };
   }

@@ -19,6 +19,7 @@ import {
   isSigned,
   type MessageBody,
   type Micro,
+  micro,
   type NodeEvent,
   type PeerId,
   type Quote,
@@ -33,6 +34,9 @@ import type { Reputation } from '../reputation/index.ts';
 import { type Decline, judgeAssignment, judgeClient, judgeRoom, type Room } from './admission.ts';
 import { Calibration } from './calibration.ts';
 import { type Catalogue, without, withSpeed } from './catalogue.ts';
+import { limitsFor } from './client-limits.ts';
+import { FairQueue, type Standing } from './fair-queue.ts';
+import { type Hours, hourFreeInMs, hoursProjection } from './hours.ts';
 import { Leases } from './leases.ts';
 import { payloads } from './payloads.ts';
 import { Runs } from './runs.ts';
@@ -64,6 +68,8 @@ const emptyCatalogue: Catalogue = { served: new Map(), offers: [], notOffered: [
 export class Provider {
   readonly #o: ProviderOptions;
   readonly #view: View<ProviderState>;
+  readonly #hours: View<Hours>;
+  readonly #fairQueue: FairQueue;
   readonly #leases: Leases;
   readonly #runs: Runs;
   readonly #calibration: Calibration;
@@ -76,11 +82,16 @@ export class Provider {
   constructor(options: ProviderOptions) {
     this.#o = options;
     this.#view = options.journal.register(providerProjection);
+    this.#hours = options.journal.register(hoursProjection);
+    this.#fairQueue = new FairQueue({
+      standing: (client) => this.#standing(client),
+      ageMs: () => options.config.queueAgeMs,
+    });
     this.#leases = new Leases(options.clock, (replicaIds) => this.#guard(this.#leasesEnded(replicaIds)));
     this.#runs = new Runs({
       ...options,
       work: (replicaId) => this.#view.state.work[replicaId],
-      queue: () => this.#queue(),
+      next: (isTaken) => this.#next(isTaken),
       served: (template) => this.#catalogue.served.get(template),
       onCommitted: (work) => {
         // From now on it is the grace that counts.
@@ -196,15 +207,16 @@ export class Provider {
   async #quote(client: PeerId, body: MessageBody<'job.quote'>): Promise<AnyMessage> {
     const { config, clock, random, signer, payment } = this.#o;
     const decline = (reason: Decline): AnyMessage => ({ type: 'job.decline', body: { jobId: body.jobId, ...reason } });
-    const refusal = judgeClient(client, { on: this.on, draining: this.#draining, config });
+    const limits = limitsFor(client, config);
+    const refusal = judgeClient(client, signer.peerId, this.#open(client));
     if (refusal !== null) return decline(refusal);
     const served = this.#catalogue.served.get(body.template);
     if (served === undefined)
       return decline({ code: 'template-missing', message: 'this node does not serve this template' });
     if (!served.models.includes(body.model))
       return decline({ code: 'model-missing', message: 'this node does not serve this model' });
-    if (body.itemsPerShard > config.itemsPerShardMax) {
-      return decline({ code: 'requirements', message: `a shard has at most ${config.itemsPerShardMax} items here` });
+    if (body.itemsPerShard > limits.itemsPerShardMax) {
+      return decline({ code: 'requirements', message: `a shard has at most ${limits.itemsPerShardMax} items here` });
     }
     const own = client === signer.peerId;
     const quote: Quote = {
@@ -216,7 +228,8 @@ export class Provider {
       template: body.template,
       model: body.model,
       price: own ? { shardMicro: '0', itemMicro: '0' } : served.price,
-      inFlightMax: config.inFlightPerClientMax,
+      inFlightMax: limits.inFlightMax,
+      runsMax: config.runsMax,
       creditLimitMicro: payment.creditLimitFor(client),
       expiresAt: clock.now() + config.quoteTtlMs,
     };
@@ -251,16 +264,23 @@ export class Provider {
 
   /** @param coming admissions that are being written, and are not in the state yet. */
   #room(client: PeerId, priceMicro: Micro, coming: number): Room {
-    const { config, payment, signer } = this.#o;
+    const { payment, signer } = this.#o;
     const pending = this.#pending();
     return {
-      on: this.on,
-      draining: this.#draining,
+      ...this.#open(client),
       pending: pending.length + coming,
       pendingOfClient: pending.filter((work) => work.client === client).length,
       credit: client === signer.peerId ? { ok: true } : payment.admits(client, priceMicro),
-      config,
     };
+  }
+
+  /** What decides on a client whatever it brings. */
+  #open(client: PeerId): Pick<Room, 'on' | 'draining' | 'hourFreeInMs' | 'config'> {
+    const { config, clock } = this.#o;
+    const { shardsPerHourMax } = limitsFor(client, config);
+    const freeInMs =
+      shardsPerHourMax === null ? 0 : hourFreeInMs(this.#hours.state, client, clock.now(), shardsPerHourMax);
+    return { on: this.on, draining: this.#draining, hourFreeInMs: freeInMs, config };
   }
 
   async #admit(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
@@ -281,7 +301,7 @@ export class Provider {
     const { inputs, itemSalt } = payload;
     const inputsHash = await payloads.putInputs(store, { replicaId, params: body.params, inputs, itemSalt });
     // While the blob was written others may have taken the place. From here to the commit nothing comes between.
-    const late = judgeRoom(client, this.#room(client, priceMicro, 0));
+    const late = judgeRoom(client, signer.peerId, this.#room(client, priceMicro, 0));
     if (late !== null) {
       await store.deleteBlobs([inputsHash]);
       return declined(late);
@@ -565,11 +585,21 @@ export class Provider {
     return Object.keys(pending).flatMap((replicaId) => work[replicaId] ?? []);
   }
 
-  /** Higher priority first, then in the order of admission. */
-  #queue(): Work[] {
-    return this.#pending()
-      .filter((work) => work.state === 'queued')
-      .sort((a, b) => b.priority - a.priority || a.seq - b.seq);
+  #next(isTaken: (replicaId: ReplicaId) => boolean): Work | null {
+    const waiting = this.#pending().filter(({ state, replicaId }) => state === 'queued' && !isTaken(replicaId));
+    return this.#fairQueue.take(waiting, this.#o.clock.now());
+  }
+
+  /** The own node's jobs wait as those of a client that owes nothing. */
+  #standing(client: PeerId): Standing {
+    const { payment, signer, config } = this.#o;
+    if (client === signer.peerId) return { isStranger: false, creditUsed: 0 };
+    const { paidMicro, unpaidMicro } = payment.paidBy(client);
+    const limit = Number(payment.creditLimitFor(client));
+    return {
+      isStranger: micro.less(paidMicro, config.creditLimitMicro),
+      creditUsed: limit === 0 ? 1 : Math.min(1, Number(unpaidMicro) / limit),
+    };
   }
 
   #ownedBy(client: PeerId, replicaId: ReplicaId): Work {

@@ -37,8 +37,8 @@ export interface RunsOptions {
   readonly log: Logger;
   readonly config: NodeConfig['provider'];
   work(replicaId: ReplicaId): Work | undefined;
-  /** Work that waits, the next first. */
-  queue(): Work[];
+  /** Takes the next one out of the queue; null when nothing waits. @param isTaken is not waiting any more. */
+  next(isTaken: (replicaId: ReplicaId) => boolean): Work | null;
   served(template: Cid): Served | undefined;
   onCommitted(work: Work): void;
   onFailed(work: Work): void;
@@ -84,9 +84,9 @@ export class Runs {
   /** Starts what may start. */
   pump(): void {
     if (this.#stopped) return;
-    for (const work of this.#o.queue()) {
-      if (this.#running.size >= this.#o.config.runsMax) return;
-      if (this.#running.has(work.replicaId)) continue;
+    while (this.#running.size < this.#o.config.runsMax) {
+      const work = this.#o.next((replicaId) => this.#running.has(replicaId));
+      if (work === null) return;
       const running: Running = { signal: new CancelSwitch(), itemsDone: 0, toldAt: this.#o.clock.elapsed() };
       this.#running.set(work.replicaId, running);
       void this.#run(work, running);

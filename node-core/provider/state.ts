@@ -34,6 +34,7 @@ export interface Work {
   readonly graceMs: number;
   readonly reveal: 'with-commit' | 'on-request';
   readonly priority: number;
+  readonly admittedAt: EpochMs;
   /** Place in the order of admission. */
   readonly seq: number;
   state: ReplicaState;
@@ -80,6 +81,7 @@ function apply(state: ProviderState, entry: LogEntry): void {
       const { type: _, attempt: __, ...rest } = event;
       state.work[event.replicaId] = {
         ...rest,
+        admittedAt: entry.at,
         seq: entry.seq,
         state: 'queued',
         shown: false,
@@ -123,7 +125,7 @@ function apply(state: ProviderState, entry: LogEntry): void {
 
 export const providerProjection: Projection<ProviderState> = {
   name: 'provider',
-  version: 3,
+  version: 4,
   initial: () => ({ on: null, work: {}, pending: {} }),
   apply,
 };

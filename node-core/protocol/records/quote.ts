@@ -15,6 +15,7 @@ export const Quote = z.object({
   model: Cid.nullable(),
   price: Price,
   inFlightMax: z.int().min(1).describe('shards that the provider takes at once from this client'),
+  runsMax: z.int().min(1).optional().describe('shards that run at once here, of all clients; 1 where it is not said'),
   creditLimitMicro: Micro.describe('unpaid work that the provider grants this client'),
   expiresAt: EpochMs,
 });
