@@ -23,9 +23,10 @@ import { planJob } from './plan.ts';
 import { aggregatorProjection, type Job, type Replica } from './state.ts';
 import { newItemSalt, resolveSpec } from './submit.ts';
 import { Sweeper } from './sweeper.ts';
+import { Turns } from './turns.ts';
 import { Verdicts } from './verdicts.ts';
 
-export type AggregatorOptions = Omit<AggregatorContext, 'view' | 'liveness'>;
+export type AggregatorOptions = Omit<AggregatorContext, 'view' | 'liveness' | 'turns'>;
 
 const workingStates: ReadonlySet<string> = new Set(['assigned', 'running', 'committed']);
 
@@ -54,7 +55,7 @@ export class Aggregator {
         for (const runner of this.#runners.values()) runner.round();
       },
     });
-    this.#c = { ...options, view, liveness };
+    this.#c = { ...options, view, liveness, turns: new Turns() };
     this.#verdicts = new Verdicts(this.#c);
     this.#sweeper = new Sweeper(this.#c);
     messenger.handle('shard.progress', async (from, body) => {
@@ -170,8 +171,13 @@ export class Aggregator {
   }
 
   async #begin(jobId: Id): Promise<void> {
-    const runner = new JobRunner(this.#c, jobId, () => this.#runners.delete(jobId));
+    const { turns } = this.#c;
+    const runner = new JobRunner(this.#c, jobId, () => {
+      this.#runners.delete(jobId);
+      turns.leave(jobId);
+    });
     this.#runners.set(jobId, runner);
+    turns.enter(jobId, this.job(jobId)?.job.priority ?? 0, () => runner.schedule());
     await runner.start();
   }
 

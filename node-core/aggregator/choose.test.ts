@@ -21,6 +21,7 @@ import { Chooser } from './choose.ts';
 import type { AggregatorContext } from './context.ts';
 import { Quotes } from './quotes.ts';
 import type { Job, Replica, Shard } from './state.ts';
+import { Turns } from './turns.ts';
 
 const keys = new KeyRing();
 const chance = new Chance(3);
@@ -90,6 +91,7 @@ function table(change: Partial<Quote> = {}) {
     payment: { spentOf: () => money.spent, reservedOf: () => money.reserved, openWith: () => money.open },
     reputation: { scoreOf: () => ({ score: 0.5 }) },
     liveness: { isSuspect: (peer: PeerId) => suspects.has(peer) },
+    turns: new Turns(),
   };
   const job = {
     jobId,

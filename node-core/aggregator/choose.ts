@@ -120,7 +120,7 @@ export class Chooser {
         continue;
       }
       const isFull = at >= inFlightMax(quote, this.#c.config.inFlightPerProviderMax);
-      if (isFull || !this.#creditCovers(quote, priceMicro)) {
+      if (isFull || !this.#hasRoom(job, quote, priceMicro)) {
         isLater = true;
         continue;
       }
@@ -140,10 +140,15 @@ export class Chooser {
     return !micro.less(job.job.budgetMicro, micro.add(committed, priceMicro));
   }
 
-  /** Asking for more than the provider grants would only be declined. */
-  #creditCovers(quote: SignedQuote, priceMicro: Micro): boolean {
-    const open = this.#c.payment.openWith(quote.body.provider);
-    return !micro.less(quote.body.creditLimitMicro, micro.add(open, priceMicro));
+  /** For one more shard of all jobs' and what others have the better claim to: more would only be declined. */
+  #hasRoom(job: Job, quote: SignedQuote, priceMicro: Micro): boolean {
+    const { turns, payment } = this.#c;
+    const { provider, creditLimitMicro, inFlightMax } = quote.body;
+    const before = turns.claimsBefore(job.jobId, provider);
+    const open = micro.sum([payment.openWith(provider), before.priceMicro, priceMicro]);
+    const hasRoom = turns.at(provider) + before.places < inFlightMax && !micro.less(creditLimitMicro, open);
+    if (!hasRoom) turns.denied(job.jobId, provider, priceMicro);
+    return hasRoom;
   }
 }
 

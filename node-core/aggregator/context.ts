@@ -9,6 +9,7 @@ import type { Cid, JsonSchemaCheck, ModelInfo, ReplicaId, ShardId, Template } fr
 import type { Reputation } from '../reputation/index.ts';
 import type { Liveness } from './liveness.ts';
 import type { AggregatorState } from './state.ts';
+import type { Turns } from './turns.ts';
 
 /** A template as the client side needs it. */
 export interface KnownTemplate {
@@ -41,6 +42,7 @@ export interface AggregatorContext {
   readonly badProbabilityPpm: number;
   readonly view: View<AggregatorState>;
   readonly liveness: Liveness;
+  readonly turns: Turns;
   known(): Known;
   /** Could the own node run this, as a provider? */
   ownServes(template: Cid, model: Cid | null): boolean;

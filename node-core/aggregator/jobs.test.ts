@@ -45,6 +45,38 @@ describe('a job', () => {
     for (const { receipt } of good) expect(receiptFault(market.world.keys, receipt)).toBeNull();
   });
 
+  it('gets as many shards run at once as its providers run', async () => {
+    const config = { provider: { runsMax: 4 } };
+    const market = await Market.open([{ config }, {}]);
+    await market.run({ policy: { type: 'replicate', copies: 1, quorum: 1 } }, 200);
+    const [four, one] = market.providers.map((provider) => {
+      let [running, most] = [0, 0];
+      for (const { event } of provider.disk.entries()) {
+        if (event.type === 'work.started') most = Math.max(most, ++running);
+        if (event.type === 'work.committed') running--;
+      }
+      return most;
+    });
+    expect([four, one]).toEqual([4, 1]);
+  });
+
+  it('is not stuck behind a large one of the same node', async () => {
+    for (const priority of [5, 9]) {
+      // One provider, that takes two shards of a client at most: the large job has them both.
+      const market = await Market.open([{ config: { provider: { inFlightPerClientMax: 2 } } }]);
+      const policy = { type: 'replicate', copies: 1, quorum: 1 } as const;
+      const large = await market.submit({ policy, budgetMicro: '100000000' }, 10_000);
+      await market.pass(5_000);
+      const small = await market.submit({ policy, priority }, 10);
+      const begun = market.events('shard.accepted').length;
+      expect(await market.end(small)).toMatchObject({ state: 'done' });
+      const meanwhile = market.events('shard.accepted').filter(({ jobId }) => jobId === large).length - begun;
+      // What ran and waited when it came, and what was on its way.
+      expect(meanwhile).toBeLessThanOrEqual(4);
+      expect((await market.call('jobs.get', { jobId: large })).state).toBe('running');
+    }
+  });
+
   it('with one copy is accepted unchecked', async () => {
     const market = await Market.open([{}]);
     const { jobId, ended } = await market.run({ policy: { type: 'replicate', copies: 1, quorum: 1 } });

@@ -1,6 +1,6 @@
 /** Shards that want further replicas, and who gets them: in order, those that were begun first. */
 import type { PeerId } from '../protocol/index.ts';
-import { type Choice, Chooser } from './choose.ts';
+import { type Choice, Chooser, inFlightMax } from './choose.ts';
 import type { RunningJob } from './running-job.ts';
 import { isActive, type Job, type Role, type Shard } from './state.ts';
 
@@ -41,6 +41,7 @@ export class Wants {
   clear(): void {
     this.#begun.clear();
     this.#fresh.clear();
+    this.#r.context.turns.looks(this.#r.jobId, new Map());
   }
 
   /** The directory changed. */
@@ -57,9 +58,6 @@ export class Wants {
 
   /** @param active indices of the shards with work out. */
   assignWhatFits(job: Job, active: Iterable<number>): Outcome {
-    if (this.size === 0) return { kind: 'going' };
-    const candidates = this.#chooser.candidates(job);
-    this.#r.quotes.ask(candidates.map(({ peerId }) => peerId));
     const inFlight = new Map<PeerId, number>();
     for (const index of active) {
       for (const replica of job.shards[index]?.replicas ?? []) {
@@ -67,6 +65,10 @@ export class Wants {
         inFlight.set(replica.provider, (inFlight.get(replica.provider) ?? 0) + 1);
       }
     }
+    this.#r.context.turns.looks(job.jobId, inFlight);
+    if (this.size === 0) return { kind: 'going' };
+    const candidates = this.#chooser.candidates(job);
+    this.#r.quotes.ask(candidates.map(({ peerId }) => peerId));
     const mayRunOwn = this.#ownNodeMayRun(job);
     const shards = [this.#begun, this.#fresh].flatMap((wants) => this.#assignFrom(wants, job, inFlight, mayRunOwn));
     if (inFlight.size > 0 || this.size === 0) return { kind: 'going' };
@@ -116,8 +118,8 @@ export class Wants {
     const self = context.signer.peerId;
     quotes.ask([self]);
     const quote = quotes.usable(self);
-    const isFull = (inFlight.get(self) ?? 0) >= context.config.inFlightPerProviderMax;
-    if (quote === null || isFull || shard.replicas.some(isActive)) return 'busy' as const;
+    if (quote === null || shard.replicas.some(isActive)) return 'busy' as const;
+    if ((inFlight.get(self) ?? 0) >= inFlightMax(quote, context.config.inFlightPerProviderMax)) return 'busy' as const;
     return { provider: self, quote, priceMicro: '0', terms: { ownNode: 1000 } };
   }
 }

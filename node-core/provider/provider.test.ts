@@ -338,6 +338,8 @@ describe('a quote', () => {
   it.each<[FailureCode, string, Partial<MessageBody<'job.quote'>>, ProviderConfig]>([
     ['policy', 'switched off', {}, { enabled: false }],
     ['policy', 'blocked', {}, { blockedClients: [client] }],
+    ['policy', 'not on the list of those that are served', {}, { allowedClients: [otherKey.peerId] }],
+    ['requirements', 'shards too large for this client', {}, { clientLimits: { [client]: { itemsPerShardMax: 9 } } }],
     ['template-missing', 'another template', { template: `b${'a'.repeat(58)}` }, {}],
     ['template-missing', 'a template that the owner does not serve', {}, { templates: ['other'] }],
     ['model-missing', 'a model', { model: `b${'a'.repeat(58)}` }, {}],
@@ -442,6 +444,7 @@ describe('admission', () => {
   it.each<[string, ProviderConfig, number, FailureCode]>([
     ['the queue is full', { queueMax: 3 }, 3, 'no-capacity'],
     ['the client has enough here', { inFlightPerClientMax: 2 }, 2, 'no-capacity'],
+    ['this client in particular has', { clientLimits: { [client]: { inFlightMax: 2 } } }, 2, 'no-capacity'],
     ['the credit is used up', { creditLimitMicro: '2400' }, 2, 'credit-limit'],
   ])('takes exactly as many as there is room for, also in one moment: %s', async (_, config, most, code) => {
     for (const isOneMoment of [true, false]) {
@@ -461,6 +464,36 @@ describe('admission', () => {
       for (const answer of refused) expect(answer).toMatchObject({ body: { code, retryAfterMs: 250 } });
       expect(bench.disk.blobs.size).toBe(most);
     }
+  });
+
+  it('takes as many shards an hour as the client is granted, and says when it will take more', async () => {
+    const bench = await Bench.up({
+      shardsPerHourPerClientMax: 2,
+      clientLimits: { [otherKey.peerId]: { shardsPerHourMax: 5 } },
+    });
+    // From the beginning of an hour.
+    await bench.pass(3_600_000 - (bench.clock.now() % 3_600_000));
+    const quote = await bench.quote();
+    const assign = async (attempt: number) => {
+      const change = { quote, attempt, replicaId: bench.replicaId(attempt) };
+      return bench.ask('shard.assign', await bench.assignment(change));
+    };
+    for (const attempt of [1, 2]) expect(await assign(attempt)).toMatchObject({ type: 'shard.accept' });
+    // A restart grants nothing anew.
+    await bench.restart();
+    const declined = await assign(3);
+    if (!isOf(declined, 'shard.decline')) throw new Error(JSON.stringify(declined));
+    expect(declined.body).toMatchObject({ code: 'no-capacity', message: expect.stringContaining('2 shards an hour') });
+    const asked = { jobId, template: simulatedTemplate.id, model: null, items: 1, itemsPerShard: 1 };
+    expect(await bench.ask('job.quote', asked)).toMatchObject({
+      type: 'job.decline',
+      body: { code: 'no-capacity', retryAfterMs: expect.any(Number) },
+    });
+    // Others have limits of their own, and the own node none.
+    await bench.quote(otherKey.peerId);
+    await bench.quote(bench.key.peerId);
+    await bench.pass((declined.body.retryAfterMs ?? 0) + 1_000);
+    await bench.quote();
   });
 
   it('takes an assignment once, however often it comes, and answers with its present state', async () => {
@@ -596,7 +629,40 @@ describe('work', () => {
     expect(bench.types().at(-1)).toBe('work.forgotten');
   });
 
-  it('runs by priority, then in the order of admission, as many at once as configured', async () => {
+  it('runs as many at once as configured', async () => {
+    const bench = await Bench.up({ runsMax: 3 });
+    const quote = await bench.quote();
+    expect(quote.body.runsMax).toBe(3);
+    for (const attempt of [1, 2, 3, 4, 5]) await bench.assign({ quote, attempt, replicaId: bench.replicaId(attempt) });
+    expect(bench.provider.load).toMatchObject({ running: 3, queued: 2 });
+    expect(bench.executor.runs).toHaveLength(3);
+    await bench.finish();
+    expect(bench.provider.load).toMatchObject({ running: 3, queued: 1 });
+  });
+
+  it('serves clients in turn, whatever priority a stranger claims', async () => {
+    const bench = await Bench.up({ runsMax: 1 });
+    const quotes = new Map([
+      [client, await bench.quote()],
+      [otherKey.peerId, await bench.quote(otherKey.peerId)],
+    ]);
+    const assign = async (from: PeerId, attempt: number, priority: number) => {
+      const quote = quotes.get(from);
+      if (quote === undefined) throw new Error('no quote');
+      const change = { quote, attempt, replicaId: bench.replicaId(attempt), priority };
+      expect(await bench.ask('shard.assign', await bench.assignment(change), from)).toMatchObject({
+        type: 'shard.accept',
+      });
+    };
+    for (const attempt of [1, 2, 3, 4]) await assign(client, attempt, 9);
+    for (const attempt of [5, 6]) await assign(otherKey.peerId, attempt, 5);
+    for (let i = 0; i < 6; i++) await bench.finish();
+    const order = bench.executor.runs.map(({ request }) => Number(request.runId.split('.')[2]));
+    // Where both had as much, whoever uses less of its credit is first.
+    expect(order).toEqual([1, 5, 6, 2, 3, 4]);
+  });
+
+  it('runs by priority, then in the order of admission, one at a time if so configured', async () => {
     const bench = await Bench.up({ runsMax: 1 });
     const quote = await bench.quote();
     for (const [attempt, priority] of [1, 5, 5, 9].entries()) {

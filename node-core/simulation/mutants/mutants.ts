@@ -213,7 +213,7 @@ export const mutants: readonly Mutant[] = [
     name: 'greedy-client',
     about: 'one client may fill the queue',
     file: 'node-core/provider/admission.ts',
-    search: 'if (view.pendingOfClient >= config.inFlightPerClientMax) {',
+    search: 'if (view.pendingOfClient >= inFlightMax) {',
     replace: 'if (view.pendingOfClient < 0) {',
     scenarios: ['client-never-pays'],
   },
