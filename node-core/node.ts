@@ -94,7 +94,7 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     signer,
     verifier,
     log,
-    creditLimitMicro: config.provider.creditLimitMicro,
+    rules: config.provider,
   });
   const reputation = new Reputation({ journal, messenger, signer, verifier, clock, log });
   const provider = new Provider({

@@ -99,7 +99,8 @@ export class Quotes {
     // As long as the provider asked for, and longer the more often it declined.
     const length = Math.max(Math.min(ms, askedMsMax), Math.min(pauseMsMax, ms * 2 ** Math.min(times - 1, 6)));
     this.#pauses.set(provider, { until: this.#c.clock.elapsed() + length, times });
-    this.#c.clock.after(length, () => this.#changed());
+    // The end of a longer one is seen by the job's rounds, and no timer outlives the job.
+    if (length <= pauseMsMax) this.#c.clock.after(length, () => this.#changed());
   }
 
   async #askOne(provider: PeerId): Promise<void> {

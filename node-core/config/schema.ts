@@ -61,7 +61,19 @@ export const NodeConfig = z.strictObject({
       queueAgeMs: ms(10_000, 'a shard in the queue counts one priority higher each time it has waited for this long'),
       inFlightPerClientMax: count(8, 'shards of one client, waiting or running'),
       creditLimitMicro: Micro.default('16000').describe(
-        'unpaid work granted to a client, micro-credits; by default 8 shards of 10 items at the default price',
+        'unpaid work granted to a client to begin with, micro-credits, and never less than one shard; by default 8 shards of 10 items at the default price',
+      ),
+      creditLimitMaxMicro: Micro.default('160000').describe(
+        'unpaid work granted to any client at most, micro-credits, however much it has earned',
+      ),
+      creditEarnedPercent: z
+        .int()
+        .min(0)
+        .max(100)
+        .default(10)
+        .describe('of the work that a client and this node did for each other, so much is granted besides, %'),
+      strangersPerHourMicro: Micro.default('160000').describe(
+        'unpaid work of one hour for all clients together, as far as they have not settled as much before, micro-credits: what many new identities can cost at most',
       ),
       quoteTtlMs: ms(600_000, 'how long a quote holds'),
       itemsPerShardMax: z.int().min(1).max(1000).default(200).describe('largest shard taken, items'),

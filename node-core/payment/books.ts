@@ -18,6 +18,7 @@ import {
 } from '../protocol/index.ts';
 import { adoptionOf } from './adopt.ts';
 import { pointAfter, pointOf, samePoint } from './chain.ts';
+import { addUnpaid, minuteOf, takeUnpaid, type UnpaidByMinute } from './strangers.ts';
 import { append, newTail, priceIn, seqReaching, type Tail } from './tail.ts';
 
 /** What this node pays one peer. */
@@ -45,6 +46,8 @@ export interface PayeeBook {
   owedMicro: Micro;
   /** Work whose results the client has seen and, whatever its verdict, not paid. */
   unpaidShownMicro: Micro;
+  /** Of the work done for it, what its vouchers have covered. */
+  settledMicro: Micro;
   /** Log entry that last raised the best voucher. */
   changedAt: number;
 }
@@ -58,7 +61,12 @@ interface Reservation {
 interface Due {
   readonly client: PeerId;
   readonly priceMicro: Micro;
+  /** Of its admission. */
+  readonly minute: number;
 }
+
+/** Replica ids are made by clients, and two of them may make the same one. */
+type DueKey = string;
 
 export interface Books {
   payers: Record<PeerId, PayerBook>;
@@ -68,16 +76,31 @@ export interface Books {
   jobs: Record<Id, { reservedMicro: Micro; spentMicro: Micro }>;
   /** Replicas of those jobs that an adopted voucher had paid. */
   adopted: Record<ReplicaId, PeerId>;
-  /** Work for others under way, and accepted but unpaid. */
-  inFlight: Record<ReplicaId, Due>;
-  owed: Record<ReplicaId, Due>;
+  /** Work for others under way, and accepted but unpaid; see {@link dueKey}. */
+  inFlight: Record<DueKey, Due>;
+  owed: Record<DueKey, Due>;
+  /** What was admitted in the last hour and neither paid nor given back. */
+  unpaid: UnpaidByMinute;
+}
+
+export function dueKey(client: PeerId, replicaId: ReplicaId): DueKey {
+  return `${replicaId} ${client}`;
 }
 
 export const booksProjection: Projection<Books> = {
   name: 'books',
-  version: 2,
-  initial: () => ({ payers: {}, payees: {}, reservations: {}, jobs: {}, adopted: {}, inFlight: {}, owed: {} }),
-  apply(books, { seq, event }) {
+  version: 3,
+  initial: () => ({
+    payers: {},
+    payees: {},
+    reservations: {},
+    jobs: {},
+    adopted: {},
+    inFlight: {},
+    owed: {},
+    unpaid: {},
+  }),
+  apply(books, { seq, at, event }) {
     switch (event.type) {
       case 'job.created':
         books.jobs[event.jobId] ??= { reservedMicro: micro.zero, spentMicro: micro.zero };
@@ -101,10 +124,10 @@ export const booksProjection: Projection<Books> = {
         adopt(books, event, seq);
         break;
       case 'payment.extended':
-        extend(books, event);
+        extend(books, event, at);
         break;
       case 'payment.earned':
-        earn(books, event.replicaId);
+        earn(books, event.peer, event.replicaId);
         break;
       case 'payment.dropped':
         writeOff(books, event);
@@ -243,6 +266,7 @@ function payeeBook(books: Books, client: PeerId): PayeeBook {
     inFlightMicro: micro.zero,
     owedMicro: micro.zero,
     unpaidShownMicro: micro.zero,
+    settledMicro: micro.zero,
     changedAt: 0,
   };
   return books.payees[client];
@@ -256,43 +280,43 @@ function forgetIfEmpty(books: Books, client: PeerId): void {
 }
 
 /** What a voucher has paid already (a payee restored from a backup may run a replica twice) is not due again. */
-function extend(books: Books, { replicaId, peer, priceMicro }: EventOf<'payment.extended'>): void {
+function extend(books: Books, { replicaId, peer, priceMicro }: EventOf<'payment.extended'>, at: number): void {
   const book = payeeBook(books, peer);
   const dueMicro = lessPaid(priceMicro, priceIn(book.recent, replicaId) ?? micro.zero);
   if (dueMicro !== micro.zero) {
-    books.inFlight[replicaId] = { client: peer, priceMicro: dueMicro };
+    const minute = minuteOf(at);
+    books.inFlight[dueKey(peer, replicaId)] = { client: peer, priceMicro: dueMicro, minute };
     book.inFlightMicro = micro.add(book.inFlightMicro, dueMicro);
+    addUnpaid(books.unpaid, peer, minute, dueMicro);
   }
   forgetIfEmpty(books, peer);
 }
 
-function earn(books: Books, replicaId: ReplicaId): void {
-  const due = drop(books, replicaId, true);
-  if (due !== null) owe(books, replicaId, due);
-}
-
-function owe(books: Books, replicaId: ReplicaId, due: Due): void {
-  const book = payeeBook(books, due.client);
-  books.owed[replicaId] = due;
+function earn(books: Books, client: PeerId, replicaId: ReplicaId): void {
+  const due = drop(books, client, replicaId);
+  if (due === null) return;
+  const book = payeeBook(books, client);
+  books.owed[dueKey(client, replicaId)] = due;
   book.owedMicro = micro.add(book.owedMicro, due.priceMicro);
 }
 
-function drop(books: Books, replicaId: ReplicaId, keepBook = false): Due | null {
-  const due = books.inFlight[replicaId];
+function drop(books: Books, client: PeerId, replicaId: ReplicaId): Due | null {
+  const key = dueKey(client, replicaId);
+  const due = books.inFlight[key];
   if (due === undefined) return null;
-  delete books.inFlight[replicaId];
-  const book = payeeBook(books, due.client);
+  delete books.inFlight[key];
+  const book = payeeBook(books, client);
   book.inFlightMicro = micro.subtract(book.inFlightMicro, due.priceMicro);
-  if (!keepBook) forgetIfEmpty(books, due.client);
   return due;
 }
 
-function writeOff(books: Books, { replicaId, shown }: EventOf<'payment.dropped'>): void {
-  const due = drop(books, replicaId, true);
+function writeOff(books: Books, { peer, replicaId, shown, worked }: EventOf<'payment.dropped'>): void {
+  const due = drop(books, peer, replicaId);
   if (due === null) return;
-  const book = payeeBook(books, due.client);
+  const book = payeeBook(books, peer);
   if (shown) book.unpaidShownMicro = micro.add(book.unpaidShownMicro, due.priceMicro);
-  forgetIfEmpty(books, due.client);
+  else if (!worked) takeUnpaid(books.unpaid, peer, due.minute, due.priceMicro);
+  forgetIfEmpty(books, peer);
 }
 
 function receive(books: Books, { voucher, amountMicro, replicas }: EventOf<'payment.received'>, seq: number): void {
@@ -304,31 +328,35 @@ function receive(books: Books, { voucher, amountMicro, replicas }: EventOf<'paym
   for (const paid of replicas) {
     book.recent.push(paid);
     // The verdict may have been lost: that the client pays says that it accepted.
-    if (books.inFlight[paid.replicaId]?.client === client) earn(books, paid.replicaId);
-    const isOwed = books.owed[paid.replicaId]?.client === client;
-    const surplusMicro = isOwed ? cover(books, paid.replicaId, paid.priceMicro) : paid.priceMicro;
+    earn(books, client, paid.replicaId);
+    const surplusMicro = cover(books, dueKey(client, paid.replicaId), paid.priceMicro);
     // Paid after it was written off.
-    book.unpaidShownMicro = lessPaid(book.unpaidShownMicro, surplusMicro);
+    const lateMicro = micro.min(book.unpaidShownMicro, surplusMicro);
+    book.unpaidShownMicro = micro.subtract(book.unpaidShownMicro, lateMicro);
+    book.settledMicro = micro.add(book.settledMicro, lateMicro);
     unlistedMicro = lessPaid(unlistedMicro, paid.priceMicro);
   }
   if (book.recent.length > paidTailMax) book.recent.splice(0, book.recent.length - paidTailMax);
   if (unlistedMicro === micro.zero) return;
   // Paid for more than a list holds: it covers what is owed, whichever it was. Sorted, as a snapshot keeps no order.
-  for (const replicaId of Object.keys(books.owed).sort()) {
-    if (books.owed[replicaId]?.client === client) unlistedMicro = cover(books, replicaId, unlistedMicro);
+  for (const key of Object.keys(books.owed).sort()) {
+    if (books.owed[key]?.client === client) unlistedMicro = cover(books, key, unlistedMicro);
   }
 }
 
 /** A client that lists less than the price stays in debt with the rest. @returns what of `paidMicro` is left. */
-function cover(books: Books, replicaId: ReplicaId, paidMicro: Micro): Micro {
-  const due = books.owed[replicaId];
+function cover(books: Books, key: DueKey, paidMicro: Micro): Micro {
+  const due = books.owed[key];
   if (due === undefined) return paidMicro;
+  const { client, minute } = due;
   const coveredMicro = micro.min(due.priceMicro, paidMicro);
   const restMicro = micro.subtract(due.priceMicro, coveredMicro);
-  if (restMicro === micro.zero) delete books.owed[replicaId];
-  else books.owed[replicaId] = { client: due.client, priceMicro: restMicro };
-  const book = payeeBook(books, due.client);
+  if (restMicro === micro.zero) delete books.owed[key];
+  else books.owed[key] = { client, priceMicro: restMicro, minute };
+  const book = payeeBook(books, client);
   book.owedMicro = micro.subtract(book.owedMicro, coveredMicro);
+  book.settledMicro = micro.add(book.settledMicro, coveredMicro);
+  takeUnpaid(books.unpaid, client, minute, coveredMicro);
   return micro.subtract(paidMicro, coveredMicro);
 }
 

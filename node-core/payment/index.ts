@@ -1,1 +1,1 @@
-export { Payment } from './payment.ts';
+export { type CreditWish, Payment } from './payment.ts';

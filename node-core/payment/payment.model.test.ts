@@ -18,7 +18,12 @@ import { Disk, type Mailbox, MemoryStore, settled, silent, TestClock, testJourna
 const verifier = createVerifier();
 const signers = [createSigner(new Uint8Array(32).fill(1)), createSigner(new Uint8Array(32).fill(2))] as const;
 const jobId = jobIdOf(1);
-const creditLimitMicro = '40';
+const rules = {
+  creditLimitMicro: '40',
+  creditLimitMaxMicro: '60',
+  creditEarnedPercent: 50,
+  strangersPerHourMicro: '1000',
+};
 
 class Node {
   readonly peer: PeerId;
@@ -35,6 +40,8 @@ class Node {
   durable: Books = booksProjection.initial();
   /** Of the last check; a restore from backup starts anew. */
   floor = { cumulative: 0n, best: 0n };
+  /** The highest limit that this node could ever grant the other, by what both held then. */
+  grantedMicro = 0n;
 
   constructor(wire: Wire, index: 0 | 1) {
     this.#wire = wire;
@@ -58,7 +65,7 @@ class Node {
       signer: this.#signer,
       verifier,
       log: silent,
-      creditLimitMicro,
+      rules,
     });
     this.books = this.journal.register({ ...booksProjection, name: 'books-seen' });
     const { entries } = await this.journal.open();
@@ -149,7 +156,7 @@ class World {
     });
     await settled();
     if (durable && knows(payee, 'payment.extended', replicaId)) return;
-    if (durable && payee.payment.admits(payer.peer, priceMicro).ok) {
+    if (durable && payee.payment.admits(payer.peer, { priceMicro, shardMicro: '0' }).ok) {
       void payee.journal.commit(payee.payment.extend({ replicaId, client: payer.peer, priceMicro }));
     } else if (work.verdict === 'none') {
       work.verdict = 'rejected';
@@ -172,7 +179,9 @@ class World {
     if (!heard) return;
     const { payment } = payee;
     void payee.journal.commit(
-      work.verdict === 'accepted' ? payment.earn(replicaId) : payment.drop(replicaId, 'rejected', false),
+      work.verdict === 'accepted'
+        ? payment.earn(payer.peer, replicaId)
+        : payment.drop(payer.peer, replicaId, 'rejected', { shown: false, worked: false }),
     );
   }
 
@@ -194,8 +203,11 @@ class World {
       const ids = payer?.tail.recent.map(({ replicaId }) => replicaId) ?? [];
       expect(new Set(ids).size, 'no replica twice in the books').toBe(ids.length);
       // I3.
-      const unpaid = micro.add(payee?.inFlightMicro ?? '0', payee?.owedMicro ?? '0');
-      expect(micro.less(creditLimitMicro, unpaid), 'unpaid work within the limit').toBe(false);
+      const unpaid = BigInt(payee?.inFlightMicro ?? 0) + BigInt(payee?.owedMicro ?? 0);
+      const given = BigInt(this.other(node).books.state.payees[node.peer]?.best?.body.cumulativeMicro ?? 0);
+      const limit = 40n + (best < given ? best : given) / 2n;
+      if (limit > node.grantedMicro) node.grantedMicro = limit < 60n ? limit : 60n;
+      expect(unpaid <= node.grantedMicro, 'unpaid work within the limit').toBe(true);
       expectSums(books);
     }
   }
@@ -266,8 +278,13 @@ class World {
 
 /** Has the node such an entry, in memory or on disk? */
 function knows(node: Node, type: 'payment.reserved' | 'payment.extended', replicaId: ReplicaId): boolean {
-  const { reservations, inFlight, owed } = node.books.state;
-  if ([reservations, inFlight, owed].some((entries) => entries[replicaId] !== undefined)) return true;
+  const { payers, reservations, inFlight, owed } = node.books.state;
+  if (reservations[replicaId] !== undefined) return true;
+  // Paid, and still being written.
+  const paid = Object.values(payers).flatMap(({ tail }) => tail.recent);
+  if (paid.some((line) => line.replicaId === replicaId)) return true;
+  if ([inFlight, owed].some((entries) => Object.keys(entries).some((key) => key.startsWith(`${replicaId} `))))
+    return true;
   return node.disk.entries.some(({ event }) => event.type === type && event.replicaId === replicaId);
 }
 

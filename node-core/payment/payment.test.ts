@@ -35,6 +35,14 @@ const alice = createSigner(new Uint8Array(32).fill(1));
 const bob = createSigner(new Uint8Array(32).fill(2));
 const eve = createSigner(new Uint8Array(32).fill(3));
 const jobId = jobIdOf(1);
+const rules = {
+  creditLimitMicro: '100',
+  creditLimitMaxMicro: '150',
+  creditEarnedPercent: 10,
+  strangersPerHourMicro: '1000',
+};
+/** As if all shards were small. */
+const wish = (priceMicro: string) => ({ priceMicro, shardMicro: '0' });
 
 /** The n-th replica that `bob` is given. */
 const replica = (n: number, provider = bob.peerId) => replicaIdOf(shardIdOf(jobId, n), 1, provider);
@@ -61,7 +69,7 @@ async function boot(signer: typeof alice, wire: Wire, disk: Disk): Promise<Runni
     signer,
     verifier,
     log: silent,
-    creditLimitMicro: '100',
+    rules,
   });
   const books = journal.register({ ...booksProjection, name: 'books-seen' });
   await journal.open();
@@ -262,35 +270,44 @@ describe('a payer', () => {
 
 describe('a payee', () => {
   it('grants its limit and not more', async () => {
-    expect(payee.payment.admits(alice.peerId, '100')).toEqual({ ok: true, leftMicro: '100' });
-    expect(payee.payment.admits(alice.peerId, '101')).toMatchObject({ ok: false, leftMicro: '100' });
+    expect(payee.payment.admits(alice.peerId, wish('100'))).toEqual({ ok: true, leftMicro: '100' });
+    expect(payee.payment.admits(alice.peerId, wish('101'))).toMatchObject({ ok: false, leftMicro: '100' });
     await reserveAndExtend(0, 60);
-    await payee.journal.commit(payee.payment.earn(replica(0)));
+    await payee.journal.commit(payee.payment.earn(alice.peerId, replica(0)));
     await reserveAndExtend(1, 40);
-    expect(payee.payment.admits(alice.peerId, '1')).toMatchObject({ ok: false, leftMicro: '0' });
+    expect(payee.payment.admits(alice.peerId, wish('1'))).toMatchObject({ ok: false, leftMicro: '0' });
     // Each client has its own.
-    expect(payee.payment.admits(eve.peerId, '100')).toMatchObject({ ok: true });
-    await payee.journal.commit(payee.payment.drop(replica(1), 'failed', false));
-    expect(payee.payment.admits(alice.peerId, '1')).toEqual({ ok: true, leftMicro: '40' });
+    expect(payee.payment.admits(eve.peerId, wish('100'))).toMatchObject({ ok: true });
+    await payee.journal.commit(payee.payment.drop(alice.peerId, replica(1), 'failed', { shown: false, worked: false }));
+    expect(payee.payment.admits(alice.peerId, wish('1'))).toEqual({ ok: true, leftMicro: '40' });
     expect(payee.payment.summary()).toMatchObject({ owedToUsMicro: '60', peers: [{ unpaidMicro: '60' }] });
-    expect(payee.payment.earn(replica(1))).toEqual([]);
-    expect(payee.payment.drop(replica(0), 'late', false)).toEqual([]);
+    expect(payee.payment.earn(alice.peerId, replica(1))).toEqual([]);
+    expect(payee.payment.drop(alice.peerId, replica(0), 'late', { shown: false, worked: false })).toEqual([]);
   });
 
   it('does not give credit anew for results that were seen and called bad', async () => {
     await reserveAndExtend(0, 60);
-    await payee.journal.commit(payee.payment.drop(replica(0), 'verdict: rejected', true));
-    expect(payee.payment.creditLimitFor(alice.peerId)).toBe('40');
-    expect(payee.payment.admits(alice.peerId, '40')).toMatchObject({ ok: true });
-    expect(payee.payment.admits(alice.peerId, '41')).toMatchObject({ ok: false, leftMicro: '40' });
-    expect(payee.payment.admits(eve.peerId, '100')).toMatchObject({ ok: true });
+    await payee.journal.commit(
+      payee.payment.drop(alice.peerId, replica(0), 'verdict: rejected', { shown: true, worked: true }),
+    );
+    expect(payee.payment.creditLimitOf(alice.peerId)).toEqual({
+      baseMicro: '100',
+      earnedMicro: '0',
+      lostMicro: '60',
+      limitMicro: '40',
+    });
+    expect(payee.payment.admits(alice.peerId, wish('40'))).toMatchObject({ ok: true });
+    expect(payee.payment.admits(alice.peerId, wish('41'))).toMatchObject({ ok: false, leftMicro: '40' });
+    expect(payee.payment.admits(eve.peerId, wish('100'))).toMatchObject({ ok: true });
   });
 
-  it('counts a replica once, for one client', async () => {
+  it('counts a replica once, and tells two clients that made the same id apart', async () => {
     await reserveAndExtend(0, 10);
-    const again = () => payee.payment.extend({ replicaId: replica(0), client: eve.peerId, priceMicro: '10' });
+    await payee.journal.commit(payee.payment.extend({ replicaId: replica(0), client: eve.peerId, priceMicro: '7' }));
+    expect(payee.payment.earn(eve.peerId, replica(0))).toMatchObject([{ peer: eve.peerId, priceMicro: '7' }]);
+    const again = () => payee.payment.extend({ replicaId: replica(0), client: alice.peerId, priceMicro: '10' });
     expect(again).toThrow('already');
-    await payee.journal.commit(payee.payment.earn(replica(0)));
+    await payee.journal.commit(payee.payment.earn(alice.peerId, replica(0)));
     expect(again).toThrow('already');
     expect(() => payee.payment.extend({ replicaId: replica(1), client: bob.peerId, priceMicro: '1' })).toThrow(
       'itself',
@@ -301,7 +318,7 @@ describe('a payee', () => {
     await reserveAndExtend(0, 10);
     await offer({ voucher: voucher(pointAfterAll(startPoint, [paid(0, 10)])), replicas: [paid(0, 10)] });
     expect(best()).toBe('10');
-    expect(payee.payment.earn(replica(0))).toEqual([]);
+    expect(payee.payment.earn(alice.peerId, replica(0))).toEqual([]);
     expect(payee.books.state).toMatchObject({ inFlight: {}, owed: {} });
   });
 
@@ -364,21 +381,21 @@ describe('a payee', () => {
 
   it('keeps the rest due of what a client lists below its price', async () => {
     await reserveAndExtend(0, 60);
-    await payee.journal.commit(payee.payment.earn(replica(0)));
+    await payee.journal.commit(payee.payment.earn(alice.peerId, replica(0)));
     await offer({ voucher: voucher(pointAfterAll(startPoint, [paid(0, 1)])), replicas: [paid(0, 1)] });
-    expect(payee.payment.admits(alice.peerId, '42')).toMatchObject({ ok: false, leftMicro: '41' });
+    expect(payee.payment.admits(alice.peerId, wish('42'))).toMatchObject({ ok: false, leftMicro: '41' });
   });
 
   it('is not paid in advance by a list of nothings', async () => {
     const nothings = [paid(0, 0), paid(1, 0)];
     await offer({ voucher: voucher(pointAfterAll(startPoint, nothings)), replicas: nothings });
     await reserveAndExtend(0, 60);
-    expect(payee.payment.admits(alice.peerId, '41')).toMatchObject({ ok: false, leftMicro: '40' });
+    expect(payee.payment.admits(alice.peerId, wish('41'))).toMatchObject({ ok: false, leftMicro: '40' });
   });
 
   it('believes no list that claims more than was paid', async () => {
     await reserveAndExtend(0, 60);
-    await payee.journal.commit(payee.payment.earn(replica(0)));
+    await payee.journal.commit(payee.payment.earn(alice.peerId, replica(0)));
     // The chain before the list is unknown here, so that its hashes cannot be checked.
     const point = { ...pointAfterAll(startPoint, [paid(5, 1), paid(6, 1)]), seq: 50 };
     const list = [paid(0, 60)];
@@ -537,11 +554,11 @@ describe('after a backup', () => {
     await reconnect();
     expect(best()).toBe('70');
     // It finds the work of before in its log, and does it again.
-    expect(payee.payment.earn(replica(2))).toEqual([]);
+    expect(payee.payment.earn(alice.peerId, replica(2))).toEqual([]);
     const again = { replicaId: replica(3), client: alice.peerId, priceMicro: '10' };
     await payee.journal.commit(payee.payment.extend(again));
-    expect(payee.payment.earn(replica(3))).toEqual([]);
-    expect(payee.payment.admits(alice.peerId, '100')).toEqual({ ok: true, leftMicro: '100' });
+    expect(payee.payment.earn(alice.peerId, replica(3))).toEqual([]);
+    expect(payee.payment.admits(alice.peerId, wish('100'))).toEqual({ ok: true, leftMicro: '100' });
   });
 
   it('a payee that lost all is listed all again with the next voucher', async () => {
@@ -557,7 +574,7 @@ describe('after a backup', () => {
     await trade(0, paidTailMax + 4);
     payee = await boot(bob, wire, backup);
     await payee.journal.commit(payee.payment.extend({ replicaId: replica(1), client: alice.peerId, priceMicro: '3' }));
-    await payee.journal.commit(payee.payment.earn(replica(1)));
+    await payee.journal.commit(payee.payment.earn(alice.peerId, replica(1)));
     await reconnect();
     expect(bestPoint()).toEqual(paidTail());
     const received = backup.entries.flatMap(({ event }) => (event.type === 'payment.received' ? [event] : []));

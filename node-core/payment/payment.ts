@@ -27,12 +27,14 @@ import {
   type Statement,
   type WalletSummary,
 } from '../protocol/index.ts';
-import { type Books, booksProjection, paidBefore } from './books.ts';
+import { type Books, booksProjection, dueKey, paidBefore } from './books.ts';
 import { type Point, pointAfter, pointOf, startPoint } from './chain.ts';
 import { VoucherCollector } from './collector.ts';
 import { creditRail } from './credit-rail.ts';
+import { type CreditLimit, type CreditRules, creditLimitOf } from './limits.ts';
 import type { Fault } from './rail.ts';
 import { type Mail, VoucherSender } from './sender.ts';
+import { roomForStranger } from './strangers.ts';
 import { summarise } from './summary.ts';
 import { priceIn } from './tail.ts';
 
@@ -44,24 +46,37 @@ export interface PaymentOptions {
   readonly signer: Signer;
   readonly verifier: Verifier;
   readonly log: Logger;
-  /** Unpaid work, running or done, that this node grants each client; hard. */
-  readonly creditLimitMicro: Micro;
+  /** What clients are granted. Read at every decision, so that the owner may change it meanwhile. */
+  readonly rules: CreditRules;
+}
+
+/** Work that a client wants done on credit. */
+export interface CreditWish {
+  /** What it will be due. */
+  readonly priceMicro: Micro;
+  /** What it costs by this node's own price list: so much is always granted to begin with. */
+  readonly shardMicro: Micro;
+  /** The limit that this node quoted it. Default: the present one. */
+  readonly quotedMicro?: Micro;
 }
 
 export type Admission =
   /** `leftMicro`: of the limit, before this work. */
   | { readonly ok: true; readonly leftMicro: Micro }
-  | { readonly ok: false; readonly leftMicro: Micro; readonly message: string };
+  | { readonly ok: false; readonly leftMicro: Micro; readonly message: string; readonly retryAfterMs: number };
 
-/** Of so much that a client paid, one is forgiven that it did not pay. PAYMENTS, section 5: “10 % of what it has settled”. */
-const forgivenPerPaid = 10n;
+/** The client's own vouchers may come at any moment. */
+const soonMs = 250;
+/** Nothing is under way that could make room. */
+const laterMs = 3_600_000;
 
 export class Payment {
   readonly #self: PeerId;
   readonly #books: View<Books>;
   readonly #mail: Mail;
   readonly #log: Logger;
-  readonly #creditLimitMicro: Micro;
+  readonly #clock: Clock;
+  readonly #rules: CreditRules;
   readonly #sender: VoucherSender;
   readonly #collector: VoucherCollector;
 
@@ -74,7 +89,8 @@ export class Payment {
     this.#books = books;
     this.#mail = mail;
     this.#log = log;
-    this.#creditLimitMicro = options.creditLimitMicro;
+    this.#clock = clock;
+    this.#rules = options.rules;
     this.#sender = new VoucherSender({ self, journal, books, mail, clock, rail, log });
     this.#collector = new VoucherCollector({ self, journal, books, rail, log });
     mail.handle('payment.voucher', (from, { voucher, replicas }) => this.#collector.onVoucher(from, voucher, replicas));
@@ -179,18 +195,19 @@ export class Payment {
 
   // ── payee ──
 
-  /**
-   * Unpaid work that a client is granted: one limit for all in this version, less what the client has seen and never paid.
-   * Else a client could take results, call each of them bad, and begin anew. Honest verdicts without payment are rare:
-   * up to a tenth (`forgivenPerPaid`) of what the client has really paid they cost it nothing.
-   */
-  creditLimitFor(client: PeerId): Micro {
-    const book = this.#books.state.payees[client];
-    if (book === undefined) return this.#creditLimitMicro;
-    const paid = BigInt(book.best?.body.cumulativeMicro ?? micro.zero);
-    const excess = BigInt(book.unpaidShownMicro) - paid / forgivenPerPaid;
-    const limit = BigInt(this.#creditLimitMicro);
-    return (excess <= 0n ? limit : excess < limit ? limit - excess : 0n).toString();
+  /** Unpaid work that a client is granted, and why. @param shardMicro price of the shards that it wants to give. */
+  creditLimitOf(client: PeerId, shardMicro: Micro = micro.zero): CreditLimit {
+    const { payers, payees } = this.#books.state;
+    const book = payees[client];
+    return creditLimitOf(
+      this.#rules,
+      {
+        receivedMicro: book?.best?.body.cumulativeMicro ?? micro.zero,
+        givenMicro: payers[client]?.ackedMicro ?? micro.zero,
+        unpaidShownMicro: book?.unpaidShownMicro ?? micro.zero,
+      },
+      shardMicro,
+    );
   }
 
   /** What a client is as a payer: paid in all, and unpaid now. */
@@ -202,64 +219,81 @@ export class Payment {
     };
   }
 
-  /** May work of this price begin? In flight + earned + price − best voucher ≤ limit. */
-  admits(client: PeerId, priceMicro: Micro): Admission {
-    const book = this.#books.state.payees[client];
+  /**
+   * May this work begin? In flight + earned + price − best voucher ≤ limit, and what strangers have not paid in the last
+   * hour ≤ their cap.
+   */
+  admits(client: PeerId, { priceMicro, shardMicro, quotedMicro }: CreditWish): Admission {
+    const { payees, unpaid } = this.#books.state;
+    const book = payees[client];
     const unpaidMicro = micro.add(book?.inFlightMicro ?? micro.zero, book?.owedMicro ?? micro.zero);
-    const limitMicro = this.creditLimitFor(client);
+    const limit = this.creditLimitOf(client, shardMicro);
+    const limitMicro = quotedMicro === undefined ? limit.limitMicro : micro.min(limit.limitMicro, quotedMicro);
     const leftMicro = micro.less(unpaidMicro, limitMicro) ? micro.subtract(limitMicro, unpaidMicro) : micro.zero;
-    if (!micro.less(leftMicro, priceMicro)) return { ok: true, leftMicro };
-    return {
-      ok: false,
-      leftMicro,
-      message: `${unpaidMicro} micro-credits of work are unpaid and this costs ${priceMicro}; the limit is ${limitMicro}`,
-    };
+    if (micro.less(leftMicro, priceMicro)) {
+      const lost = limit.lostMicro === micro.zero ? '' : `, ${limit.lostMicro} less for results seen and never paid`;
+      const message = `${unpaidMicro} micro-credits of work for you are unpaid and this costs ${priceMicro}; the limit is ${limitMicro}${lost}`;
+      return { ok: false, leftMicro, message, retryAfterMs: unpaidMicro === micro.zero ? laterMs : soonMs };
+    }
+    const room = roomForStranger(
+      this.#rules,
+      {
+        unpaid,
+        settledMicro: (peer) => payees[peer]?.settledMicro ?? micro.zero,
+        inFlightMicro: (peer) => payees[peer]?.inFlightMicro ?? micro.zero,
+      },
+      client,
+      priceMicro,
+      this.#clock.now(),
+    );
+    if (room.ok) return { ok: true, leftMicro };
+    const message = `all new clients together are granted ${this.#rules.strangersPerHourMicro} micro-credits of unpaid work in an hour, and that is used up; who has paid for work here is not affected`;
+    return { ok: false, leftMicro, message, retryAfterMs: room.retryAfterMs };
   }
 
   /**
    * Unpaid work for a client begins; after {@link admits}.
-   * @throws Error when the replica is counted already, for this or another client.
+   * @throws Error when the replica is counted already.
    */
   extend(work: { replicaId: ReplicaId; client: PeerId; priceMicro: Micro }): NodeEvent[] {
     const { replicaId, client, priceMicro } = work;
     const { inFlight, owed } = this.#books.state;
     if (client === this.#self) throw new Error('a node does not pay itself');
-    if (inFlight[replicaId] !== undefined || owed[replicaId] !== undefined) {
+    const key = dueKey(client, replicaId);
+    if (inFlight[key] !== undefined || owed[key] !== undefined) {
       throw new Error(`${replicaId} is in the books already`);
     }
     return [{ type: 'payment.extended', replicaId, peer: client, priceMicro }];
   }
 
   /** The client accepted it. Empty when it is not in flight (any more): its voucher may have come before its verdict. */
-  earn(replicaId: ReplicaId): NodeEvent[] {
-    const due = this.#books.state.inFlight[replicaId];
+  earn(client: PeerId, replicaId: ReplicaId): NodeEvent[] {
+    const due = this.#books.state.inFlight[dueKey(client, replicaId)];
     if (due === undefined) return [];
-    return [{ type: 'payment.earned', replicaId, peer: due.client, priceMicro: due.priceMicro }];
+    return [{ type: 'payment.earned', replicaId, peer: client, priceMicro: due.priceMicro }];
   }
 
   /**
    * It will not be paid. Empty when it is not in flight (any more).
-   * @param shown the client has seen the results: see {@link creditLimitFor}.
+   * @param cost what it has cost: `shown` = the client has seen the results (see {@link creditLimitOf}); `worked` = this
+   * node worked on it, and that nothing came of it was not its own doing.
    */
-  drop(replicaId: ReplicaId, reason: string, shown: boolean): NodeEvent[] {
-    const due = this.#books.state.inFlight[replicaId];
+  drop(
+    client: PeerId,
+    replicaId: ReplicaId,
+    reason: string,
+    cost: { readonly shown: boolean; readonly worked: boolean },
+  ): NodeEvent[] {
+    const due = this.#books.state.inFlight[dueKey(client, replicaId)];
     if (due === undefined) return [];
-    return [
-      {
-        type: 'payment.dropped',
-        replicaId,
-        peer: due.client,
-        priceMicro: due.priceMicro,
-        reason: reason.slice(0, 500),
-        shown,
-      },
-    ];
+    const { priceMicro } = due;
+    return [{ type: 'payment.dropped', replicaId, peer: client, priceMicro, reason: reason.slice(0, 500), ...cost }];
   }
 
   // ── both ──
 
   summary(): WalletSummary {
-    return summarise(this.#books.state, (peer) => this.creditLimitFor(peer));
+    return summarise(this.#books.state, (peer) => this.creditLimitOf(peer).limitMicro);
   }
 
   /** Reconnected: each side shows its books of both directions, and the other sends what is missing (crash rule 5). */

@@ -22,7 +22,9 @@ export interface Room {
   /** Until the client's shards of the last hour are within its limit again, ms; 0 = they are. */
   readonly hourFreeInMs: number;
   /** By the credit limit; `ok` for the own node. */
-  readonly credit: { readonly ok: true } | { readonly ok: false; readonly message: string };
+  readonly credit:
+    | { readonly ok: true }
+    | { readonly ok: false; readonly message: string; readonly retryAfterMs: number };
   readonly config: NodeConfig['provider'];
 }
 
@@ -130,8 +132,12 @@ export function judgeRoom(client: PeerId, ownPeer: PeerId, view: Room): Decline 
       retryAfterMs: soonMs,
     };
   }
-  if (!view.credit.ok) return { code: 'credit-limit', message: view.credit.message, retryAfterMs: soonMs };
+  if (!view.credit.ok) return creditDecline(view.credit);
   return null;
+}
+
+export function creditDecline({ message, retryAfterMs }: { message: string; retryAfterMs: number }): Decline {
+  return { code: 'credit-limit', message, retryAfterMs };
 }
 
 function judgeInputs(

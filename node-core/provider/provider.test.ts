@@ -168,7 +168,7 @@ class Bench {
       onFatal() {},
     });
     const common = { journal, messenger: mail, clock, signer: this.key, verifier: keys, log: silent };
-    const payment = new Payment({ ...common, creditLimitMicro: this.config.creditLimitMicro });
+    const payment = new Payment({ ...common, rules: this.config });
     const reputation = { isOurWork: () => false };
     const options = {
       ...common,
@@ -406,7 +406,7 @@ describe('admission', () => {
       'inputs over inlineBytesMax',
       () => plain({ type: 'plain', inputs: [{ n: 1, text: 'x'.repeat(protocolLimits.inlineBytesMax) }], itemSalt }),
     ],
-    ['credit-limit', 'more than the credit', () => ({}), { creditLimitMicro: '1199' }],
+    ['credit-limit', 'more than the credit', () => ({ priceMicro: '16001' })],
   ])('declines with %s: %s', async (code, _, change, config) => {
     const template = { ...simulatedTemplate, params: { type: 'object', additionalProperties: false } };
     const bench = await Bench.up(config);
@@ -535,6 +535,37 @@ describe('admission', () => {
     });
     await bench.ask('shard.verdict', { replicaId, verdict: 'superseded', policy, evidence: null }, other);
     expect(bench.stateOf()).toBe('committed');
+  });
+
+  it('grants one shard whatever the limit, and quotes it so', async () => {
+    const bench = await Bench.up({ creditLimitMicro: '1' });
+    const quote = await bench.quote();
+    // For a shard as large as the client named it.
+    expect(quote.body.creditLimitMicro).toBe('2000');
+    const assignment = await bench.assignment({ quote });
+    expect(await bench.ask('shard.assign', assignment)).toMatchObject({ type: 'shard.accept' });
+  });
+
+  it('tells a newcomer why and when, once strangers have used up their hour', async () => {
+    const bench = await Bench.up({ strangersPerHourMicro: '2000' });
+    const theirs = await bench.quote(otherKey.peerId);
+    await bench.ask('shard.assign', await bench.assignment());
+    const late = await bench.assignment({ quote: theirs, attempt: 2, replicaId: bench.replicaId(2) });
+    const soon = { code: 'credit-limit', retryAfterMs: 1000, message: expect.stringContaining('all new clients') };
+    expect(await bench.ask('shard.assign', late, otherKey.peerId)).toMatchObject({ body: soon });
+    // It is worked for nothing: the hour goes on.
+    await bench.ask('shard.cancel', { replicaId: bench.replicaId(), reason: '' });
+    const { quote } = late;
+    const { jobId, template, model } = quote.body;
+    const declined = await bench.ask(
+      'job.quote',
+      { jobId, template, model, items: 10, itemsPerShard: 10 },
+      quote.body.client,
+    );
+    if (!isOf(declined, 'job.decline')) throw new Error('it was quoted a price');
+    expect(declined.body.code).toBe('credit-limit');
+    expect(declined.body.retryAfterMs).toBeGreaterThan(3_500_000);
+    expect(declined.body.retryAfterMs).toBeLessThanOrEqual(3_660_000);
   });
 
   it('costs the own node nothing', async () => {

@@ -10,7 +10,7 @@
 import type { NodeConfig } from '../config/schema.ts';
 import type { Journal, View } from '../journal/index.ts';
 import { MessageRefused, type Messenger, PeerUnreachable } from '../messaging/index.ts';
-import type { Payment } from '../payment/index.ts';
+import type { CreditWish, Payment } from '../payment/index.ts';
 import type { Clock, Executor, Logger, Random, Signer, Store, Verifier } from '../ports/index.ts';
 import {
   type AnyMessage,
@@ -18,10 +18,10 @@ import {
   idOf,
   isSigned,
   type MessageBody,
-  type Micro,
   micro,
   type NodeEvent,
   type PeerId,
+  priceOf,
   type Quote,
   type ReceiptBody,
   type ReplicaId,
@@ -31,7 +31,7 @@ import {
   signBody,
 } from '../protocol/index.ts';
 import type { Reputation } from '../reputation/index.ts';
-import { type Decline, judgeAssignment, judgeClient, judgeRoom, type Room } from './admission.ts';
+import { creditDecline, type Decline, judgeAssignment, judgeClient, judgeRoom, type Room } from './admission.ts';
 import { Calibration } from './calibration.ts';
 import { type Catalogue, without, withSpeed } from './catalogue.ts';
 import { limitsFor } from './client-limits.ts';
@@ -63,6 +63,8 @@ export interface ProviderOptions {
   onOffers(): void;
 }
 
+/** A client that can soon be served is quoted a price, and waits with its work. */
+const quoteAnywayMs = 1_000;
 const emptyCatalogue: Catalogue = { served: new Map(), offers: [], notOffered: [] };
 
 export class Provider {
@@ -219,6 +221,12 @@ export class Provider {
       return decline({ code: 'requirements', message: `a shard has at most ${limits.itemsPerShardMax} items here` });
     }
     const own = client === signer.peerId;
+    const shardMicro = priceOf(served.price, Math.min(body.itemsPerShard, body.items));
+    if (!own) {
+      // What its own vouchers will make room for is no reason to wait with a quote.
+      const credit = payment.admits(client, { priceMicro: shardMicro, shardMicro });
+      if (!credit.ok && credit.retryAfterMs > quoteAnywayMs) return decline(creditDecline(credit));
+    }
     const quote: Quote = {
       v: 1,
       quoteId: idOf(random.bytes(16)),
@@ -230,7 +238,7 @@ export class Provider {
       price: own ? { shardMicro: '0', itemMicro: '0' } : served.price,
       inFlightMax: limits.inFlightMax,
       runsMax: config.runsMax,
-      creditLimitMicro: payment.creditLimitFor(client),
+      creditLimitMicro: payment.creditLimitOf(client, shardMicro).limitMicro,
       expiresAt: clock.now() + config.quoteTtlMs,
     };
     return { type: 'job.offer', body: { quote: signBody(signer, 'quote', quote) } };
@@ -263,14 +271,14 @@ export class Provider {
   }
 
   /** @param coming admissions that are being written, and are not in the state yet. */
-  #room(client: PeerId, priceMicro: Micro, coming: number): Room {
+  #room(client: PeerId, body: MessageBody<'shard.assign'>, coming: number): Room {
     const { payment, signer } = this.#o;
     const pending = this.#pending();
     return {
       ...this.#open(client),
       pending: pending.length + coming,
       pendingOfClient: pending.filter((work) => work.client === client).length,
-      credit: client === signer.peerId ? { ok: true } : payment.admits(client, priceMicro),
+      credit: client === signer.peerId ? { ok: true } : payment.admits(client, creditWish(body)),
     };
   }
 
@@ -289,7 +297,7 @@ export class Provider {
     const { quote, replicaId, jobId, payload, priceMicro } = body;
     const declined = (reason: Decline): AnyMessage => ({ type: 'shard.decline', body: { replicaId, ...reason } });
     const refusal = judgeAssignment(client, body, {
-      ...this.#room(client, priceMicro, this.#admitting.size),
+      ...this.#room(client, body, this.#admitting.size),
       now: clock.now(),
       served: this.#catalogue.served.get(quote.body.template),
       ownPeer: signer.peerId,
@@ -301,7 +309,7 @@ export class Provider {
     const { inputs, itemSalt } = payload;
     const inputsHash = await payloads.putInputs(store, { replicaId, params: body.params, inputs, itemSalt });
     // While the blob was written others may have taken the place. From here to the commit nothing comes between.
-    const late = judgeRoom(client, signer.peerId, this.#room(client, priceMicro, 0));
+    const late = judgeRoom(client, signer.peerId, this.#room(client, body, 0));
     if (late !== null) {
       await store.deleteBlobs([inputsHash]);
       return declined(late);
@@ -441,7 +449,7 @@ export class Provider {
     }
     const judged: NodeEvent = { type: 'work.judged', replicaId, jobId: work.jobId, client, verdict };
     const own = client === this.#o.signer.peerId;
-    if (verdict === 'accepted') await this.#end(work, [judged, ...(own ? [] : payment.earn(replicaId))], null);
+    if (verdict === 'accepted') await this.#end(work, [judged, ...(own ? [] : payment.earn(client, replicaId))], null);
     else await this.#end(work, [judged], `verdict: ${verdict}`);
     return answer;
   }
@@ -483,13 +491,14 @@ export class Provider {
   async #fail(work: Work, code: FailureCode, reason: string): Promise<void> {
     if (!isPending(work)) return;
     const { replicaId, jobId, client } = work;
-    await this.#end(work, [{ type: 'work.failed', replicaId, jobId, client, code, reason }], reason);
+    const dropped = this.#dropped(work, reason, code !== 'expired');
+    await this.#end(work, [{ type: 'work.failed', replicaId, jobId, client, code, reason }, ...dropped], null);
     await this.#sendFail(work);
   }
 
   /**
    * Makes an end durable. The payloads are not needed any more; the work itself is kept for a while, for who asks.
-   * @param dropped why it will not be paid; null = it is, or stays in the books.
+   * @param dropped why it will not be paid; null = it is, or stays in the books, or `events` say it.
    */
   async #end(work: Work, events: readonly NodeEvent[], dropped: string | null): Promise<void> {
     this.#runs.cancel(work.replicaId);
@@ -513,7 +522,7 @@ export class Provider {
 
   #failure(work: Work, code: FailureCode, reason: string): NodeEvent[] {
     const { replicaId, jobId, client } = work;
-    return [{ type: 'work.failed', replicaId, jobId, client, code, reason }, ...this.#dropped(work, reason)];
+    return [{ type: 'work.failed', replicaId, jobId, client, code, reason }, ...this.#dropped(work, reason, true)];
   }
 
   async #sendFail(work: Work): Promise<void> {
@@ -542,8 +551,11 @@ export class Provider {
     return signBody(signer, 'release', { v: 1 as const, replicaId, provider: signer.peerId });
   }
 
-  #dropped(work: Work, reason: string): NodeEvent[] {
-    return work.client === this.#o.signer.peerId ? [] : this.#o.payment.drop(work.replicaId, reason, work.shown);
+  #dropped(work: Work, reason: string, isOwnFault = false): NodeEvent[] {
+    const { client, replicaId, shown, state } = work;
+    if (client === this.#o.signer.peerId) return [];
+    const worked = state !== 'queued' && !isOwnFault;
+    return this.#o.payment.drop(client, replicaId, reason, { shown, worked });
   }
 
   /** A client is back: what it may have missed is said again. */
@@ -627,6 +639,13 @@ export class Provider {
       body.provider === this.#o.signer.peerId
     );
   }
+}
+
+/** The quote is judged besides: one that is not ours never gets as far as the credit. */
+function creditWish({ quote, payload, priceMicro }: MessageBody<'shard.assign'>): CreditWish {
+  const items = payload.type === 'plain' ? payload.inputs.length : 0;
+  const { price, creditLimitMicro } = quote.body;
+  return { priceMicro, shardMicro: priceOf(price, items), quotedMicro: creditLimitMicro };
 }
 
 function blobsOf({ inputsHash, resultHash }: Work): Sha256[] {

@@ -201,7 +201,8 @@ export class Runs {
     const code = error instanceof RunFailure ? error.code : 'internal';
     const reason = (error instanceof Error ? error.message : String(error)).slice(0, 500);
     log.warn({ replicaId, code, reason }, 'a run failed');
-    const dropped = client === signer.peerId ? [] : payment.drop(replicaId, reason, false);
+    const dropped =
+      client === signer.peerId ? [] : payment.drop(client, replicaId, reason, { shown: false, worked: false });
     try {
       await journal.commit([{ type: 'work.failed', replicaId, jobId, client, code, reason }, ...dropped]);
     } catch {

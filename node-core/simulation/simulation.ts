@@ -149,9 +149,10 @@ export class Simulation {
   async steal(
     thief: Speaker,
     victim: SimulatedNode,
-    { reveal, attempt }: { reveal: 'with-commit' | 'on-request'; attempt: number },
+    { reveal, attempt }: { reveal: 'with-commit' | 'on-request' | 'never'; attempt: number },
   ): Promise<{ replicaId: ReplicaId; priceMicro: bigint } | null> {
-    const assignment = await this.#assignment(thief, victim, { items: 10, reveal, attempt });
+    const how = reveal === 'with-commit' ? reveal : 'on-request';
+    const assignment = await this.#assignment(thief, victim, { items: 10, reveal: how, attempt });
     if (assignment === null) return null;
     const { replicaId, priceMicro } = assignment.body;
     if ((await thief.ask(victim.peerId, assignment, 'shard.accept')) === null) return null;
@@ -169,6 +170,13 @@ export class Simulation {
       if (shown === null) return null;
     }
     return { replicaId, priceMicro: BigInt(priceMicro) };
+  }
+
+  /** When a speaker that was declined may come back, by the last that it heard; 0 when that was no such word. */
+  retryAfterMs(speaker: Speaker): number {
+    const last = speaker.heard.findLast(({ type }) => type === 'job.decline' || type === 'shard.decline');
+    const ms = last === undefined ? null : at(last.body, 'retryAfterMs');
+    return typeof ms === 'number' && ms > 60_000 ? ms : 0;
   }
 
   /** Assigns as much as it can at once, and asks for nothing of it. */

@@ -227,6 +227,10 @@ export const events = {
     ...ofBook,
     reason,
     shown: z.boolean().describe('the client has seen its results: that lowers the credit that it is granted'),
+    worked: z
+      .boolean()
+      .default(false)
+      .describe('this node worked on it for nothing: that counts against the hourly cap for strangers'),
   }),
   'payment.received': event('payment', 'payment.received', 'Payee: a higher voucher was stored.', {
     voucher: SignedVoucher,

@@ -5,9 +5,10 @@
 import type { LogEntry, PeerId } from '../../protocol/index.ts';
 import { Broken } from '../broken.ts';
 import { booksDiffer } from './books-agree.ts';
+import { CreditFacts, type CreditRules } from './credit.ts';
 import { checkBelieved } from './records.ts';
 import { checkResults } from './results.ts';
-import { Subject, type SubjectOptions } from './subject.ts';
+import { creditRulesOf, Subject, type SubjectOptions } from './subject.ts';
 import { checkWaits } from './waits.ts';
 import { checkSaid, readFrame, type Said } from './wire.ts';
 
@@ -24,6 +25,7 @@ export class Observers {
   broken: Broken | null = null;
   readonly counts: Counts = { frames: 0, messages: 0, bytes: 0, gossip: 0 };
   readonly subjects = new Map<PeerId, Subject>();
+  readonly #credit = new CreditFacts();
   readonly #elapsedMs: () => number;
   readonly #liveTimers = new Map<PeerId, () => number>();
   #waitsAt = waitsEveryMs;
@@ -34,7 +36,7 @@ export class Observers {
 
   /** @param liveTimers of the node, now. */
   add(options: SubjectOptions, liveTimers: () => number): Subject {
-    const subject = new Subject(options);
+    const subject = new Subject(options, this.#credit);
     this.subjects.set(options.peerId, subject);
     this.#liveTimers.set(options.peerId, liveTimers);
     return subject;
@@ -61,7 +63,10 @@ export class Observers {
     this.counts.bytes += frame.length;
     if (subject !== undefined) {
       this.#guard(subject, () => {
-        for (const message of messages) checkSaid(subject, to, message);
+        for (const message of messages) {
+          this.#credit.hear(subject.peerId, to, message, (provider) => this.#rulesOf(provider));
+          checkSaid(subject, to, message);
+        }
       });
     }
     return messages;
@@ -89,6 +94,11 @@ export class Observers {
   /** I4. Null when it holds. */
   booksDiffer(except: ReadonlySet<PeerId> = new Set()): { node: Subject; what: string } | null {
     return booksDiffer([...this.subjects.values()].filter(({ peerId }) => !except.has(peerId)));
+  }
+
+  #rulesOf(peer: PeerId): CreditRules | null {
+    const config = this.subjects.get(peer)?.config;
+    return config === undefined ? null : creditRulesOf(config);
   }
 
   #guard(subject: Subject, check: () => void): void {

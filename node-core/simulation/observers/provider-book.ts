@@ -21,6 +21,10 @@ export interface WorkFacts {
   readonly graceMs: number;
   state: ReplicaState;
   changedElapsedMs: number;
+  /** Its run began: it has cost something. */
+  isStarted: boolean;
+  /** It failed here, by no doing of its client. */
+  isOwnFailure: boolean;
   digest: Sha256 | null;
   verdict: Verdict | null;
   admittedSeq: number;
@@ -36,16 +40,25 @@ interface PayeeFacts {
   readonly paid: Set<ReplicaId>;
   /** Results that the client has seen and not paid, whatever was said of them since. */
   readonly shown: Map<ReplicaId, bigint>;
+  /** What it was given, by time, and has neither paid nor handed back without cost. */
+  readonly taken: Map<ReplicaId, { at: number; priceMicro: bigint }>;
+  /** Of what it was given, what it has paid. */
+  settledMicro: bigint;
   unpaidMicro: bigint;
   mostUnpaidMicro: bigint;
 }
 
 export interface ProviderLimits {
   readonly ownPeer: PeerId;
-  readonly creditLimitMicro: bigint;
+  readonly strangersPerHourMicro: bigint;
+  /** By the wire: the highest limit that this node told a client, and the highest that it may tell. */
+  quotedMicro(client: PeerId): bigint;
+  boundMicro(client: PeerId): bigint;
   readonly queueMax: number;
   readonly inFlightPerClientMax: number;
 }
+
+const hourMs = 3_600_000;
 
 const verdictEvents = {
   accepted: 'accept',
@@ -68,7 +81,7 @@ export class ProviderBook {
     this.#limits = limits;
   }
 
-  take({ seq, event }: LogEntry, elapsedMs: number): void {
+  take({ seq, at, event }: LogEntry, elapsedMs: number): void {
     switch (event.type) {
       case 'work.admitted': {
         const { replicaId, jobId, client, priceMicro, leaseMs, graceMs } = event;
@@ -82,6 +95,8 @@ export class ProviderBook {
           graceMs,
           state: 'queued',
           changedElapsedMs: elapsedMs,
+          isStarted: false,
+          isOwnFailure: false,
           digest: null,
           verdict: null,
           admittedSeq: seq,
@@ -92,7 +107,7 @@ export class ProviderBook {
         break;
       }
       case 'work.started':
-        this.#move(event, 'start', elapsedMs);
+        this.#move(event, 'start', elapsedMs).isStarted = true;
         break;
       case 'work.committed': {
         const work = this.#move(event, 'commit', elapsedMs);
@@ -108,9 +123,12 @@ export class ProviderBook {
       case 'work.revealed':
         this.#show(this.#move(event, 'reveal', elapsedMs));
         break;
-      case 'work.failed':
-        this.#move(event, 'fail', elapsedMs).endedSeq = seq;
+      case 'work.failed': {
+        const work = this.#move(event, 'fail', elapsedMs);
+        work.endedSeq = seq;
+        work.isOwnFailure = event.code !== 'expired';
         break;
+      }
       case 'work.cancelled':
         this.#move(event, 'cancel', elapsedMs).endedSeq = seq;
         break;
@@ -138,12 +156,15 @@ export class ProviderBook {
         if (payee.paid.has(event.replicaId)) break;
         payee.due.set(event.replicaId, BigInt(event.priceMicro));
         this.#change(payee, BigInt(event.priceMicro));
-        if (payee.unpaidMicro > this.#limits.creditLimitMicro) {
+        const quoted = this.#limits.quotedMicro(event.peer);
+        if (payee.unpaidMicro > quoted) {
           this.#fault(
             'I3',
-            `${payee.unpaidMicro} of work for ${event.peer} are unpaid; the limit is ${this.#limits.creditLimitMicro}`,
+            `${payee.unpaidMicro} of work for ${event.peer} are unpaid; the highest limit that it was told is ${quoted}`,
           );
         }
+        payee.taken.set(event.replicaId, { at, priceMicro: BigInt(event.priceMicro) });
+        this.#checkStrangers(at);
         break;
       }
       case 'payment.dropped': {
@@ -152,6 +173,8 @@ export class ProviderBook {
         if (due === undefined) this.#fault('I3', `${event.replicaId} was dropped, and nothing is due for it`);
         payee.due.delete(event.replicaId);
         this.#change(payee, -due);
+        const work = this.work.get(event.replicaId);
+        if (work === undefined || !work.isStarted || work.isOwnFailure) payee.taken.delete(event.replicaId);
         break;
       }
       case 'payment.received': {
@@ -165,6 +188,8 @@ export class ProviderBook {
           if (payee.paid.has(replicaId)) this.#fault('I2', `${replicaId} was paid by two vouchers`);
           payee.paid.add(replicaId);
           payee.shown.delete(replicaId);
+          payee.settledMicro += payee.taken.get(replicaId)?.priceMicro ?? 0n;
+          payee.taken.delete(replicaId);
           const due = payee.due.get(replicaId);
           if (due === undefined) continue;
           payee.due.delete(replicaId);
@@ -182,7 +207,7 @@ export class ProviderBook {
 
   /** Nobody gets more for nothing than the limit, and a tenth of what it has paid. */
   #show({ client, replicaId, priceMicro }: WorkFacts): void {
-    const { ownPeer, creditLimitMicro } = this.#limits;
+    const { ownPeer } = this.#limits;
     if (client === ownPeer) return;
     const payee = this.#payee(client);
     if (payee.paid.has(replicaId)) return;
@@ -190,12 +215,23 @@ export class ProviderBook {
     let shownMicro = 0n;
     for (const price of payee.shown.values()) shownMicro += price;
     const paidMicro = payee.points.at(-1)?.cumulativeMicro ?? 0n;
-    if (shownMicro > creditLimitMicro + paidMicro / 10n) {
-      this.#fault(
-        'I3',
-        `${client} has seen results for ${shownMicro} and not paid them; the limit is ${creditLimitMicro}`,
-      );
+    const limitMicro = this.#limits.boundMicro(client);
+    if (shownMicro > limitMicro + paidMicro / 10n) {
+      this.#fault('I3', `${client} has seen results for ${shownMicro} and not paid them; the limit is ${limitMicro}`);
     }
+  }
+
+  /** Whoever they are: what clients took in an hour beyond what they ever settled has a bound. PAYMENTS §7 (12). */
+  #checkStrangers(now: number): void {
+    let lostMicro = 0n;
+    for (const { taken, settledMicro } of this.payees.values()) {
+      let mine = -settledMicro;
+      for (const { at, priceMicro } of taken.values()) if (now - at < hourMs) mine += priceMicro;
+      if (mine > 0n) lostMicro += mine;
+    }
+    const { strangersPerHourMicro } = this.#limits;
+    if (lostMicro > strangersPerHourMicro)
+      this.#fault('I3', `strangers have taken ${lostMicro} in an hour; the cap is ${strangersPerHourMicro}`);
   }
 
   #checkQueue(client: PeerId): void {
@@ -230,7 +266,16 @@ export class ProviderBook {
   #payee(peer: PeerId): PayeeFacts {
     let payee = this.payees.get(peer);
     if (payee === undefined) {
-      payee = { points: [], due: new Map(), paid: new Set(), shown: new Map(), unpaidMicro: 0n, mostUnpaidMicro: 0n };
+      payee = {
+        points: [],
+        due: new Map(),
+        paid: new Set(),
+        shown: new Map(),
+        taken: new Map(),
+        settledMicro: 0n,
+        unpaidMicro: 0n,
+        mostUnpaidMicro: 0n,
+      };
       this.payees.set(peer, payee);
     }
     return payee;

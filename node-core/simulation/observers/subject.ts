@@ -4,6 +4,7 @@ import type { LogEntry, PeerId, VerifiesBytes } from '../../protocol/index.ts';
 import { Broken } from '../broken.ts';
 import type { Disk } from '../disk.ts';
 import { ClientBook } from './client-book.ts';
+import type { CreditFacts, CreditRules } from './credit.ts';
 import type { Fault } from './fault.ts';
 import { ProviderBook } from './provider-book.ts';
 
@@ -14,6 +15,16 @@ export interface SubjectOptions {
   readonly config: NodeConfig;
   readonly verifier: VerifiesBytes;
   elapsedMs(): number;
+}
+
+/** As its owner set them. */
+export function creditRulesOf({ provider }: NodeConfig): CreditRules {
+  return {
+    creditLimitMicro: BigInt(provider.creditLimitMicro),
+    creditLimitMaxMicro: BigInt(provider.creditLimitMaxMicro),
+    creditEarnedPercent: BigInt(provider.creditEarnedPercent),
+    itemsPerShardMax: provider.itemsPerShardMax,
+  };
 }
 
 export class Subject {
@@ -29,13 +40,21 @@ export class Subject {
   /** Since when its process runs; null while it is down. */
   upSinceMs: number | null = null;
   readonly #options: SubjectOptions;
+  /** Of this node's clients, by the wire. */
+  readonly credit: { quotedMicro(client: PeerId): bigint; boundMicro(client: PeerId): bigint };
 
-  constructor(options: SubjectOptions) {
+  /** @param credit what all nodes said to each other about it. */
+  constructor(options: SubjectOptions, credit: CreditFacts) {
     this.#options = options;
     this.name = options.name;
     this.peerId = options.peerId;
     this.disk = options.disk;
     this.config = options.config;
+    const rules = creditRulesOf(options.config);
+    this.credit = {
+      quotedMicro: (client) => credit.quotedMicro(options.peerId, client),
+      boundMicro: (client) => credit.boundMicro(options.peerId, client, rules),
+    };
     this.fault = (invariant, what) => {
       throw new Broken(invariant, this.name, options.elapsedMs(), what);
     };
@@ -63,10 +82,11 @@ export class Subject {
   }
 
   #providerBook(): ProviderBook {
-    const { creditLimitMicro, queueMax, inFlightPerClientMax } = this.config.provider;
+    const { strangersPerHourMicro, queueMax, inFlightPerClientMax } = this.config.provider;
     return new ProviderBook(this.fault, {
       ownPeer: this.peerId,
-      creditLimitMicro: BigInt(creditLimitMicro),
+      strangersPerHourMicro: BigInt(strangersPerHourMicro),
+      ...this.credit,
       queueMax,
       inFlightPerClientMax,
     });

@@ -44,6 +44,9 @@ function text(value: unknown, ...path: readonly string[]): string {
 /** @param to peer id of the receiver. */
 export function checkSaid(node: Subject, to: string, { type, body }: Said): void {
   switch (type) {
+    case 'job.offer':
+      checkQuote(node, to, text(body, 'quote', 'body', 'creditLimitMicro'));
+      break;
     case 'shard.assign':
       checkAssign(node, text(body, 'replicaId'));
       break;
@@ -73,6 +76,13 @@ export function checkSaid(node: Subject, to: string, { type, body }: Said): void
       checkAck(node, to, text(body, 'ack', 'body', 'cumulativeMicro'));
       break;
   }
+}
+
+/** A limit grows with work done for work, and not otherwise. */
+function checkQuote({ credit, fault }: Subject, client: string, limitMicro: string): void {
+  const bound = credit.boundMicro(client);
+  if (BigInt(limitMicro) > bound)
+    fault('I3', `a credit of ${limitMicro} was quoted to ${client}; it may have ${bound}`);
 }
 
 /** Crash rule 1: chosen and reserved durably, before the work leaves. */

@@ -15,7 +15,7 @@ import { silentProvider } from './silent-provider.ts';
 import { slowDisk } from './slow-disk.ts';
 import { starved } from './starved.ts';
 import { stragglers } from './stragglers.ts';
-
+import { sybilClients } from './sybil-clients.ts';
 import { thousand } from './thousand.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -32,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   clockSkew,
   silentProvider,
   clientNeverPays,
+  sybilClients,
   forgeries,
   cheats,
   starved,
