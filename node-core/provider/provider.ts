@@ -607,7 +607,7 @@ export class Provider {
     const { payment, signer, config } = this.#o;
     if (client === signer.peerId) return { isStranger: false, creditUsed: 0 };
     const { paidMicro, unpaidMicro } = payment.paidBy(client);
-    const limit = Number(payment.creditLimitFor(client));
+    const limit = Number(payment.creditLimitOf(client).limitMicro);
     return {
       isStranger: micro.less(paidMicro, config.creditLimitMicro),
       creditUsed: limit === 0 ? 1 : Math.min(1, Number(unpaidMicro) / limit),
