@@ -127,7 +127,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node-core/payment/limits.ts',
     search: 'BigInt(micro.min(dealings.receivedMicro, dealings.givenMicro))',
     replace: 'BigInt(dealings.receivedMicro)',
-    scenarios: ['calm'],
+    scenarios: ['sybil-clients'],
   },
   {
     name: 'in-flight-is-free',

@@ -18,7 +18,9 @@ export class CreditFacts {
   readonly #vouched = new Map<string, bigint>();
   /** By provider and client: the highest limit ever quoted. */
   readonly #quoted = new Map<string, bigint>();
-  /** By provider and client: the dearest shard that its prices allow. */
+  /** By provider and client: the largest shard that it asked for, items. */
+  readonly #asked = new Map<string, bigint>();
+  /** By provider and client: the dearest shard that it was quoted. */
   readonly #dearest = new Map<string, bigint>();
 
   hear(from: PeerId, to: PeerId, { type, body }: Said, rulesOf: (provider: PeerId) => CreditRules | null): void {
@@ -37,13 +39,21 @@ export class CreditFacts {
         }
         break;
       }
+      case 'job.quote': {
+        const [items, itemsPerShard] = [at(body, 'items'), at(body, 'itemsPerShard')];
+        if (typeof items === 'number' && typeof itemsPerShard === 'number')
+          raise(this.#asked, `${to} ${from}`, String(Math.min(items, itemsPerShard)));
+        break;
+      }
       case 'job.offer': {
         const quote = at(body, 'quote', 'body');
         raise(this.#quoted, `${from} ${to}`, at(quote, 'creditLimitMicro'));
         const [shardMicro, itemMicro] = [at(quote, 'price', 'shardMicro'), at(quote, 'price', 'itemMicro')];
         const rules = rulesOf(from);
         if (rules === null || typeof shardMicro !== 'string' || typeof itemMicro !== 'string') break;
-        raise(this.#dearest, `${from} ${to}`, priceOf({ shardMicro, itemMicro }, rules.itemsPerShardMax));
+        // What hostile peers ask for is not overheard.
+        const items = Number(this.#asked.get(`${from} ${to}`) ?? rules.itemsPerShardMax);
+        raise(this.#dearest, `${from} ${to}`, priceOf({ shardMicro, itemMicro }, items));
         break;
       }
     }
