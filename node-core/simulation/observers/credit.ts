@@ -3,8 +3,7 @@
  * From here the observers know what a client may owe, and not from the books of the node that they watch.
  */
 import { type PeerId, priceOf } from '../../protocol/index.ts';
-import type { Said } from './wire.ts';
-import { at } from './wire.ts';
+import { at, type Said } from './said.ts';
 
 export interface CreditRules {
   readonly creditLimitMicro: bigint;

@@ -2,44 +2,12 @@
  * What a node says to others must be durable on its own disk first, and true. Checked on every frame as it leaves an
  * honest node: I2, I3, and the crash rules of PAYMENTS section 5.
  */
-import { type ReplicaId, utf8 } from '../../protocol/index.ts';
+import type { ReplicaId } from '../../protocol/index.ts';
 import type { ShardFacts } from './client-book.ts';
+import { at, type Said, text } from './said.ts';
 import type { Subject } from './subject.ts';
 
-export interface Said {
-  readonly type: string;
-  /** Of the message; empty where there is none. */
-  readonly id?: string;
-  readonly re?: string;
-  readonly body: unknown;
-}
-
-/** The messages of a frame. Only for frames of honest nodes: what is malformed is left out. */
-export function readFrame(frame: Uint8Array): Said[] {
-  const parsed: unknown = JSON.parse(utf8.decode(frame));
-  if (!Array.isArray(parsed)) return [];
-  return parsed.flatMap((envelope: unknown): Said[] => {
-    const type = at(envelope, 'type');
-    return typeof type === 'string'
-      ? [{ type, id: text(envelope, 'id'), re: text(envelope, 're'), body: at(envelope, 'body') }]
-      : [];
-  });
-}
-
-/** The value at a path inside JSON; undefined where there is none. */
-export function at(value: unknown, ...path: readonly string[]): unknown {
-  let here: unknown = value;
-  for (const key of path) {
-    if (typeof here !== 'object' || here === null) return undefined;
-    here = Object.entries(here).find(([name]) => name === key)?.[1];
-  }
-  return here;
-}
-
-function text(value: unknown, ...path: readonly string[]): string {
-  const found = at(value, ...path);
-  return typeof found === 'string' ? found : '';
-}
+export { at, readFrame, type Said } from './said.ts';
 
 /** @param to peer id of the receiver. */
 export function checkSaid(node: Subject, to: string, { type, body }: Said): void {
