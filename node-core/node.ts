@@ -143,8 +143,9 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
           itemsDone,
         });
     },
+    onShown: (item) => stream.tell(item),
   });
-  const stream = new EventStream(journal, store, log);
+  const stream = new EventStream(journal, store, log, () => aggregator.shown());
   messenger.onHeard((peer) => directory.noteHeard(peer));
 
   const announce = (): Promise<void> =>

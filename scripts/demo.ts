@@ -107,7 +107,7 @@ async function demo(): Promise<DemoReport> {
       const row = rows.get(item.provider);
       if (row !== undefined) row.items += item.itemsDone - (itemsDone.get(item.replicaId) ?? 0);
       itemsDone.set(item.replicaId, item.itemsDone);
-    } else {
+    } else if (item.kind === 'event') {
       const { event } = item;
       log.push(event);
       if (event.type === 'replica.committed') {

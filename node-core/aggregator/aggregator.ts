@@ -20,6 +20,7 @@ import { JobRunner } from './job-runner.ts';
 import { Liveness } from './liveness.ts';
 import { payloads, type Results } from './payloads.ts';
 import { planJob } from './plan.ts';
+import type { Shows } from './shown.ts';
 import { aggregatorProjection, type Job, type Replica } from './state.ts';
 import { newItemSalt, resolveSpec } from './submit.ts';
 import { Sweeper } from './sweeper.ts';
@@ -61,6 +62,12 @@ export class Aggregator {
     messenger.handle('shard.progress', async (from, body) => {
       const { replica, runner } = this.#find(from, body.replicaId);
       runner.progress(replica, body.itemsDone);
+      return null;
+    });
+    messenger.handle('shard.token', async (from, body) => {
+      // Late ones are no mistake of their sender.
+      const found = this.#lookUp(from, body.replicaId);
+      found?.runner.token(found.replica, body);
       return null;
     });
     messenger.handle('shard.commit', async (from, body) => {
@@ -159,6 +166,18 @@ export class Aggregator {
     const runner = this.#runners.get(jobId);
     if (runner === undefined) throw new ApiError('not-found', `no job ${jobId} is under way`);
     await runner.cancel(reason);
+  }
+
+  /** Ends answers of a job with what there is of them. @throws ApiError `not-found` when the job is not under way. */
+  async stopAnswers(jobId: Id, item: number | null): Promise<void> {
+    const runner = this.#runners.get(jobId);
+    if (runner === undefined) throw new ApiError('not-found', `no job ${jobId} is under way`);
+    await runner.stopAnswers(item);
+  }
+
+  /** What is shown now of jobs that stream, for who begins to listen. */
+  shown(): Shows[] {
+    return [...this.#runners.values()].flatMap((runner) => runner.shown());
   }
 
   /** Outputs so far of a job under way, or those of a finished one. null when they were deleted. */

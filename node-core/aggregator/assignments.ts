@@ -31,7 +31,13 @@ export class Assignments {
   }
 
   /** Chosen and paid for out of the budget, before anything leaves. @returns the id, and when it is durable. */
-  assign(job: Job, shard: Shard, role: Role, choice: Choice): { replicaId: ReplicaId; durable: Promise<void> } {
+  assign(
+    job: Job,
+    shard: Shard,
+    role: Role,
+    choice: Choice,
+    prefixesFor: (replicaId: ReplicaId) => { hash: Sha256; stored: Promise<unknown> } | null,
+  ): { replicaId: ReplicaId; durable: Promise<void> } {
     const { clock, config, journal, payment, liveness } = this.#c;
     const { jobId } = job;
     const { shardId } = shard;
@@ -39,6 +45,7 @@ export class Assignments {
     const attempt = shard.replicas.length + 1;
     const replicaId = replicaIdOf(shardId, attempt, provider);
     const deadlineAt = Math.min(clock.now() + config.replicaMs, job.deadlineAt);
+    const prefixes = prefixesFor(replicaId);
     const events: NodeEvent[] = [];
     if (job.quotes[provider]?.body.quoteId !== quote.body.quoteId) events.push({ type: 'quote.taken', jobId, quote });
     events.push({
@@ -52,10 +59,12 @@ export class Assignments {
       priceMicro,
       deadlineAt,
       terms,
+      ...(prefixes === null ? {} : { prefixesHash: prefixes.hash }),
     });
     if (role !== 'own-node') events.push(...payment.reserve({ jobId, replicaId, payee: provider, priceMicro }));
     liveness.expect(provider);
-    return { replicaId, durable: journal.commit(events) };
+    const durable = journal.commit(events);
+    return { replicaId, durable: prefixes === null ? durable : Promise.all([durable, prefixes.stored]).then(() => {}) };
   }
 
   inputsHash(inputs: readonly Json[]): Sha256 {
@@ -63,7 +72,12 @@ export class Assignments {
   }
 
   /** Sends, or asks again: the provider answers with the replica's present state. */
-  async send(job: Job, replica: Replica, inputs: readonly Json[], itemSalt: string): Promise<void> {
+  async send(
+    job: Job,
+    replica: Replica,
+    given: { inputs: readonly Json[]; itemSalt: string; prefixes: readonly number[][] | undefined },
+  ): Promise<void> {
+    const { inputs, itemSalt, prefixes } = given;
     const { messenger, config } = this.#c;
     const quote = job.quotes[replica.provider];
     if (quote === undefined) throw new Error(`no quote of ${replica.provider}`);
@@ -89,6 +103,8 @@ export class Assignments {
             graceMs: config.graceMs,
             reveal: replica.role === 'own-node' || job.job.policy.copies === 1 ? 'with-commit' : 'on-request',
             priority: job.job.priority,
+            ...(job.job.stream ? { stream: true } : {}),
+            ...(prefixes === undefined ? {} : { prefixes: [...prefixes] }),
           },
         },
         ['shard.accept', 'shard.decline', 'shard.fail'],

@@ -8,6 +8,7 @@ import type { Clock, Logger, Random, Signer, Store, Verifier } from '../ports/in
 import type { Cid, JsonSchemaCheck, ModelInfo, ReplicaId, ShardId, Template } from '../protocol/index.ts';
 import type { Reputation } from '../reputation/index.ts';
 import type { Liveness } from './liveness.ts';
+import type { Shows } from './shown.ts';
 import type { AggregatorState } from './state.ts';
 import type { Turns } from './turns.ts';
 
@@ -47,4 +48,6 @@ export interface AggregatorContext {
   /** Could the own node run this, as a provider? */
   ownServes(template: Cid, model: Cid | null): boolean;
   onProgress(shardId: ShardId, replicaId: ReplicaId, itemsDone: number): void;
+  /** What the owner of a job is shown of its answers. */
+  onShown(item: Shows): void;
 }

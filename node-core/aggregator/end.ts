@@ -8,7 +8,7 @@ import type { Job } from './state.ts';
 export function blobsOf({ inputsHash, shards }: Job): Sha256[] {
   const hashes = shards.flatMap(({ outputsHash, replicas }) => [
     outputsHash,
-    ...replicas.map(({ resultHash }) => resultHash),
+    ...replicas.flatMap(({ resultHash, prefixesHash }) => [resultHash, prefixesHash ?? null]),
   ]);
   return [inputsHash, ...hashes.filter((hash) => hash !== null)];
 }
@@ -20,7 +20,12 @@ export async function mergedResults(context: AggregatorContext, job: Job): Promi
     const accepted = shard.outputsHash === null ? null : await payloads.shardOutputs(context.store, shard.outputsHash);
     for (let i = 0; i < shard.count; i++) {
       const output = accepted?.outputs[i];
-      outputs.push(output === undefined ? { output: null, how: 'missing' } : { output, how: shard.how ?? 'missing' });
+      const given = accepted?.given?.[i] ?? 0;
+      outputs.push(
+        output === undefined
+          ? { output: null, how: 'missing' }
+          : { output, how: shard.how ?? 'missing', ...(given > 0 ? { given } : {}) },
+      );
     }
   }
   while (outputs.length < job.job.items) outputs.push({ output: null, how: 'missing' });
@@ -37,9 +42,13 @@ export async function endJob(context: AggregatorContext, job: Job): Promise<void
   const itemsAccepted = accepted.reduce((sum, shard) => sum + shard.count, 0);
   const resultsHash = itemsAccepted > 0 ? await payloads.putResults(store, { jobId, outputs }) : null;
 
-  const state = complete ? 'done' : (cancelling?.becomes ?? 'failed');
-  const code = complete ? null : (cancelling?.code ?? (cancelling === null ? (failed?.code ?? 'internal') : null));
-  const reason = complete ? '' : (cancelling?.reason ?? failed?.reason ?? '');
+  // What was not begun when its owner stopped the job has no answer.
+  const stopped = cancelling === null && failed === null && job.stopping?.all === true;
+  const state = complete ? 'done' : stopped ? 'cancelled' : (cancelling?.becomes ?? 'failed');
+  const code = complete
+    ? null
+    : (cancelling?.code ?? (cancelling === null && !stopped ? (failed?.code ?? 'internal') : null));
+  const reason = complete ? '' : stopped ? 'stopped by its owner' : (cancelling?.reason ?? failed?.reason ?? '');
   const waiting =
     !complete && job.waiting !== null && cancelling?.code === 'timeout'
       ? `; it waited because ${job.waiting.reason}`

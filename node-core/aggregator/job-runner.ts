@@ -4,7 +4,7 @@
  * hears of it; what is kept here may be lost.
  */
 import { MessageRefused } from '../messaging/index.ts';
-import { type AnyMessage, type Id, type MessageBody, replicaMachine } from '../protocol/index.ts';
+import { type AnyMessage, ApiError, type Id, type MessageBody, replicaMachine } from '../protocol/index.ts';
 import type { Choice } from './choose.ts';
 import type { AggregatorContext } from './context.ts';
 import { decideShard, type ShardNeeds } from './decide.ts';
@@ -15,6 +15,7 @@ import { payloads } from './payloads.ts';
 import { shardsOf } from './plan.ts';
 import { Reveals } from './reveals.ts';
 import { RunningJob } from './running-job.ts';
+import type { Shows } from './shown.ts';
 import { isActive, isFinalShard, type Job, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
 import { Waiting } from './waiting.ts';
 import { Wants } from './wants.ts';
@@ -113,6 +114,18 @@ export class JobRunner {
     return this.#giveUp('cancelled', null, reason);
   }
 
+  /** @param item index in the job; null = all. @throws ApiError when the job does not stream, or has no such item. */
+  async stopAnswers(item: number | null): Promise<void> {
+    const { job } = this;
+    if (job === undefined || job.cancelling !== null) return;
+    if (!job.job.stream) throw new ApiError('invalid-params', `job ${job.jobId} does not stream: cancel it instead`);
+    if (item !== null && item >= job.job.items)
+      throw new ApiError('invalid-params', `job ${job.jobId} has ${job.job.items} items; there is no item ${item}`);
+    await this.#r.stopping.stop(job, item);
+    for (const index of this.#open) this.#dirty.add(index);
+    this.schedule();
+  }
+
   /** Replicas whose provider is expected to say something. */
   working(): Replica[] {
     const working: Replica[] = [];
@@ -181,6 +194,18 @@ export class JobRunner {
     this.#c.onProgress(replica.shardId, replica.replicaId, itemsDone);
   }
 
+  /** @throws MessageRefused for tokens that break the rules. */
+  token(replica: Replica, body: MessageBody<'shard.token'>): void {
+    const shard = this.#r.shardOf(replica);
+    if (shard !== undefined) this.#r.shown.take(replica, shard, body);
+    // It may now have as much as was shown when its owner stopped it.
+    if (this.job?.stopping !== undefined) this.touch(replica.shardId);
+  }
+
+  shown(): Shows[] {
+    return this.#r.shown.snapshot();
+  }
+
   failed(replica: Replica, body: MessageBody<'shard.fail'>): Promise<void> {
     return this.#r.assignments.failed(replica, body);
   }
@@ -235,9 +260,11 @@ export class JobRunner {
   #attend(job: Job, shard: Shard): void {
     const { liveness, config, clock } = this.#c;
     const now = clock.now();
+    this.#r.shown.attend(shard);
+    this.#r.stopping.tell(job, shard);
     const needs = decideShard(shard, {
       policy: job.job.policy,
-      cancelling: job.cancelling !== null,
+      cancelling: job.cancelling !== null || this.#r.stopping.isOver(job, shard),
       canJudge: this.#r.template !== null && this.#r.inputs !== null,
       attemptsMax: config.attemptsPerShardMax,
       doubtful: (replica) => liveness.isSuspect(replica.provider) || this.#r.stragglers.isSlow(replica),
@@ -293,7 +320,8 @@ export class JobRunner {
   #assign(shard: Shard, role: Role, choice: Choice): void {
     const { job } = this;
     if (job === undefined) return;
-    const { replicaId, durable } = this.#r.assignments.assign(job, shard, role, choice);
+    const prefixes = this.#r.prefixesFor(job, shard, role);
+    const { replicaId, durable } = this.#r.assignments.assign(job, shard, role, choice, prefixes);
     this.#active.add(shard.index);
     this.#dirty.add(shard.index);
     this.#effects.run(`send ${replicaId}`, async () => {
@@ -317,7 +345,16 @@ export class JobRunner {
     const shard = this.#r.shardOf(replica);
     if (job === undefined || shard === undefined || inputs === null || !isActive(replica)) return;
     if (replica.state === 'assigned' || replica.state === 'running') stragglers.began(replica);
-    await assignments.send(job, replica, this.#r.inputsOf(shard) ?? [], inputs.itemSalt);
+    const prefixes = await this.#r.prefixesOf(replica);
+    if (prefixes === null) {
+      await assignments.lose(replica, 'what it was given to begin with was lost on this computer’s disk', false);
+      return;
+    }
+    await assignments.send(job, replica, {
+      inputs: this.#r.inputsOf(shard) ?? [],
+      itemSalt: inputs.itemSalt,
+      prefixes,
+    });
   }
 
   // ——— the end ———

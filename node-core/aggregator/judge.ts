@@ -59,7 +59,8 @@ export function judgeCopies(
     return [
       {
         replica: copy.replica,
-        verdict,
+        // Of another task, as one that was stopped or given a beginning: no proof.
+        verdict: verdict === 'rejected' && evidence === null ? 'undecided' : verdict,
         itemsWrong,
         reason: reasonOf(verdict, itemsWrong, copies.length),
         evidence,
@@ -101,7 +102,13 @@ function evidenceAgainst(accused: RevealedCopy, holders: readonly RevealedCopy[]
   const part = ({ replica, revealed }: RevealedCopy) =>
     replica.commitment === null ? [] : [{ commitment: replica.commitment, opening: revealed.opening }];
   const own = part(accused)[0];
-  const quorum = holders.filter(({ replica }) => replica.provider !== accused.replica.provider).flatMap(part);
+  const quorum = holders
+    .filter(
+      ({ replica }) =>
+        replica.provider !== accused.replica.provider &&
+        replica.commitment?.body.taskHash === accused.replica.commitment?.body.taskHash,
+    )
+    .flatMap(part);
   return own === undefined || quorum.length < 2 ? null : { accused: own, quorum };
 }
 
@@ -127,7 +134,7 @@ export function verdictEvents(context: AggregatorContext, job: Job, shard: Shard
           template,
           model,
           items: shard.count,
-          reason: evidence.quorum.length === 0 ? 'reveal-mismatch' : 'minority',
+          reason: reasonOfEvidence(evidence),
           itemsWrong,
           evidence,
         },
@@ -136,6 +143,11 @@ export function verdictEvents(context: AggregatorContext, job: Job, shard: Shard
     );
   }
   return events;
+}
+
+function reasonOfEvidence({ accused, quorum }: Evidence) {
+  if (accused.stream !== undefined) return 'stream-mismatch';
+  return quorum.length === 0 ? 'reveal-mismatch' : 'minority';
 }
 
 /** What waits until the verdict is durable: vouchers and receipts. */

@@ -1,5 +1,5 @@
 /** Verdicts of one job: compares what was revealed, and writes what follows from it in one transaction. */
-import type { NodeEvent } from '../protocol/index.ts';
+import type { NodeEvent, SignedStreamHead } from '../protocol/index.ts';
 import { afterVerdicts, type JudgedCopy, judgeCopies, type RevealedCopy, verdictEvents } from './judge.ts';
 import { payloads, type Revealed } from './payloads.ts';
 import type { RunningJob } from './running-job.ts';
@@ -19,7 +19,16 @@ export class Judging {
     const { jobId, shardId } = shard.replicas[0] ?? { jobId: job.jobId, shardId: shard.shardId };
     const judgement = judgeCopies(job, shard, template, copies, context.badProbabilityPpm);
     if (judgement.kind === 'agreed') {
-      const outputsHash = await payloads.putShardOutputs(context.store, shardId, judgement.outputs);
+      const { outputs } = judgement;
+      const [first] = copies;
+      const given = first === undefined || copies.length > 1 ? null : await this.#r.prefixesOf(first.replica);
+      const outputsHash = await payloads.putShardOutputs(
+        context.store,
+        shardId,
+        outputs,
+        given?.map((tokens) => tokens.length),
+      );
+      if (first !== undefined) this.#r.shown.settle(shard, outputs, first.replica);
       await this.#conclude(
         job,
         shard,
@@ -86,12 +95,17 @@ export class Judging {
     quotes.declined(provider, 'internal', reason, undefined);
   }
 
-  /** A signed reveal that does not open the commitment: rejected with the two signatures as evidence. */
-  async reject(replica: Replica, shard: Shard, opening: Revealed['opening']): Promise<void> {
+  /**
+   * A signed reveal that does not open the commitment, or signed tokens that are not what was committed to: rejected with the
+   * two signatures as evidence.
+   */
+  async reject(replica: Replica, shard: Shard, opening: Revealed['opening'], stream?: SignedStreamHead): Promise<void> {
     const { job } = this.#r;
     if (job === undefined || replica.commitment === null) return;
-    const evidence = { accused: { commitment: replica.commitment, opening }, quorum: [] };
-    const reason = 'its reveal does not open its commitment';
+    const shown = stream === undefined ? {} : { stream };
+    const evidence = { accused: { commitment: replica.commitment, opening, ...shown }, quorum: [] };
+    const reason =
+      stream === undefined ? 'its reveal does not open its commitment' : 'what it showed is not what it committed to';
     await this.#conclude(
       job,
       shard,

@@ -9,11 +9,21 @@ const Revealed = z.object({ replicaId: z.string(), outputs: z.array(Json), openi
 /** What a provider revealed, checked. */
 export type Revealed = z.infer<typeof Revealed>;
 
-const ShardOutputs = z.object({ shardId: z.string(), outputs: z.array(Json) });
+/** Tokens that a replica was given to begin with, per item. */
+const Prefixes = z.object({ replicaId: z.string(), prefixes: z.array(z.array(z.int())) });
+
+const given = z.array(z.int()).optional().describe('tokens at the beginning of each output that another provider made');
+const ShardOutputs = z.object({ shardId: z.string(), outputs: z.array(Json), given });
 
 const Results = z.object({
   jobId: z.string(),
-  outputs: z.array(z.object({ output: Json, how: z.enum(['checked', 'unchecked-by-policy', 'own-node', 'missing']) })),
+  outputs: z.array(
+    z.object({
+      output: Json,
+      how: z.enum(['checked', 'unchecked-by-policy', 'own-node', 'missing']),
+      given: z.int().optional(),
+    }),
+  ),
 });
 export type Results = z.infer<typeof Results>;
 
@@ -35,7 +45,12 @@ export const payloads = {
   inputs: (store: Store, hash: Sha256) => get(store, hash, Inputs),
   putRevealed: (store: Store, revealed: Revealed) => put(store, revealed),
   revealed: (store: Store, hash: Sha256) => get(store, hash, Revealed),
-  putShardOutputs: (store: Store, shardId: string, outputs: Json[]) => put(store, { shardId, outputs }),
+  /** Its hash is known before it is written. */
+  prefixesHash: (replicaId: string, prefixes: number[][]): Sha256 => sha256Hex(canonicalBytes({ replicaId, prefixes })),
+  putPrefixes: (store: Store, replicaId: string, prefixes: number[][]) => put(store, { replicaId, prefixes }),
+  prefixes: (store: Store, hash: Sha256) => get(store, hash, Prefixes),
+  putShardOutputs: (store: Store, shardId: string, outputs: Json[], given?: number[]) =>
+    put(store, { shardId, outputs, ...(given === undefined ? {} : { given }) }),
   shardOutputs: (store: Store, hash: Sha256) => get(store, hash, ShardOutputs),
   putResults: (store: Store, results: Results) => put(store, results),
   results: (store: Store, hash: Sha256) => get(store, hash, Results),

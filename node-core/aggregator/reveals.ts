@@ -6,6 +6,7 @@ import { payloads, type Revealed } from './payloads.ts';
 import { checkReveal } from './reveal.ts';
 import type { RunningJob } from './running-job.ts';
 import type { Replica } from './state.ts';
+import { isStopped } from './stopping.ts';
 
 export class Reveals {
   readonly #r: RunningJob;
@@ -20,8 +21,10 @@ export class Reveals {
 
   /** @throws MessageRefused when the commitment is not its provider's word on this replica. */
   async committed(replica: Replica, body: MessageBody<'shard.commit'>): Promise<void> {
+    const prefixes = await this.#r.prefixesOf(replica);
+    // From here to the commit nothing comes between: the same may be said twice at once.
     if (replica.state !== 'assigned' && replica.state !== 'running') return;
-    const fault = this.#commitmentFault(replica, body);
+    const fault = this.#commitmentFault(replica, body, prefixes ?? undefined);
     if (fault !== null) throw new MessageRefused('bad-signature', fault);
     const { jobId, shardId, replicaId, provider } = replica;
     const { commitment } = body;
@@ -32,9 +35,18 @@ export class Reveals {
     this.#r.quotes.worked(provider);
   }
 
-  #commitmentFault(replica: Replica, { commitment }: MessageBody<'shard.commit'>): string | null {
+  #commitmentFault(
+    replica: Replica,
+    { commitment }: MessageBody<'shard.commit'>,
+    prefixes: readonly number[][] | undefined,
+  ): string | null {
     const { body } = commitment;
-    const task = this.#r.taskHash(replica);
+    const { job } = this.#r;
+    const shard = this.#r.shardOf(replica);
+    const stopped = body.stopped ?? [];
+    const isWanted = stopped.every((item) => job !== undefined && isStopped(job, (shard?.start ?? 0) + item));
+    if (!isWanted) return 'it stopped what nobody had stopped';
+    const task = this.#r.taskHash(replica, prefixes, stopped);
     if (commitment.by !== replica.provider || body.peerId !== replica.provider)
       return 'the commitment is by another peer';
     if (body.jobId !== replica.jobId || body.shardId !== replica.shardId || body.replicaId !== replica.replicaId) {
@@ -94,6 +106,15 @@ export class Reveals {
     if (check.kind === 'mismatch') {
       await this.#judging.reject(replica, shard, check.opening);
       throw new MessageRefused('commitment-mismatch', 'the revealed outputs and salt do not hash to the commitment');
+    }
+    const streamed = this.#r.shown.check(replica, commitment, check.outputs);
+    if (streamed.kind === 'bad') {
+      await this.#judging.disregard(replica, shard, streamed.reason);
+      return;
+    }
+    if (streamed.kind === 'mismatch') {
+      await this.#judging.reject(replica, shard, check.opening, streamed.stream);
+      throw new MessageRefused('commitment-mismatch', 'what was shown is not what was committed to');
     }
     const { outputs, opening } = check;
     const { jobId, shardId, replicaId, provider } = replica;

@@ -1,10 +1,12 @@
 /** What the parts of one job under way share. All of it may be lost in a kill: the log and the blobs bring it back. */
-import { type Id, type Json, type NodeEvent, type ReplicaId, taskHashOf } from '../protocol/index.ts';
+import { type Id, type Json, type NodeEvent, type ReplicaId, type Sha256, taskHashOf } from '../protocol/index.ts';
 import { Assignments } from './assignments.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
-import type { JobInputs, Revealed } from './payloads.ts';
+import { type JobInputs, payloads, type Revealed } from './payloads.ts';
 import { Quotes } from './quotes.ts';
-import { type Job, type Replica, type Shard, shardIndexOf } from './state.ts';
+import { Shown } from './shown.ts';
+import { type Job, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
+import { Stopping } from './stopping.ts';
 import { Stragglers } from './stragglers.ts';
 
 export interface RunningJobHooks {
@@ -20,6 +22,10 @@ export class RunningJob {
   readonly quotes: Quotes;
   readonly assignments: Assignments;
   readonly stragglers: Stragglers;
+  readonly shown: Shown;
+  readonly stopping: Stopping;
+  /** Tokens that replicas were given to begin with, per item. */
+  readonly prefixes = new Map<ReplicaId, number[][]>();
   readonly revealed = new Map<ReplicaId, Revealed>();
   readonly itemsDone = new Map<ReplicaId, number>();
   readonly startedAt: number;
@@ -37,6 +43,8 @@ export class RunningJob {
     this.startedAt = context.clock.elapsed();
     this.quotes = new Quotes(context, () => this.job, hooks.schedule);
     this.stragglers = new Stragglers(context.clock, context.config);
+    this.shown = new Shown(this);
+    this.stopping = new Stopping(this);
     this.assignments = new Assignments(context, this.quotes, (replica) => hooks.touch(replica.shardId));
   }
 
@@ -52,13 +60,43 @@ export class RunningJob {
     return this.inputs?.inputs.slice(shard.start, shard.start + shard.count) ?? null;
   }
 
-  taskHash(replica: Replica): string | null {
+  /** Tokens that a replica was given to begin with. @returns null where the disk has lost them. */
+  async prefixesOf({ replicaId, prefixesHash }: Replica): Promise<readonly number[][] | null | undefined> {
+    if (prefixesHash === undefined) return undefined;
+    const known = this.prefixes.get(replicaId) ?? (await payloads.prefixes(this.context.store, prefixesHash))?.prefixes;
+    if (known !== undefined) this.prefixes.set(replicaId, known);
+    return known ?? null;
+  }
+
+  /**
+   * What a new replica of a shard has to begin with: the tokens that were shown, where the shard has one copy. Where copies are
+   * compared each makes its own text; and so does a validator.
+   */
+  prefixesFor(
+    job: Job,
+    shard: Shard,
+    role: Role,
+  ): (replicaId: ReplicaId) => { hash: Sha256; stored: Promise<unknown> } | null {
+    const isAlone = job.job.policy.copies === 1 && (role === 'copy' || role === 'hedge');
+    const texts = isAlone ? this.shown.prefixesFor(shard) : null;
+    if (texts === null) return () => null;
+    const prefixes = texts.map(({ tokens }) => [...tokens]);
+    return (replicaId) => {
+      this.prefixes.set(replicaId, prefixes);
+      this.shown.given(replicaId, texts);
+      const stored = payloads.putPrefixes(this.context.store, replicaId, prefixes);
+      return { hash: payloads.prefixesHash(replicaId, prefixes), stored };
+    };
+  }
+
+  /** @param stopped items that its provider ended early. */
+  taskHash(replica: Replica, prefixes?: readonly number[][], stopped?: readonly number[]): string | null {
     const { job } = this;
     const shard = this.shardOf(replica);
     if (job === undefined || shard === undefined || this.inputs === null) return null;
     const { template, model, params } = job.job;
     const inputsHash = this.assignments.inputsHash(this.inputsOf(shard) ?? []);
-    return taskHashOf({ template, model, params, inputsHash, itemSalt: this.inputs.itemSalt });
+    return taskHashOf({ template, model, params, inputsHash, itemSalt: this.inputs.itemSalt, prefixes, stopped });
   }
 
   async commitFor(shard: Shard, events: readonly NodeEvent[]): Promise<void> {

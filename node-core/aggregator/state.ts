@@ -44,6 +44,8 @@ export interface Replica {
   state: ReplicaState;
   /** Its provider said that it has it. */
   taken: boolean;
+  /** Blob with the tokens that its outputs must begin with. */
+  readonly prefixesHash?: Sha256;
   commitment: SignedCommitment | null;
   /** Blob with outputs, item hashes and reveal. */
   resultHash: Sha256 | null;
@@ -80,6 +82,8 @@ export interface Job {
   quotes: Record<PeerId, SignedQuote>;
   waiting: { code: FailureCode; reason: string } | null;
   cancelling: { becomes: 'cancelled' | 'failed'; code: FailureCode | null; reason: string } | null;
+  /** Answers that their owner has stopped: all, or items by their index in the job. */
+  stopping?: { all: boolean; items: number[] };
 }
 
 export interface AggregatorState {
@@ -183,6 +187,13 @@ function apply(state: AggregatorState, entry: LogEntry): void {
     case 'job.cancelling':
       jobOf(state, event.jobId).cancelling = { becomes: event.becomes, code: event.code, reason: event.reason };
       break;
+    case 'job.stopping': {
+      const job = jobOf(state, event.jobId);
+      job.stopping ??= { all: false, items: [] };
+      if (event.item === null) job.stopping.all = true;
+      else if (!job.stopping.items.includes(event.item)) job.stopping.items.push(event.item);
+      break;
+    }
     case 'job.ended': {
       const job = jobOf(state, event.jobId);
       jobMachine.next(job.state, ({ done: 'finish', failed: 'fail', cancelled: 'cancel' } as const)[event.state]);
@@ -221,7 +232,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       break;
     }
     case 'replica.assigned': {
-      const { jobId, shardId, replicaId, provider, attempt, role, priceMicro, deadlineAt, terms } = event;
+      const { jobId, shardId, replicaId, provider, attempt, role, priceMicro, deadlineAt, terms, prefixesHash } = event;
       const job = jobOf(state, jobId);
       job.waiting = null;
       const shard = shardOf(state, event);
@@ -238,6 +249,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
         assignedAt: entry.at,
         deadlineAt,
         terms,
+        ...(prefixesHash === undefined ? {} : { prefixesHash }),
         state: replicaMachine.next('queued', 'assign'),
         taken: false,
         commitment: null,
@@ -292,7 +304,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
 
 export const aggregatorProjection: Projection<AggregatorState> = {
   name: 'aggregator',
-  version: 4,
+  version: 5,
   initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {} }),
   apply,
 };

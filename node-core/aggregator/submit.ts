@@ -66,6 +66,13 @@ export function resolveSpec(spec: JobSpec, known: Known, config: AggregatorConte
       );
     }
   }
+  if (spec.stream && !manifest.streaming)
+    throw invalid(`stream: ${manifest.name} gives its answers as a whole; leave it out`);
+  if (spec.stream && spec.inputs.length > config.streamedItemsMax) {
+    throw invalid(
+      `stream: ${spec.inputs.length} items; the answers of at most ${config.streamedItemsMax} are shown as they come (aggregator.streamedItemsMax)`,
+    );
+  }
   const { inputs, template: _, model: __, ...rest } = spec;
   return {
     template,

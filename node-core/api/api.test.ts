@@ -20,6 +20,7 @@ describe('a node that did a job', () => {
       'jobs.plan': { template: 'colours', inputs, budgetMicro: '10000' },
       'jobs.get': { jobId },
       'jobs.results': { jobId },
+      'jobs.stop': { jobId },
       'provider.switch': { on: false },
     };
     for (const method of Object.keys(nodeMethods) as MethodName[]) {

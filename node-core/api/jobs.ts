@@ -95,6 +95,14 @@ export async function jobResults(rooms: Rooms, jobId: Id): Promise<MethodResult<
   };
 }
 
+export async function stopJob(rooms: Rooms, { jobId, item }: MethodParams<'jobs.stop'>): Promise<Summary> {
+  // Of a job that has ended there is nothing left to stop.
+  if (rooms.aggregator.job(jobId) === undefined) return getJob(rooms, jobId);
+  await rooms.aggregator.stopAnswers(jobId, item ?? null);
+  const after = rooms.aggregator.job(jobId);
+  return after === undefined ? getJob(rooms, jobId) : summaryOf(rooms, after);
+}
+
 export async function cancelJob(rooms: Rooms, { jobId, reason }: MethodParams<'jobs.cancel'>): Promise<Summary> {
   const job = rooms.aggregator.job(jobId);
   if (job === undefined) {

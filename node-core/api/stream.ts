@@ -9,16 +9,19 @@ export class EventStream {
   readonly #journal: Journal;
   readonly #store: Store;
   readonly #log: Logger;
+  readonly #shown: () => readonly StreamItem[];
   /** Each gives an item to one subscriber. */
   readonly #live = new Set<(item: StreamItem) => void>();
 
-  constructor(journal: Journal, store: Store, log: Logger) {
+  /** @param shown what is shown of answers that are being made, for who begins to listen. */
+  constructor(journal: Journal, store: Store, log: Logger, shown: () => readonly StreamItem[] = () => []) {
+    this.#shown = shown;
     this.#journal = journal;
     this.#store = store;
     this.#log = log;
   }
 
-  /** Not in the log, and not repeated: progress. */
+  /** Not in the log: progress, and tokens. */
   tell(item: StreamItem): void {
     for (const receive of this.#live) receive(item);
   }
@@ -68,6 +71,7 @@ export class EventStream {
       stop();
     });
     this.#live.add(give);
+    for (const item of this.#shown()) give(item);
     return stop;
   }
 }

@@ -136,6 +136,7 @@ export const NodeConfig = z.strictObject({
       stragglerMs: ms(5_000, 'no replica is called a straggler before'),
       discoverMs: ms(4_000, 'how long a job looks for providers before the own node may take it', 0),
       candidatesMax: count(64, 'providers considered for one job'),
+      streamedItemsMax: count(1_000, 'items of a job whose answers are shown as they come: they are kept in memory'),
       resultsKeepMs: ms(30 * 24 * 3_600_000, 'how long results of finished jobs are kept'),
     })
     .prefault({}),

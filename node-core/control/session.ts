@@ -98,6 +98,12 @@ export function createSession(options: SessionOptions): Session {
     let cursor = after;
     const receive = (item: StreamItem) => {
       if (!subscriptions.has(subscription)) return;
+      // Answers are for those who may see results.
+      if (
+        (item.kind === 'token' || item.kind === 'restarted') &&
+        !scopeIncludes(scope, nodeMethods['jobs.results'].scope)
+      )
+        return;
       if (item.kind === 'event') cursor = item.seq;
       send(requestText(null, 'event', { subscription, cursor, item }));
     };

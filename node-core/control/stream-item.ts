@@ -11,6 +11,27 @@ const Envelope = z.discriminatedUnion('kind', [
     provider: PeerId,
     itemsDone: z.int().min(0),
   }),
+  z.object({
+    kind: z.literal('token'),
+    jobId: Id,
+    shardId: ShardId,
+    replicaId: ReplicaId,
+    provider: PeerId,
+    item: z.int().min(0),
+    index: z.int().min(0),
+    letters: z.int().min(0),
+    tokens: z.int().min(0),
+    text: z.string(),
+    provisional: z.literal(true),
+  }),
+  z.object({
+    kind: z.literal('restarted'),
+    jobId: Id,
+    shardId: ShardId,
+    replicaId: ReplicaId,
+    item: z.int().min(0),
+    reason: z.string(),
+  }),
 ]);
 
 /** Parameters of the notification `event`. */
@@ -23,5 +44,5 @@ export const EventParams = z.object({
 /** @throws Error when it is of no known form. */
 export function parseStreamItem(value: unknown): StreamItem {
   const item = Envelope.parse(value);
-  return item.kind === 'progress' ? item : { ...item, event: parseEvent(item.event) };
+  return item.kind === 'event' ? { ...item, event: parseEvent(item.event) } : item;
 }

@@ -82,6 +82,16 @@ export class Link {
     return envelope.id;
   }
 
+  /** Resolves when the channel takes more after it. @throws PeerUnreachable when the message is lost with the channel. */
+  deliver(message: AnyMessage): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#outbox.push(this.#envelope(message), (error) => {
+        if (error === null) resolve();
+        else reject(new PeerUnreachable(error.message, { cause: error }));
+      });
+    });
+  }
+
   /** Resolves with the answer. @throws PeerUnreachable, MessageRefused, RangeError for a message over a frame's limit */
   ask(message: AnyMessage, deadlineMs: number): Promise<Envelope> {
     return new Promise((resolve, reject) => {

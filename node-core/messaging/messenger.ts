@@ -120,6 +120,16 @@ export class Messenger {
     link.post(message);
   }
 
+  /**
+   * As {@link send}, but over the channel in use alone, and with back-pressure: resolves when the next message may follow.
+   * @throws PeerUnreachable when there is no channel, or the message is lost with it.
+   */
+  async deliver(peer: PeerId, message: AnyMessage): Promise<void> {
+    const link = this.#links.get(peer);
+    if (!link?.channel) throw new PeerUnreachable(`there is no channel to ${peer}`);
+    await link.deliver(message);
+  }
+
   /** Closes all channels and takes no more. */
   stop(reason: string): void {
     this.#stopped = true;

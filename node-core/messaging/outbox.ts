@@ -8,6 +8,8 @@ import { type Envelope, protocolLimits, utf8 } from '../protocol/index.ts';
 interface Queued {
   /** JSON of the envelope. */
   readonly bytes: Uint8Array;
+  /** Told when its frame may be followed by the next (null), or is lost. */
+  readonly left: ((error: Error | null) => void) | null;
 }
 
 const COMMA = 0x2c;
@@ -31,15 +33,17 @@ export class Outbox {
   use(channel: Channel | null): void {
     this.#channel = channel;
     if (channel === null) {
-      this.#queue = [];
-      this.#bytes = 0;
+      this.#drop('the channel is closed');
     } else {
       this.#schedule();
     }
   }
 
-  /** @throws RangeError when the message alone is over a frame's limit. */
-  push(envelope: Envelope): void {
+  /**
+   * @param left called once: with null when the channel takes more after this message, or with why it is lost.
+   * @throws RangeError when the message alone is over a frame's limit.
+   */
+  push(envelope: Envelope, left: ((error: Error | null) => void) | null = null): void {
     const bytes = utf8.encode(JSON.stringify(envelope));
     if (bytes.length + 2 > protocolLimits.frameBytesMax) {
       throw new RangeError(
@@ -48,10 +52,12 @@ export class Outbox {
     }
     this.#bytes += bytes.length;
     if (this.#bytes > this.#bytesMax) {
-      this.#broken(`more than ${this.#bytesMax} bytes wait to be sent: the peer reads too slowly`);
+      const reason = `more than ${this.#bytesMax} bytes wait to be sent: the peer reads too slowly`;
+      this.#broken(reason);
+      left?.(new Error(reason));
       return;
     }
-    this.#queue.push({ bytes });
+    this.#queue.push({ bytes, left });
     this.#schedule();
   }
 
@@ -66,14 +72,17 @@ export class Outbox {
     await Promise.resolve();
     while (this.#queue.length > 0 && this.#channel !== null) {
       const channel = this.#channel;
-      const frame = this.#takeFrame();
+      const { frame, taken } = this.#takeFrame();
       try {
         await channel.send(frame);
+        for (const { left } of taken) left?.(null);
       } catch (error) {
+        const lost = error instanceof Error ? error : new Error(String(error));
+        for (const { left } of taken) left?.(lost);
         // The frame is lost with its channel; what still waits goes over the next one, if there is one already.
         if (this.#channel === channel) {
           this.#flushing = false;
-          this.#broken(error instanceof Error ? error.message : String(error));
+          this.#broken(lost.message);
           return;
         }
       }
@@ -81,8 +90,15 @@ export class Outbox {
     this.#flushing = false;
   }
 
+  #drop(reason: string): void {
+    const dropped = this.#queue;
+    this.#queue = [];
+    this.#bytes = 0;
+    for (const { left } of dropped) left?.(new Error(reason));
+  }
+
   /** At least one message: each alone fits, by {@link push}. */
-  #takeFrame(): Uint8Array {
+  #takeFrame(): { frame: Uint8Array; taken: readonly Queued[] } {
     let size = 2;
     let count = 0;
     for (const { bytes } of this.#queue) {
@@ -94,13 +110,14 @@ export class Outbox {
     const frame = new Uint8Array(size);
     frame[0] = OPEN;
     let at = 1;
-    for (const [i, { bytes }] of this.#queue.splice(0, count).entries()) {
+    const taken = this.#queue.splice(0, count);
+    for (const [i, { bytes }] of taken.entries()) {
       if (i > 0) frame[at++] = COMMA;
       frame.set(bytes, at);
       at += bytes.length;
       this.#bytes -= bytes.length;
     }
     frame[at] = CLOSE;
-    return frame;
+    return { frame, taken };
   }
 }

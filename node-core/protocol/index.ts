@@ -19,6 +19,7 @@ export * from './primitives.ts';
 export * from './records/commitment.ts';
 export * from './records/quote.ts';
 export * from './records/receipt.ts';
+export * from './records/stream.ts';
 export * from './records/voucher.ts';
 export * from './signed.ts';
 export { z } from './zod.ts';

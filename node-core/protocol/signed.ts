@@ -25,6 +25,7 @@ export const signatureDomains = {
   quote: 'Quote, by the provider',
   commitment: 'Commitment, by the provider',
   reveal: 'Reveal, by the provider',
+  stream: 'StreamHead, by the provider',
   receipt: 'ReceiptBody, by the client, and by the provider too if it is good',
   voucher: 'Voucher, by the payer',
   'voucher-ack': 'VoucherAck, by the payee',

@@ -151,6 +151,11 @@ function judgeInputs(
   if (canonicalBytes(inputs).length > protocolLimits.inlineBytesMax) {
     return `inputs inside a message have at most ${protocolLimits.inlineBytesMax} bytes (inlineBytesMax)`;
   }
+  const { prefixes } = assign;
+  if (prefixes !== undefined && !served.installed.template.streaming)
+    return 'outputs of this template cannot begin with given tokens';
+  if (prefixes !== undefined && prefixes.length !== inputs.length)
+    return `${prefixes.length} prefixes for ${inputs.length} inputs`;
   const params = served.checkParams(assign.params);
   if (params !== null) return `params: ${params}`;
   for (const [index, input] of inputs.entries()) {

@@ -8,6 +8,10 @@ const Inputs = z.object({
   params: z.record(z.string(), Json),
   inputs: z.array(Json),
   itemSalt: z.string(),
+  /** Tokens are wanted as they come. */
+  stream: z.boolean().default(false),
+  /** Tokens that the outputs must begin with, per item. */
+  prefixes: z.array(z.array(z.int())).optional(),
 });
 export type WorkInputs = z.infer<typeof Inputs>;
 

@@ -118,6 +118,7 @@ export class Provider {
     messenger.handle('shard.assign', (from, body) => this.#assign(from, body));
     messenger.handle('lease.renew', (from, body) => this.#renew(from, body));
     messenger.handle('shard.reveal.request', (from, body) => this.#reveal(from, body));
+    messenger.handle('shard.stop', (from, body) => this.#stopItem(from, body));
     messenger.handle('shard.cancel', (from, body) => this.#cancel(from, body));
     messenger.handle('shard.verdict', (from, body) => this.#verdict(from, body));
     messenger.onUp((peer) => this.#returned(peer));
@@ -307,7 +308,14 @@ export class Provider {
       return declined(refusal ?? { code: 'policy', message: 'sealed payloads come with a later version' });
 
     const { inputs, itemSalt } = payload;
-    const inputsHash = await payloads.putInputs(store, { replicaId, params: body.params, inputs, itemSalt });
+    const inputsHash = await payloads.putInputs(store, {
+      replicaId,
+      params: body.params,
+      inputs,
+      itemSalt,
+      stream: body.stream ?? false,
+      ...(body.prefixes === undefined ? {} : { prefixes: body.prefixes }),
+    });
     // While the blob was written others may have taken the place. From here to the commit nothing comes between.
     const late = judgeRoom(client, signer.peerId, this.#room(client, body, 0));
     if (late !== null) {
@@ -363,6 +371,14 @@ export class Provider {
       return { replicaId, state: work.state, itemsDone: this.#runs.itemsDone(replicaId) };
     });
     return { type: 'lease.ack', body: { replicas } };
+  }
+
+  async #stopItem(client: PeerId, { replicaId, item }: MessageBody<'shard.stop'>): Promise<null> {
+    // A stop, too, can overtake the write of its own admission.
+    await this.#admitting.get(replicaId)?.answer;
+    const work = this.#ownedBy(client, replicaId);
+    if (isPending(work)) this.#runs.stopItem(replicaId, item);
+    return null;
   }
 
   async #cancel(client: PeerId, body: MessageBody<'shard.cancel'>): Promise<AnyMessage> {
@@ -560,6 +576,7 @@ export class Provider {
 
   /** A client is back: what it may have missed is said again. */
   #returned(peer: PeerId): void {
+    this.#runs.clientIsBack(peer);
     for (const work of Object.values(this.#view.state.work)) {
       if (work.client !== peer) continue;
       if (work.state === 'committed') void this.#sendCommit(work);

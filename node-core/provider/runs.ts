@@ -14,6 +14,7 @@ import {
   type Json,
   normaliseOutput,
   outputsHashOf,
+  type PeerId,
   protocolLimits,
   type ReplicaId,
   signBody,
@@ -24,6 +25,8 @@ import { CancelSwitch } from './cancel.ts';
 import type { Served } from './catalogue.ts';
 import { payloads, type WorkInputs } from './payloads.ts';
 import { isPending, type Work } from './state.ts';
+import { StopSwitch } from './stop.ts';
+import { TokenSender } from './token-sender.ts';
 
 export interface RunsOptions {
   readonly journal: Journal;
@@ -48,6 +51,9 @@ export interface RunsOptions {
 
 interface Running {
   readonly signal: CancelSwitch;
+  readonly stop: StopSwitch;
+  /** Of a run whose client wants its tokens. */
+  sender: TokenSender | null;
   itemsDone: number;
   toldAt: number;
 }
@@ -65,6 +71,8 @@ class RunFailure extends Error {
 export class Runs {
   readonly #o: RunsOptions;
   readonly #running = new Map<ReplicaId, Running>();
+  /** Stops of work that still waits. */
+  readonly #stops = new Map<ReplicaId, StopSwitch>();
   #stopped = false;
 
   constructor(options: RunsOptions) {
@@ -87,7 +95,14 @@ export class Runs {
     while (this.#running.size < this.#o.config.runsMax) {
       const work = this.#o.next((replicaId) => this.#running.has(replicaId));
       if (work === null) return;
-      const running: Running = { signal: new CancelSwitch(), itemsDone: 0, toldAt: this.#o.clock.elapsed() };
+      const running: Running = {
+        signal: new CancelSwitch(),
+        stop: this.#stops.get(work.replicaId) ?? new StopSwitch(),
+        sender: null,
+        itemsDone: 0,
+        toldAt: this.#o.clock.elapsed(),
+      };
+      this.#stops.delete(work.replicaId);
       this.#running.set(work.replicaId, running);
       void this.#run(work, running);
     }
@@ -95,6 +110,24 @@ export class Runs {
 
   cancel(replicaId: ReplicaId): void {
     this.#running.get(replicaId)?.signal.cancel();
+    this.#stops.delete(replicaId);
+  }
+
+  /** Ends an item, or all, with what there is. Only of work that waits or runs. */
+  stopItem(replicaId: ReplicaId, item: number | null): void {
+    let stop = this.#running.get(replicaId)?.stop ?? this.#stops.get(replicaId);
+    if (stop === undefined) {
+      stop = new StopSwitch();
+      this.#stops.set(replicaId, stop);
+    }
+    stop.stop(item);
+  }
+
+  /** A channel to a client came up: it may have missed tokens. */
+  clientIsBack(client: PeerId): void {
+    for (const [replicaId, { sender }] of this.#running) {
+      if (this.#o.work(replicaId)?.client === client) sender?.again();
+    }
   }
 
   stop(): void {
@@ -115,14 +148,22 @@ export class Runs {
   }
 
   async #runToCommitment(work: Work, running: Running): Promise<void> {
-    const { journal, store, executor } = this.#o;
+    const { journal, store, executor, messenger, signer } = this.#o;
     const { replicaId, jobId, client } = work;
     const served = this.#o.served(work.template);
     if (served === undefined) throw new RunFailure('template-missing', 'the template is not served any more');
     const inputs = await payloads.inputs(store, work.inputsHash);
     if (work.state !== 'queued') return;
-    await journal.commit([{ type: 'work.started', replicaId, jobId, client }]);
+    // Nothing waits for this entry: the commitment's is behind it in the log.
+    const started = journal.commit([{ type: 'work.started', replicaId, jobId, client }]);
+    started.catch(() => undefined);
     const { template } = served.installed;
+    const { prefixes, itemSalt } = inputs;
+    const sender =
+      inputs.stream && template.streaming
+        ? new TokenSender({ messenger, signer, client, replicaId, itemSalt, prefixes: prefixes ?? [] })
+        : null;
+    running.sender = sender;
     const outcome = await executor.run(
       {
         runId: replicaId,
@@ -132,12 +173,16 @@ export class Runs {
         inputs: inputs.inputs,
         timeoutMs: template.resources.timeoutMs,
         onProgress: (itemsDone) => this.#progress(work, running, itemsDone),
+        stop: running.stop,
+        ...(sender === null ? {} : { onToken: (piece) => sender.push(piece) }),
+        ...(prefixes === undefined ? {} : { prefixes }),
       },
       running.signal,
     );
+    await started;
     // Cancelled, or its lease ended, while it ran: that was decided elsewhere.
     if (!isPending(work) || this.#stopped) return;
-    await this.#commit(work, inputs, this.#judge(work, outcome, served));
+    await this.#commit(work, running, inputs, this.#judge(work, outcome, served));
   }
 
   /** What the executor gave must be what the template promises. @throws RunFailure */
@@ -161,18 +206,22 @@ export class Runs {
     return outputs;
   }
 
-  async #commit(work: Work, given: WorkInputs, outputs: Json[]): Promise<void> {
+  async #commit(work: Work, { stop, sender }: Running, given: WorkInputs, outputs: Json[]): Promise<void> {
     const { journal, store, signer, clock, random } = this.#o;
     const { replicaId, jobId, shardId, client } = work;
     const salt = toBase64Url(random.bytes(16));
     const outputsHash = outputsHashOf(itemHashesOf(given.itemSalt, outputs));
     const digest = commitmentDigest({ jobId, shardId, replicaId, peerId: signer.peerId }, outputsHash, salt);
+    const shown = sender?.end(outputs);
+    const stopped = outputs.flatMap((output, item) => (stop.isStopped(item) && wasStopped(output) ? [item] : []));
     const taskHash = taskHashOf({
       template: work.template,
       model: work.model,
       params: given.params,
       inputsHash: hashOf(given.inputs),
       itemSalt: given.itemSalt,
+      prefixes: given.prefixes,
+      stopped,
     });
     const reveal = signBody(signer, 'reveal', { v: 1 as const, replicaId, digest, outputsHash, salt });
     const resultHash = await payloads.putResult(store, { outputs, reveal });
@@ -189,6 +238,8 @@ export class Runs {
       taskHash,
       digest,
       at: clock.now(),
+      ...(stopped.length === 0 ? {} : { stopped }),
+      ...(shown === undefined ? {} : { shown }),
     });
     await journal.commit([{ type: 'work.committed', replicaId, jobId, client, commitment, resultHash }]);
     this.#o.onCommitted(work);
@@ -223,4 +274,9 @@ export class Runs {
       .send(client, { type: 'shard.progress', body: { replicaId, itemsDone, itemsTotal: items } })
       .catch(() => undefined);
   }
+}
+
+/** Outputs of templates that stream say why they ended. */
+function wasStopped(output: Json): boolean {
+  return output !== null && typeof output === 'object' && !Array.isArray(output) && output['finish'] === 'stopped';
 }

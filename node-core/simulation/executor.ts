@@ -11,6 +11,7 @@ import type {
 } from '../ports/index.ts';
 import { contentIdOf, type Json, type Template, utf8 } from '../protocol/index.ts';
 import type { Chance } from './chance.ts';
+import { StoryTeller, storiesTemplate, storyTruth } from './stories.ts';
 
 /** Labels a number by its remainder: cheap, and everybody can know the right answer. */
 export const labels = ['red', 'green', 'blue', 'yellow', 'black'] as const;
@@ -47,13 +48,29 @@ export interface Manner {
   disagreement: number;
   /** Answers wrongly on purpose: the share of items, and what it says. */
   cheat: { share: number; label: string } | null;
+  /** Has the template that streams, too. */
+  stories: boolean;
+  /** ms per token of a story. */
+  tokenMs: number;
+  /** Share of runs that show another story than they commit to. */
+  twoFaced: number;
   /** Takes work and never answers. */
   silent: boolean;
   /** Counts what was run, over all lives. */
   itemsRun: number;
 }
 
-export const honest: Manner = { itemMs: 20, failure: 0, disagreement: 0, cheat: null, silent: false, itemsRun: 0 };
+export const honest: Manner = {
+  itemMs: 20,
+  failure: 0,
+  disagreement: 0,
+  cheat: null,
+  stories: false,
+  tokenMs: 10,
+  twoFaced: 0,
+  silent: false,
+  itemsRun: 0,
+};
 
 export class SimulatedExecutor implements Executor {
   readonly manner: Manner;
@@ -69,13 +86,20 @@ export class SimulatedExecutor implements Executor {
   async start(): Promise<ExecutorInventory> {
     return {
       hardware: { os: 'simulated', cpu: { model: 'simulated', cores: 1 }, memoryBytes: 2 ** 30, gpus: [], tier: 'cpu' },
-      templates: [{ template: simulatedTemplate, models: [], runnable: { ok: true }, tokensPerSecondMilli: {} }],
+      templates: [simulatedTemplate, ...(this.manner.stories ? [storiesTemplate] : [])].map((template) => ({
+        template,
+        models: [],
+        runnable: { ok: true },
+        tokensPerSecondMilli: {},
+      })),
       models: [],
       faults: [],
     };
   }
 
   run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome> {
+    if (request.template === storiesTemplate.id && !this.manner.silent)
+      return new StoryTeller(this.#clock, this.#chance, this.manner).run(request, signal);
     return new Promise((resolve) => {
       const ms = request.inputs.length * this.manner.itemMs * (0.8 + 0.4 * this.#chance.fraction());
       const isLate = this.manner.silent || ms > request.timeoutMs;
@@ -122,6 +146,7 @@ export class SimulatedExecutor implements Executor {
 
 /** Null when it is the right output for the input. */
 export function truth(input: unknown, output: unknown): string | null {
+  if (typeof output === 'object' && output !== null && 'finish' in output) return storyTruth(input, output);
   const n = typeof input === 'object' && input !== null && 'n' in input ? Number(input.n) : 0;
   const label = typeof output === 'object' && output !== null && 'label' in output ? output.label : undefined;
   return label === rightLabel(n) ? null : `${n} is ${rightLabel(n)}, not ${String(label)}`;

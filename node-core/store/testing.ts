@@ -44,6 +44,7 @@ export function jobCreated(job: number, label = `job ${job}`, templateName = 'se
       deadlineMs: 60_000,
       priority: 5,
       ownNode: 'never',
+      stream: false,
       label,
       retryOf: null,
       aggregator: null,

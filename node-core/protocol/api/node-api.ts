@@ -119,6 +119,12 @@ export const JobResults = z.object({
         index: z.int(),
         output: Json.nullable(),
         how: z.enum(['checked', 'unchecked-by-policy', 'own-node', 'missing']),
+        given: z
+          .int()
+          .optional()
+          .describe(
+            'so many tokens at its beginning rest on the word of a provider that was lost: no verdict covers them',
+          ),
       }),
     )
     .describe('one per input item, in order'),
@@ -239,6 +245,12 @@ export const nodeMethods = {
     ofJob.extend({ reason: z.string().max(200).default('cancelled by its owner') }),
     JobSummary,
   ),
+  'jobs.stop': method(
+    'submit',
+    'Ends answers of a job that streams: what there is of them by now is the answer, and is paid.',
+    ofJob.extend({ item: z.int().min(0).optional().describe('index in the job; all if left out') }),
+    JobSummary,
+  ),
   'peers.list': method('follow', 'Nodes that this node knows of.', none, z.object({ peers: z.array(PeerView) })),
   'wallet.summary': method('follow', 'Credits by peer.', none, WalletSummary),
   'wallet.ledger': method(
@@ -304,6 +316,36 @@ export type StreamItem =
       readonly replicaId: ReplicaId;
       readonly provider: PeerId;
       readonly itemsDone: number;
+    }
+  /**
+   * Of a job that streams: text of an answer, provisional until its shard is accepted. It stands behind the first `letters`
+   * letters of what was shown before; what was shown behind these does not hold any more. Whoever subscribes gets what
+   * has been shown so far first. For scopes that may see results.
+   */
+  | {
+      readonly kind: 'token';
+      readonly jobId: Id;
+      readonly shardId: ShardId;
+      readonly replicaId: ReplicaId;
+      readonly provider: PeerId;
+      /** Index in the job. */
+      readonly item: number;
+      /** Tokens of the item before these. */
+      readonly index: number;
+      /** Letters (UTF-16 code units) of the item before these. */
+      readonly letters: number;
+      readonly tokens: number;
+      readonly text: string;
+      readonly provisional: true;
+    }
+  /** What was shown of an answer is replaced from its beginning; `token` items with the new text follow. */
+  | {
+      readonly kind: 'restarted';
+      readonly jobId: Id;
+      readonly shardId: ShardId;
+      readonly replicaId: ReplicaId;
+      readonly item: number;
+      readonly reason: string;
     };
 
 /** What `createNode` implements and every carrier carries. */

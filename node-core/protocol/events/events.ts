@@ -67,6 +67,15 @@ export const events = {
     code: FailureCode,
     reason,
   }),
+  'job.stopping': event(
+    'aggregator',
+    'job.stopping',
+    'Answers of the job are ended early; what there is of them holds.',
+    {
+      jobId: Id,
+      item: z.int().min(0).nullable().describe('index in the job; null = all'),
+    },
+  ),
   'job.cancelling': event('aggregator', 'job.cancelling', 'The job is being ended before it is complete.', {
     jobId: Id,
     becomes: z.enum(['cancelled', 'failed']),
@@ -117,6 +126,7 @@ export const events = {
     priceMicro: Micro,
     deadlineAt: EpochMs,
     terms: ScoreTerms.describe('why this node'),
+    prefixesHash: Sha256.optional().describe('blob with the tokens that it was given to begin with'),
   }),
   'replica.started': event('aggregator', 'replica.started', 'The provider took the replica.', ofReplica),
   'replica.declined': event('aggregator', 'replica.declined', 'The provider did not take it.', {

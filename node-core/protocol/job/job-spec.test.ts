@@ -68,6 +68,7 @@ describe('job specification', () => {
       deadlineMs: 600_000,
       priority: 5,
       ownNode: 'if-alone',
+      stream: false,
       label: '',
       retryOf: null,
       aggregator: null,

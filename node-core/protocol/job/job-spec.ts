@@ -47,6 +47,10 @@ export const JobSpec = z.object({
     .enum(['never', 'if-alone', 'only'])
     .default('if-alone')
     .describe('may the own node run it (one copy, unchecked, unpaid) when nobody else can, or must it'),
+  stream: z
+    .boolean()
+    .default(false)
+    .describe('show tokens as they come, provisional until the verdict; of templates that stream'),
   label: z.string().max(200).default('').describe('for people'),
   retryOf: z.string().max(64).nullable().default(null).describe('id of the job whose failed shards this one repeats'),
   aggregator: PeerId.nullable().default(null).describe('reserved: a foreign aggregator; null = the client’s own node'),

@@ -9,6 +9,7 @@ import { protocolLimits } from '../limits.ts';
 import { Base64Url, type Cid, EpochMs, Id, type Json, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
 import { signedSchema } from '../signed.ts';
 import { z } from '../zod.ts';
+import { ShownItem } from './stream.ts';
 
 export const Commitment = z.object({
   v: z.literal(1),
@@ -17,10 +18,20 @@ export const Commitment = z.object({
   replicaId: ReplicaId,
   peerId: PeerId,
   taskHash: Sha256.describe(
-    'what the provider was given, the hash of `{template, model, params, inputsHash, itemSalt}`: only copies of one task can be compared',
+    'what the provider was given, the hash of `{template, model, params, inputsHash, itemSalt}`, with `prefixes` and `stopped` where there are some: only copies of one task can be compared',
   ),
   digest: Sha256.describe('SHA-256 of the canonical `{jobId, shardId, replicaId, peerId, outputsHash, salt}`'),
   at: EpochMs,
+  stopped: z
+    .array(z.int().min(0))
+    .max(protocolLimits.itemsPerShardMax)
+    .optional()
+    .describe('items that the client ended early, ascending: their outputs are what there was by then'),
+  shown: z
+    .array(ShownItem)
+    .max(protocolLimits.itemsPerShardMax)
+    .optional()
+    .describe('of a replica that streams: how far each item was shown before, in the order of the items'),
 });
 export type Commitment = z.infer<typeof Commitment>;
 export const SignedCommitment = signedSchema(Commitment);
@@ -66,14 +77,27 @@ export interface Task {
   readonly params: { readonly [name: string]: Json };
   readonly inputsHash: Sha256;
   readonly itemSalt: string;
+  /** Tokens that its outputs had to begin with, per item. */
+  readonly prefixes?: readonly (readonly number[])[] | undefined;
+  /** Items that the client ended early. */
+  readonly stopped?: readonly number[] | undefined;
 }
 
 /**
- * SHA-256 of the canonical `{template, model, params, inputsHash, itemSalt}`. Each provider signs it with its commitment:
- * else a client could give one of them other inputs, and show its honest answer as a wrong one.
+ * SHA-256 of the canonical `{template, model, params, inputsHash, itemSalt}`, with `prefixes` and `stopped` where there are
+ * some. Each provider signs it with its commitment: else a client could give one of them other inputs, force a text on it or
+ * stop it early, and show its honest answer as a wrong one.
  */
-export function taskHashOf({ template, model, params, inputsHash, itemSalt }: Task): Sha256 {
-  return hashOf({ template, model, params, inputsHash, itemSalt });
+export function taskHashOf({ template, model, params, inputsHash, itemSalt, prefixes, stopped }: Task): Sha256 {
+  return hashOf({
+    template,
+    model,
+    params,
+    inputsHash,
+    itemSalt,
+    ...(prefixes === undefined ? {} : { prefixes }),
+    ...(stopped === undefined || stopped.length === 0 ? {} : { stopped }),
+  });
 }
 
 export type CommitmentSubject = Pick<Commitment, 'jobId' | 'shardId' | 'replicaId' | 'peerId'>;

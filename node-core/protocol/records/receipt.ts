@@ -8,10 +8,15 @@ import { Base64Url, Cid, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId 
 import { asSent, isSigned, type VerifiesBytes } from '../signed.ts';
 import { z } from '../zod.ts';
 import { Opening, opens, outputsHashOf, SignedCommitment } from './commitment.ts';
+import { contradicts, SignedStreamHead } from './stream.ts';
 
 /** Commitments and openings of copies of one shard. */
 export const Evidence = z.object({
-  accused: z.object({ commitment: SignedCommitment, opening: Opening.describe('what was revealed') }),
+  accused: z.object({
+    commitment: SignedCommitment,
+    opening: Opening.describe('what was revealed'),
+    stream: SignedStreamHead.optional().describe('of a `stream-mismatch`: what it had shown'),
+  }),
   quorum: z
     .array(z.object({ commitment: SignedCommitment, opening: Opening }))
     .max(8)
@@ -49,7 +54,7 @@ export const GoodReceipt = z.object({
 export const BadReceipt = z.object({
   ...common,
   kind: z.literal('bad'),
-  reason: z.enum(['reveal-mismatch', 'minority']),
+  reason: z.enum(['reveal-mismatch', 'minority', 'stream-mismatch']),
   itemsWrong: z.int().min(0),
   evidence: Evidence,
 });
@@ -94,6 +99,15 @@ function hashesMatch(opening: Opening): boolean {
   return outputsHashOf(opening.itemHashes) === opening.reveal.body.outputsHash;
 }
 
+/** It signed what it showed, and committed to something else. */
+function streamFault(verifier: VerifiesBytes, { provider, replicaId, evidence }: z.infer<typeof BadReceipt>) {
+  const { commitment, stream } = evidence.accused;
+  if (stream === undefined) return 'what was shown is not among the evidence';
+  if (stream.by !== provider || stream.body.replicaId !== replicaId || !isSigned(verifier, 'stream', stream))
+    return 'what was shown is not signed by the accused';
+  return contradicts(commitment.body.shown ?? [], stream.body) ? null : 'what was shown is what was committed to';
+}
+
 function evidenceFault(verifier: VerifiesBytes, body: z.infer<typeof BadReceipt>): string | null {
   const { accused, quorum } = body.evidence;
   const about = (c: SignedCommitment, peerId: PeerId): boolean =>
@@ -112,6 +126,7 @@ function evidenceFault(verifier: VerifiesBytes, body: z.infer<typeof BadReceipt>
   }
   const opened = opens(accused.commitment.body, accused.opening.reveal.body);
   if (body.reason === 'reveal-mismatch') return opened ? 'the reveal does match the commitment' : null;
+  if (body.reason === 'stream-mismatch') return streamFault(verifier, body);
   if (!opened || !hashesMatch(accused.opening)) return 'the opening does not match the accused’s commitment';
   if (quorum.length < 2) return 'fewer than two copies agreed';
   const peers = new Set<PeerId>();

@@ -62,9 +62,12 @@ function checkMerged(node: Subject, job: JobFacts, resultsHash: Sha256): void {
     node.fault('I6', `job ${job.jobId} of ${job.job.items} items has ${merged.length} results`);
   for (const shard of job.shards) {
     const accepted = shard.outputsHash === null ? null : read(node, shard.outputsHash, 'outputs');
+    const given = accepted === null ? [] : read(node, shard.outputsHash, 'given');
     for (let i = 0; i < shard.count; i++) {
       const shown = merged[shard.start + i];
-      const expected = accepted === null ? { output: null, how: 'missing' } : { output: accepted[i], how: shard.how };
+      const begun = Number(given[i] ?? 0) > 0 ? { given: given[i] } : {};
+      const expected =
+        accepted === null ? { output: null, how: 'missing' } : { output: accepted[i], how: shard.how, ...begun };
       if (canonicalJson(shown) !== canonicalJson(expected)) {
         node.fault('I10', `item ${shard.start + i} of job ${job.jobId} was shown otherwise than it was accepted`);
       }
