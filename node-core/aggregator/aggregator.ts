@@ -14,13 +14,12 @@ import {
   type ReplicaId,
   type Sha256,
 } from '../protocol/index.ts';
-import type { AggregatorContext } from './context.ts';
+import type { AggregatorContext, Shows } from './context.ts';
 import { blobsOf, mergedResults } from './end.ts';
 import { JobRunner } from './job-runner.ts';
 import { Liveness } from './liveness.ts';
 import { payloads, type Results } from './payloads.ts';
 import { planJob } from './plan.ts';
-import type { Shows } from './shown.ts';
 import { aggregatorProjection, type Job, type Replica } from './state.ts';
 import { newItemSalt, resolveSpec } from './submit.ts';
 import { Sweeper } from './sweeper.ts';

@@ -5,10 +5,9 @@ import type { Journal, View } from '../journal/index.ts';
 import type { Messenger } from '../messaging/index.ts';
 import type { Payment } from '../payment/index.ts';
 import type { Clock, Logger, Random, Signer, Store, Verifier } from '../ports/index.ts';
-import type { Cid, JsonSchemaCheck, ModelInfo, ReplicaId, ShardId, Template } from '../protocol/index.ts';
+import type { Cid, JsonSchemaCheck, ModelInfo, ReplicaId, ShardId, StreamItem, Template } from '../protocol/index.ts';
 import type { Reputation } from '../reputation/index.ts';
 import type { Liveness } from './liveness.ts';
-import type { Shows } from './shown.ts';
 import type { AggregatorState } from './state.ts';
 import type { Turns } from './turns.ts';
 
@@ -26,6 +25,9 @@ export interface Known {
   readonly templates: ReadonlyMap<Cid, KnownTemplate>;
   readonly models: ReadonlyMap<Cid, ModelInfo>;
 }
+
+/** What the owner of a job is shown of its answers while they are made. */
+export type Shows = Extract<StreamItem, { kind: 'token' | 'restarted' }>;
 
 export interface AggregatorContext {
   readonly journal: Journal;

@@ -6,7 +6,7 @@
 import { MessageRefused } from '../messaging/index.ts';
 import { type AnyMessage, ApiError, type Id, type MessageBody, replicaMachine } from '../protocol/index.ts';
 import type { Choice } from './choose.ts';
-import type { AggregatorContext } from './context.ts';
+import type { AggregatorContext, Shows } from './context.ts';
 import { decideShard, type ShardNeeds } from './decide.ts';
 import { againMs, Effects } from './effects.ts';
 import { endJob } from './end.ts';
@@ -15,7 +15,6 @@ import { payloads } from './payloads.ts';
 import { shardsOf } from './plan.ts';
 import { Reveals } from './reveals.ts';
 import { RunningJob } from './running-job.ts';
-import type { Shows } from './shown.ts';
 import { isActive, isFinalShard, type Job, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
 import { Waiting } from './waiting.ts';
 import { Wants } from './wants.ts';

@@ -12,19 +12,17 @@
 import { MessageRefused } from '../messaging/index.ts';
 import {
   contradicts,
+  type Id,
   type Json,
   type MessageBody,
   type ReplicaId,
   type SignedCommitment,
   type SignedStreamHead,
-  type StreamItem,
   z,
 } from '../protocol/index.ts';
-import type { RunningJob } from './running-job.ts';
-import type { Replica, Shard } from './state.ts';
+import type { AggregatorContext, KnownTemplate, Shows } from './context.ts';
+import type { Job, Replica, Shard } from './state.ts';
 import { beginsWith, nothing, StreamedItem, type Text } from './streamed-item.ts';
-
-export type Shows = Extract<StreamItem, { kind: 'token' | 'restarted' }>;
 
 /** In an assignment, over all its items: more would not fit into a frame with the inputs. */
 const prefixTokensMax = 32_768;
@@ -51,8 +49,17 @@ interface ShownShard {
   readonly items: Map<number, ShownItem>;
 }
 
+/** What it needs to know of the job. */
+export interface StreamingJob {
+  readonly context: AggregatorContext;
+  readonly jobId: Id;
+  readonly job: Job | undefined;
+  readonly inputs: { readonly itemSalt: string } | null;
+  readonly template: KnownTemplate | null;
+}
+
 export class Shown {
-  readonly #r: RunningJob;
+  readonly #r: StreamingJob;
   readonly #shards = new Map<number, ShownShard>();
   readonly #streams = new Map<ReplicaId, Map<number, StreamedItem>>();
   /** What replicas were given to begin with. */
@@ -60,7 +67,7 @@ export class Shown {
   /** They broke the rules of streaming: what they say is not shown any more. */
   readonly #faulty = new Set<ReplicaId>();
 
-  constructor(running: RunningJob) {
+  constructor(running: StreamingJob) {
     this.#r = running;
   }
 

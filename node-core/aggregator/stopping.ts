@@ -3,17 +3,19 @@
  * at once. A copy that checks it goes on until it has as much, or there would be nothing to compare.
  */
 import type { ReplicaId } from '../protocol/index.ts';
-import type { RunningJob } from './running-job.ts';
+import type { AggregatorContext } from './context.ts';
+import type { Shown } from './shown.ts';
 import { isActive, type Job, type Replica, type Shard } from './state.ts';
 
 export class Stopping {
-  readonly #r: RunningJob;
+  readonly #r: { readonly context: AggregatorContext; readonly shown: Shown };
   /** Tokens that were shown of an item of the job when it was stopped. */
   readonly #shownAt = new Map<number, number>();
   /** Monotonic time at which a replica was last told. */
   readonly #toldAt = new Map<ReplicaId, number>();
 
-  constructor(running: RunningJob) {
+  /** @param running the job under way. */
+  constructor(running: { readonly context: AggregatorContext; readonly shown: Shown }) {
     this.#r = running;
   }
 
