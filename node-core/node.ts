@@ -96,7 +96,18 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     log,
     rules: config.provider,
   });
-  const reputation = new Reputation({ journal, messenger, signer, verifier, clock, log });
+  const reputation = new Reputation({
+    journal,
+    messenger,
+    network,
+    history: store.history,
+    signer,
+    verifier,
+    clock,
+    random,
+    log,
+    config: config.reputation,
+  });
   const provider = new Provider({
     journal,
     messenger,
@@ -187,9 +198,19 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     await provider.start(makeCatalogue(found, config.provider));
     await sweepBlobs();
     orStop();
-    await network.start({ ...directory.hooks, onChannel: (channel) => messenger.accept(channel) });
+    await network.start({
+      ...directory.hooks,
+      onGossip: (topic, message, from) =>
+        (reputation.listensTo(topic) ? reputation : directory).hooks.onGossip(topic, message, from),
+      onPeer: (peer, connected) => {
+        directory.hooks.onPeer(peer, connected);
+        reputation.hooks.onPeer(peer, connected);
+      },
+      onChannel: (channel) => messenger.accept(channel),
+    });
     orStop();
     await directory.start(interestsOf(known));
+    reputation.start(known.templates.keys());
     payment.start();
     await aggregator.start();
     orStop();
@@ -242,6 +263,7 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     aggregator.stop();
     provider.stop();
     payment.stop();
+    reputation.stop();
     directory.stop();
     messenger.stop(reason);
     await attempt('network', () => network.stop());

@@ -163,6 +163,22 @@ export const NodeConfig = z.strictObject({
     })
     .prefault({}),
 
+  reputation: z
+    .strictObject({
+      gossip: z
+        .boolean()
+        .default(true)
+        .describe('tell others of finished work, and hear of theirs; receipts reveal who worked for whom'),
+      batchMs: ms(5_000, 'how long own receipts are gathered before they are gossiped'),
+      meetMs: ms(60_000, 'how often one of the connected peers is asked for receipts that are missing here'),
+      receiptsMax: count(2_000, 'receipts of others kept in mind; strangers’ fill half of it at most', 2),
+      receiptsPerSignerMax: count(100, 'of these, receipts that one client signed'),
+      receiptsPerProviderMax: count(200, 'of these, receipts about one provider'),
+      bytesPerDayMax: count(8 * 1024 * 1024, 'what the log takes of others’ receipts a day, bytes; of strangers’ half'),
+      bytesPerSignerPerDayMax: count(256 * 1024, 'what it takes a day of one client’s, bytes'),
+    })
+    .prefault({}),
+
   messaging: z
     .strictObject({
       requestMs: ms(10_000, 'time for the answer to a request'),

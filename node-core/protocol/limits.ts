@@ -20,6 +20,12 @@ export const protocolLimits = {
   leasesPerMessageMax: 1000,
   /** Arrays and objects inside each other in an input, an output or a parameter: what parses it calls itself. */
   jsonDepthMax: 64,
+  /** Receipts in one gossip message, or in one page between two peers. */
+  receiptsPerBatchMax: 16,
+  /** Receipts that one peer offers another at once, by hash. */
+  receiptsOfferedMax: 200,
+  /** Parts into which two peers divide what they hold, to find where they differ. */
+  receiptBuckets: 64,
   /** Offers in one node record. */
   offersPerRecordMax: 32,
 } as const;

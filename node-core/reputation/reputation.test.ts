@@ -26,6 +26,7 @@ import {
 import { jobIdOf } from '../store/testing.ts';
 import { knownHash, memoryProjection, recentMax } from './projection.ts';
 import { type BadWork, type GoodWork, Reputation } from './reputation.ts';
+import { testConfig } from './testing.ts';
 
 const verifier = createVerifier();
 const signerOf = (n: number): Signer => createSigner(new Uint8Array(32).fill(n));
@@ -104,8 +105,20 @@ interface Running {
 async function boot(signer: Signer, wire: Wire, disk = new Disk()): Promise<Running> {
   const clock = new TestClock();
   const mail = wire.attach(signer.peerId, clock);
-  const journal = testJournal(new MemoryStore(disk), clock, signer, verifier);
-  const reputation = new Reputation({ journal, messenger: mail, signer, verifier, clock, log: silent });
+  const store = new MemoryStore(disk);
+  const journal = testJournal(store, clock, signer, verifier);
+  const reputation = new Reputation({
+    journal,
+    messenger: mail,
+    network: { publish: async () => {}, subscribe() {} },
+    history: store.history,
+    signer,
+    verifier,
+    clock,
+    random: { fraction: () => 0.5, bytes: (count) => new Uint8Array(count) },
+    log: silent,
+    config: testConfig(),
+  });
   await journal.open();
   return { reputation, journal, clock, mail, disk };
 }

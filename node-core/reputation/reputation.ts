@@ -5,17 +5,20 @@
  *     void reputation.good({ provider, jobId, … });                       // after the verdict is durable
  *     await journal.commit([judged, ...reputation.bad(work, 'reason')]);  // with the verdict
  *
- * Receipts are exchanged between the two peers only; their gossip is a later version's.
+ * Receipts are gossiped (publisher.ts), and asked for where nodes meet (meetings.ts); what others' receipts weigh is in
+ * hearsay.ts, how much of them is kept in testimony.ts, what they must be in receipt-door.ts.
  */
 import type { Journal, View } from '../journal/index.ts';
 import { MessageRefused, type Messenger } from '../messaging/index.ts';
-import type { Clock, Logger, Signer, Verifier } from '../ports/index.ts';
+import type { Clock, History, Logger, Network, NetworkHooks, Random, Signer, Verifier } from '../ports/index.ts';
 import {
   type AnyMessage,
   type BadReceipt,
+  type Cid,
   type EventOf,
   type GoodReceipt,
   hashOf,
+  isShareable,
   isSigned,
   type NodeEvent,
   type PeerId,
@@ -23,24 +26,36 @@ import {
   type ReceiptBody,
   type ReplicaId,
   receiptFault,
+  receiptsTopic,
   signBody,
   type z,
 } from '../protocol/index.ts';
+import { type Hearsay, weigh } from './hearsay.ts';
+import { Meetings } from './meetings.ts';
 import { PendingReceipts } from './pending.ts';
 import { knownHash, type Memory, memoryProjection } from './projection.ts';
-import { type Score, scoreAt } from './scores.ts';
+import { fitsGossip, Publisher } from './publisher.ts';
+import { ReceiptDoor } from './receipt-door.ts';
+import { outcomesAt, type Score, scoreAt } from './scores.ts';
+import { type Held, held, refusal, type Testimony, testimonyProjection } from './testimony.ts';
+import type { ReputationConfig } from './types.ts';
 
 export interface ReputationOptions {
-  /** Not yet opened: the projection `reputation` is registered on it. */
+  /** Not yet opened: the projections `reputation` and `testimony` are registered on it. */
   readonly journal: Journal;
   readonly messenger: Pick<Messenger, 'handle' | 'onUp' | 'request'>;
+  readonly network: Pick<Network, 'publish' | 'subscribe'>;
+  /** The log, where the receipts are. */
+  readonly history: Pick<History, 'entries'>;
   readonly signer: Signer;
   readonly verifier: Verifier;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
+  readonly config: ReputationConfig;
 }
 
-type Added = 'v' | 'kind' | 'client' | 'at';
+type Added = 'v' | 'kind' | 'client' | 'at' | 'shared';
 /** What a good receipt says; version, kind, client and time are added. */
 export type GoodWork = Omit<z.infer<typeof GoodReceipt>, Added>;
 /** What a bad receipt says, with its evidence. */
@@ -52,20 +67,77 @@ export class Reputation {
    * countersigned.
    */
   isOurWork: (body: ReceiptBody) => boolean = () => false;
+  /** For `network.start`. */
+  readonly hooks: Pick<NetworkHooks, 'onGossip' | 'onPeer'>;
 
   readonly #o: ReputationOptions;
   readonly #self: PeerId;
   readonly #memory: View<Memory>;
+  readonly #testimony: View<Testimony>;
+  readonly #door: ReceiptDoor;
+  readonly #publisher: Publisher;
+  readonly #meetings: Meetings | null;
+  readonly #topics = new Set<string>();
   readonly #pending = new PendingReceipts();
 
   constructor(options: ReputationOptions) {
     this.#o = options;
     this.#self = options.signer.peerId;
-    this.#memory = options.journal.register(memoryProjection(this.#self));
+    const { clock, config, journal } = options;
+    this.#memory = journal.register(memoryProjection(this.#self));
+    this.#testimony = journal.register(testimonyProjection(config));
+    this.#door = new ReceiptDoor({ ...options, self: this.#self, memory: this.#memory, testimony: this.#testimony });
+    this.#publisher = new Publisher({ ...options, batchMs: config.batchMs });
+    this.#meetings = config.gossip
+      ? new Meetings({
+          ...options,
+          meetMs: config.meetMs,
+          held: () => held(this.#testimony.state),
+          read: (each) => this.#read(each),
+          // Whether it is a stranger's shows when it is here.
+          isWanted: (each) => {
+            const isOwn = each.client === this.#self || each.provider === this.#self;
+            return !isOwn && refusal(this.#testimony.state, each, false, clock.now(), config) === null;
+          },
+          admit: (receipt, from) => this.#door.admit(receipt, from),
+        })
+      : null;
+    this.hooks = {
+      onGossip: (topic, message, from) => (this.#topics.has(topic) ? this.#door.judge(topic, message, from) : 'ignore'),
+      onPeer: (peer, connected) => this.#meetings?.onPeer(peer, connected),
+    };
+    if (config.gossip) {
+      journal.subscribe(({ event }) => {
+        if (event.type !== 'receipt.stored' || event.receipt.body.client !== this.#self) return;
+        if (isShareable(event.receipt)) this.#publisher.add(event.receipt);
+      });
+    }
     options.messenger.handle('receipt', (from, { receipt }) => this.#onReceipt(from, receipt));
     options.messenger.onUp((peer) => {
       for (const receipt of this.#pending.take(peer)) void this.#ask(receipt, true);
     });
+  }
+
+  /** After `network.start`: listens for receipts about work with these templates. Without effect where gossip is off. */
+  start(templates: Iterable<Cid>): void {
+    if (this.#meetings === null) return;
+    for (const template of templates) {
+      const topic = receiptsTopic(template);
+      if (this.#topics.has(topic)) continue;
+      this.#topics.add(topic);
+      this.#o.network.subscribe(topic);
+    }
+    this.#meetings.start();
+  }
+
+  stop(): void {
+    this.#publisher.stop();
+    this.#meetings?.stop();
+  }
+
+  /** Is it for this room? Else others may want it. */
+  listensTo(topic: string): boolean {
+    return this.#topics.has(topic);
   }
 
   /**
@@ -74,7 +146,8 @@ export class Reputation {
    */
   async good(work: GoodWork): Promise<void> {
     if (work.provider === this.#self) return;
-    const body: ReceiptBody = { v: 1, kind: 'good', client: this.#self, at: this.#o.clock.now(), ...work };
+    const shared = this.#o.config.gossip;
+    const body: ReceiptBody = { v: 1, kind: 'good', client: this.#self, at: this.#o.clock.now(), shared, ...work };
     if (knownHash(this.#memory.state, body) !== null) return;
     await this.#ask({ body, clientSignature: this.#sign(body), providerSignature: null }, false);
   }
@@ -85,10 +158,10 @@ export class Reputation {
    * @param reason for people.
    */
   bad(work: BadWork, reason: string): NodeEvent[] {
-    const body: ReceiptBody = { v: 1, kind: 'bad', client: this.#self, at: this.#o.clock.now(), ...work };
-    const { provider, jobId, replicaId, evidence } = work;
-    if (knownHash(this.#memory.state, body) !== null) return [];
-    const receipt: Receipt = { body, clientSignature: this.#sign(body), providerSignature: null };
+    const { provider, jobId, replicaId } = work;
+    const receipt = this.#badReceipt(work);
+    if (knownHash(this.#memory.state, receipt.body) !== null) return [];
+    const { evidence } = work;
     const fault = receiptFault(this.#o.verifier, receipt);
     if (fault !== null) {
       this.#o.log.error({ provider, replicaId, fault }, 'no receipt is made: its evidence would not convince');
@@ -107,7 +180,19 @@ export class Reputation {
 
   /** As of now: what is old counts less. */
   scoreOf(peer: PeerId): Score {
-    return scoreAt(this.#memory.state.peers[peer], this.#o.clock.now());
+    const { proofs, trusted, strangers, receipts } = this.hearsayOf(peer);
+    return scoreAt(this.#memory.state.peers[peer], this.#o.clock.now(), {
+      goodMilli: proofs.goodMilli + trusted.goodMilli + strangers.goodMilli,
+      badMilli: proofs.badMilli + trusted.badMilli + strangers.badMilli,
+      receipts: receipts.length,
+    });
+  }
+
+  /** What others say of a peer, and what it weighs here. */
+  hearsayOf(peer: PeerId): Hearsay {
+    const now = this.#o.clock.now();
+    const ownOf = (witness: PeerId) => outcomesAt(this.#memory.state.peers[witness], now);
+    return weigh(this.#testimony.state.about[peer] ?? [], this.#self, ownOf, now);
   }
 
   /** Client: asks for the countersignature. */
@@ -163,6 +248,25 @@ export class Reputation {
     if (fault !== null) throw new MessageRefused('bad-signature', fault);
     if (knownHash(this.#memory.state, receipt.body) !== null) return;
     await this.#o.journal.commit([{ type: 'receipt.stored', receipt }]);
+  }
+
+  /** With as much of the evidence as gossip carries, and at least what convinces. */
+  #badReceipt(work: BadWork): Receipt {
+    const { accused, quorum } = work.evidence;
+    const common = { v: 1, kind: 'bad', client: this.#self, at: this.#o.clock.now() } as const;
+    for (let copies = quorum.length; ; copies--) {
+      const evidence = { accused, quorum: quorum.slice(0, copies) };
+      const body: ReceiptBody = { ...common, shared: this.#o.config.gossip, ...work, evidence };
+      const receipt: Receipt = { body, clientSignature: this.#sign(body), providerSignature: null };
+      if (copies <= 2 || fitsGossip(receipt)) return receipt;
+    }
+  }
+
+  async #read({ seq, hash }: Held): Promise<Receipt | null> {
+    const [entry] = await this.#o.history.entries({ after: seq - 1, limit: 1 });
+    const event = entry?.event;
+    if (event?.type !== 'receipt.stored' && event?.type !== 'receipt.heard') return null;
+    return hashOf(event.receipt.body) === hash ? event.receipt : null;
   }
 
   #sign(body: ReceiptBody): string {

@@ -1,5 +1,5 @@
 /**
- * Scores: what this node thinks of a peer as a provider, from its own experience.
+ * Scores: what this node thinks of a peer as a provider, from its own experience and, less, from that of others.
  *
  * The expectation of a beta distribution over good and bad outcomes, with forgetting: (r + a) / (r + s + a + b), where r
  * and s are the decayed weights. Source: A. Jøsang, R. Ismail, “The Beta Reputation System”, Bled 2002, equations 5 and 11.
@@ -47,13 +47,13 @@ export const weights = {
 } as const;
 
 /** Weight of not knowing, on both sides: a stranger stands at one half, and moves quickly. */
-const priorMilli = 2_000;
+export const priorMilli = 2_000;
 
 /** What is left after a day: half after 30 days. */
 const keptPerDay = { of: 1_000_000, kept: 977_160 } as const;
 /** After this nothing is left, whatever there was. */
 const daysMax = 1_000;
-const dayMs = 24 * 3_600_000;
+export const dayMs = 24 * 3_600_000;
 
 export function newStanding(at: EpochMs): Standing {
   return { goodMilli: 0, badMilli: 0, day: dayOf(at), good: 0, bad: 0, noted: 0, receipts: 0 };
@@ -68,22 +68,38 @@ export function decay(standing: Standing, at: EpochMs): void {
   standing.day += days;
 }
 
-export function scoreAt(standing: Standing | undefined, at: EpochMs): Score {
-  if (standing === undefined) return { score: 0.5, good: 0, bad: 0, noted: 0, receipts: 0 };
+/** Own good and bad outcomes, as of a time. */
+export function outcomesAt(standing: Standing | undefined, at: EpochMs): { goodMilli: number; badMilli: number } {
+  if (standing === undefined) return { goodMilli: 0, badMilli: 0 };
   const days = Math.max(0, dayOf(at) - standing.day);
-  const good = decayed(standing.goodMilli, days);
-  const bad = decayed(standing.badMilli, days);
+  return { goodMilli: decayed(standing.goodMilli, days), badMilli: decayed(standing.badMilli, days) };
+}
+
+/** @param others what others' receipts add (hearsay.ts), and how many they are. */
+export function scoreAt(
+  standing: Standing | undefined,
+  at: EpochMs,
+  others = { goodMilli: 0, badMilli: 0, receipts: 0 },
+): Score {
+  const own = outcomesAt(standing, at);
+  const good = own.goodMilli + others.goodMilli;
+  const bad = own.badMilli + others.badMilli;
   return {
     score: (good + priorMilli) / (good + bad + 2 * priorMilli),
-    good: standing.good,
-    bad: standing.bad,
-    noted: standing.noted,
-    receipts: standing.receipts,
+    good: standing?.good ?? 0,
+    bad: standing?.bad ?? 0,
+    noted: standing?.noted ?? 0,
+    receipts: (standing?.receipts ?? 0) + others.receipts,
   };
 }
 
-function dayOf(at: EpochMs): number {
+export function dayOf(at: EpochMs): number {
   return Math.floor(at / dayMs);
+}
+
+/** What is left of a single outcome after so many days, 0…1. */
+export function keptAfter(days: number): number {
+  return decayed(keptPerDay.of, Math.max(0, days)) / keptPerDay.of;
 }
 
 function decayed(weightMilli: number, days: number): number {

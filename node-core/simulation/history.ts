@@ -1,6 +1,6 @@
 /** The Store port's questions about the past, answered from the entries themselves. */
 import type { EntriesQuery, History, JobRow, JobsQuery, LedgerQuery, LedgerRow } from '../ports/index.ts';
-import { type LogEntry, micro } from '../protocol/index.ts';
+import { type LogEntry, micro, type NodeEvent, type PeerId } from '../protocol/index.ts';
 
 export function historyOf(entries: () => readonly LogEntry[]): History {
   const jobs = (): JobRow[] => foldJobs(entries()).reverse();
@@ -15,12 +15,13 @@ export function historyOf(entries: () => readonly LogEntry[]): History {
         )
         .slice(0, limit),
     job: async (jobId) => jobs().find((row) => row.jobId === jobId) ?? null,
-    entries: async ({ after, limit, jobId, types }: EntriesQuery) =>
+    entries: async ({ after, limit, jobId, peerId, types }: EntriesQuery) =>
       entries()
         .filter(
           ({ seq, event }) =>
             seq > after &&
             (jobId === undefined || ('jobId' in event && event.jobId === jobId)) &&
+            (peerId === undefined || concerns(event, peerId)) &&
             (types === undefined || types.includes(event.type)),
         )
         .slice(0, limit),
@@ -30,6 +31,12 @@ export function historyOf(entries: () => readonly LogEntry[]): History {
         .reverse()
         .slice(0, limit),
   };
+}
+
+/** Less than the real store's index: what is asked for by peer here. */
+function concerns(event: NodeEvent, peer: PeerId): boolean {
+  if ('receipt' in event) return event.receipt.body.client === peer || event.receipt.body.provider === peer;
+  return ('peerId' in event && event.peerId === peer) || ('provider' in event && event.provider === peer);
 }
 
 function foldJobs(entries: readonly LogEntry[]): JobRow[] {

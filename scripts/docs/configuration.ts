@@ -9,6 +9,8 @@ const groupMeanings: Readonly<Record<string, string>> = {
   aggregator: 'How the node gives its own jobs to others.',
   directory: 'How the node keeps track of others.',
   verification: 'When a difference is held against a provider.',
+  reputation:
+    'Receipts for work between others: [how they count](reputation.md). Receipts reveal who worked for whom; `gossip: false` keeps this node’s own between it and the other side, and hears nothing of others.',
   messaging: 'Limits of channels to peers.',
   store: 'The log on disk.',
   control: 'The [control API](control-api.md).',

@@ -107,5 +107,8 @@ const meanings: Record<LimitName, string> = {
   leasesPerMessageMax: 'replicas in one lease renewal',
   jsonDepthMax: 'arrays and objects inside each other in an input, an output or a parameter',
   offersPerRecordMax: 'offers in a node record',
+  receiptsPerBatchMax: 'receipts in a gossip message, or in one `receipts.page`',
+  receiptsOfferedMax: 'receipts in one `receipts.offer`',
+  receiptBuckets: 'buckets of `receipts.compare`',
 };
 const limitMeanings: Readonly<Record<string, string>> = meanings;

@@ -9,6 +9,7 @@ export const recordSections = [
   'ReceiptBody',
   'Receipt',
   'Evidence',
+  'ReceiptBatch',
   'Voucher',
   'VoucherAck',
   'PaidReplica',
@@ -54,17 +55,36 @@ A receipt convinces a third party that knows nobody. Client and provider differ.
 
 - **good**: the client's and the provider's signature over the same body, domain \`receipt\`.
 - **bad**, \`reveal-mismatch\`: the client's signature, and the accused's signed commitment and signed reveal of the same replica
-  and digest, where the reveal's \`outputsHash\` and \`salt\` do not give the digest.
+  and digest, where the reveal's \`outputsHash\` and \`salt\` do not give the digest. It claims nothing else: \`itemsWrong\` is 0
+  and \`quorum\` empty.
 - **bad**, \`minority\`: the client's signature; commitment and opening of the accused that belong together; and those of at
   least two other providers, each one counted once, neither the accused nor the client among them, for the same job, shard and
   \`taskHash\`, with the same item hashes among themselves. \`items\` is the number of their item hashes, \`itemsWrong\` (not 0) the
   number in which the accused differs.
 
 A receipt that misses any of this is worth nothing. A \`lost\` or failed replica makes no receipt.
+
+#### How receipts travel
+
+A receipt with \`shared: true\`, good or bad for one of the two reasons above, may be told to anybody. Without it, it stays with
+the two peers that it names. **Receipts reveal who worked for whom**; a client that does not want that sets
+\`reputation.gossip: false\`, and then signs none that is shared. A provider cannot keep its clients from telling.
+
+- **Gossip.** The client publishes batches ([ReceiptBatch](#receiptbatch)) on \`/infernet/receipts/1/<template>\`. A batch holds only
+  receipts that its author signed as the client, about that template. Receivers pass a batch on when all of it convinces and
+  some of it is new, drop what is over the author's rate or quota, and count a batch with anything forged against its sender.
+- **Meetings.** A node asks one of its connected peers after the other for what it lacks, so that who was away catches up, and
+  receipts over \`gossipBytesMax\` travel too: \`receipts.compare\` (the bucket of a receipt is the number in the first 4 hex digits of the
+  hash of its body, modulo \`receiptBuckets\`; the digest is over the sorted hashes in it, joined by line feeds) →
+  \`receipts.offer\`; \`receipts.want\` → \`receipts.page\`.
+
+A receiver checks signatures and evidence before a receipt counts, and counts the same work once, by whatever way it came and
+whoever signed it again. What it is worth is the receiver's own affair ([reputation](reputation.md)); scores are never told.
 `,
     types.section('Receipt', 'Both signatures are over the body alone.'),
     types.section('ReceiptBody', 'Two kinds.'),
     types.section('Evidence', 'For a bad receipt.'),
+    types.section('ReceiptBatch', 'A gossip message.'),
     `
 ### Credit rail
 

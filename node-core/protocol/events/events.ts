@@ -249,6 +249,11 @@ export const events = {
   }),
 
   'receipt.stored': event('reputation', 'receipt.stored', 'A receipt that convinces.', { receipt: Receipt }),
+  'receipt.heard': event('reputation', 'receipt.heard', 'A receipt for work between others, that convinces.', {
+    receipt: Receipt,
+    from: PeerId.describe('who told it'),
+    stranger: z.boolean().describe('nobody who vouches for it had done good work for this node'),
+  }),
   'reputation.noted': event(
     'reputation',
     'reputation.noted',

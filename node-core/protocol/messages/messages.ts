@@ -6,7 +6,19 @@ import { FailureCode, WireErrorCode } from '../codes.ts';
 import { VerificationPolicy } from '../job/job-spec.ts';
 import { replicaStates } from '../job/states.ts';
 import { protocolLimits } from '../limits.ts';
-import { Base64Url, Cid, DurationMs, EpochMs, Id, Json, Micro, ReplicaId, Sha256, ShardId } from '../primitives.ts';
+import {
+  Base64Url,
+  Cid,
+  DurationMs,
+  EpochMs,
+  Id,
+  Json,
+  Micro,
+  PeerId,
+  ReplicaId,
+  Sha256,
+  ShardId,
+} from '../primitives.ts';
 import { SignedCommitment, SignedReveal } from '../records/commitment.ts';
 import { SignedQuote } from '../records/quote.ts';
 import { Evidence, Receipt } from '../records/receipt.ts';
@@ -47,6 +59,15 @@ const Payload = z.discriminatedUnion('type', [
     .object({ type: z.literal('sealed'), ciphertext: z.string().max(protocolLimits.frameBytesMax) })
     .describe('reserved: sealed to the chosen provider by the client of a foreign aggregator'),
 ]);
+
+const BucketDigest = z
+  .string()
+  .regex(/^([0-9a-f]{16})?$/, 'expected 16 hex digits, or nothing')
+  .describe('first 16 hex digits of the SHA-256 of the sorted hashes in it; empty = none');
+const bucket = z
+  .int()
+  .min(0)
+  .max(protocolLimits.receiptBuckets - 1);
 
 const RevealBody = z.object({
   replicaId: ReplicaId,
@@ -193,6 +214,31 @@ export const messages = {
   'shard.verdict.ack': define('P', 'The verdict is stored.', z.object({ replicaId: ReplicaId })),
 
   receipt: define('CP', 'A receipt to countersign, or countersigned.', z.object({ receipt: Receipt })),
+  'receipts.compare': define(
+    'CP',
+    'Asks for receipts that the sender may lack; of those that it holds it says one digest per bucket.',
+    z.object({ buckets: z.array(BucketDigest).length(protocolLimits.receiptBuckets), from: bucket }),
+  ),
+  'receipts.offer': define(
+    'CP',
+    'Answers with receipts of the buckets that differ, beginning with bucket `from` of the question.',
+    z.object({
+      receipts: z
+        .array(z.object({ hash: Sha256, client: PeerId, provider: PeerId, at: EpochMs, bytes: z.int().min(1) }))
+        .max(protocolLimits.receiptsOfferedMax),
+      next: bucket.nullable().describe('more buckets differ, the first of them is this one'),
+    }),
+  ),
+  'receipts.want': define(
+    'CP',
+    'Asks for receipts that were offered.',
+    z.object({ hashes: z.array(Sha256).min(1).max(protocolLimits.receiptsPerBatchMax) }),
+  ),
+  'receipts.page': define(
+    'CP',
+    'The receipts, as far as they are still there and fit.',
+    z.object({ receipts: z.array(Receipt).max(protocolLimits.receiptsPerBatchMax) }),
+  ),
   'payment.voucher': define(
     'C',
     'The cumulative voucher of the credit channel, with the replicas that it pays since the last acknowledged one.',

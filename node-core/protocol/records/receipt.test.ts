@@ -19,10 +19,13 @@ import {
   type BadReceipt,
   type Evidence,
   type GoodReceipt,
+  isProof,
+  isShareable,
   itemsThatDiffer,
   Receipt,
   type ReceiptBody,
   receiptFault,
+  witnessesOf,
 } from './receipt.ts';
 
 type Bad = z.infer<typeof BadReceipt>;
@@ -262,12 +265,42 @@ describe('a bad receipt for a minority', () => {
   });
 });
 
+describe('telling others', () => {
+  const shared = { shared: true };
+
+  it('is for receipts that their client shares', () => {
+    expect(isShareable(receiptOf(goodBody(), client, accused))).toBe(false);
+    expect(isShareable(receiptOf(goodBody(shared), client, accused))).toBe(true);
+    expect(isShareable(minority({}, shared))).toBe(true);
+  });
+
+  it('is not for evidence of a kind that may hold text', () => {
+    expect(isShareable(minority({}, { ...shared, reason: 'stream-mismatch' }))).toBe(false);
+  });
+
+  it('rests on the word of the client and of each copy that agreed', () => {
+    expect(witnessesOf(goodBody())).toEqual([client.peerId]);
+    expect(witnessesOf(minority().body)).toEqual([client.peerId, second.peerId, third.peerId]);
+    expect([minority().body, mismatch(copyOf(accused, right)).body, goodBody()].map(isProof)).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+});
+
 describe('a bad receipt for a reveal that does not match', () => {
   const liar = copyOf(accused, right, { reveal: { outputsHash: 'f'.repeat(64) } });
 
   it('convinces with the accused’s two signatures', () => {
     expect(fault(overTheWire(mismatch(liar)))).toBeNull();
     expect(fault(mismatch(copyOf(accused, right, { reveal: { salt: 'AAAA' } })))).toBeNull();
+  });
+
+  it('claims no wrong items and no other copies: nobody could check them', () => {
+    expect(fault(mismatch(liar, { itemsWrong: 1 }))).toBe('a mismatch proves no number of wrong items');
+    const evidence = { accused: liar, quorum: [copyOf(second, right), copyOf(third, right)] };
+    expect(fault(mismatch(liar, { evidence }))).toBe('a mismatch needs no other copies');
   });
 
   it('does not convince when the reveal does match', () => {

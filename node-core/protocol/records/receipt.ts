@@ -4,6 +4,7 @@
  */
 
 import { canonicalJson } from '../codec/canonical.ts';
+import { protocolLimits } from '../limits.ts';
 import { Base64Url, Cid, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
 import { asSent, isSigned, type VerifiesBytes } from '../signed.ts';
 import { z } from '../zod.ts';
@@ -37,6 +38,10 @@ const common = {
   model: Cid.nullable(),
   items: z.int().min(1),
   at: EpochMs,
+  shared: z
+    .boolean()
+    .optional()
+    .describe('its client lets everybody know of this work; without it the receipt stays with the two of them'),
 };
 
 export const GoodReceipt = z.object({
@@ -69,6 +74,41 @@ export const Receipt = z.object({
   providerSignature: Base64Url.nullable(),
 });
 export type Receipt = z.infer<typeof Receipt>;
+
+/** Topic on which the receipts for work with a template are gossiped. */
+export function receiptsTopic(template: Cid): string {
+  return `/infernet/receipts/1/${template}`;
+}
+
+/** What travels on a receipts topic: some receipts, each written by the peer that publishes the batch. */
+export const ReceiptBatch = z.object({
+  v: z.literal(1),
+  receipts: z.array(Receipt).min(1).max(protocolLimits.receiptsPerBatchMax),
+});
+export type ReceiptBatch = z.infer<typeof ReceiptBatch>;
+
+/** Bad receipts that others may see: their evidence is hashes and signatures, and no text. */
+const sharedReasons: ReadonlySet<string> = new Set(['reveal-mismatch', 'minority']);
+
+/** May it be told to others than the two peers that it names? */
+export function isShareable({ body }: Receipt): boolean {
+  if (body.shared !== true) return false;
+  return body.kind === 'good' || (sharedReasons.has(body.reason) && body.evidence.accused.stream === undefined);
+}
+
+/**
+ * Peers that signed what a receipt claims, and whose word it is: of a good one its client; of a minority also the copies that
+ * agreed, since the accused differed from each of them.
+ */
+export function witnessesOf(body: ReceiptBody): PeerId[] {
+  if (body.kind === 'good') return [body.client];
+  return [body.client, ...body.evidence.quorum.map(({ commitment }) => commitment.by)];
+}
+
+/** The accused’s own signatures prove it: it needs nobody’s word. */
+export function isProof(body: ReceiptBody): boolean {
+  return body.kind === 'bad' && body.reason === 'reveal-mismatch';
+}
 
 /** Items in which the accused differs from the copies that agreed. */
 export function itemsThatDiffer(accused: Opening, agreed: Opening): number {
@@ -125,8 +165,13 @@ function evidenceFault(verifier: VerifiesBytes, body: z.infer<typeof BadReceipt>
     return 'the reveal is of another commitment';
   }
   const opened = opens(accused.commitment.body, accused.opening.reveal.body);
-  if (body.reason === 'reveal-mismatch') return opened ? 'the reveal does match the commitment' : null;
   if (body.reason === 'stream-mismatch') return streamFault(verifier, body);
+  if (body.reason === 'reveal-mismatch') {
+    if (opened) return 'the reveal does match the commitment';
+    // It proves a broken word and nothing about items or other copies: what cannot be checked is not claimed.
+    if (body.itemsWrong !== 0) return 'a mismatch proves no number of wrong items';
+    return quorum.length === 0 ? null : 'a mismatch needs no other copies';
+  }
   if (!opened || !hashesMatch(accused.opening)) return 'the opening does not match the accused’s commitment';
   if (quorum.length < 2) return 'fewer than two copies agreed';
   const peers = new Set<PeerId>();

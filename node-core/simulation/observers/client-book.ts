@@ -3,6 +3,7 @@
  * so that a mistake in the node's projections does not hide itself. I1, I2, I3, I5, I6 and I8 are checked on each entry.
  */
 import {
+  hashOf,
   type Id,
   isSigned,
   type JobState,
@@ -103,6 +104,8 @@ export class ClientBook {
   /** Reserved prices that are neither paid nor released. */
   readonly reserved = new Map<ReplicaId, ReplicaFacts>();
   readonly receipts: Receipt[] = [];
+  /** Hashes of receipts for work between others. */
+  readonly heard = new Set<Sha256>();
   /** Prices paid for what was not accepted: must stay zero. */
   lostMicro = 0n;
   itemsAssigned = 0;
@@ -277,6 +280,16 @@ export class ClientBook {
         const fault = receiptFault(this.#verifier, event.receipt);
         if (fault !== null) this.#fault('I8', `a receipt about ${event.receipt.body.provider} was stored: ${fault}`);
         this.receipts.push(event.receipt);
+        break;
+      }
+      case 'receipt.heard': {
+        const { body } = event.receipt;
+        const fault = receiptFault(this.#verifier, event.receipt);
+        if (fault !== null)
+          this.#fault('I8', `a receipt of ${body.client} about ${body.provider} was believed: ${fault}`);
+        const hash = hashOf(body);
+        if (this.heard.has(hash)) this.#fault('I8', `a receipt of ${body.client} about ${body.provider} counts twice`);
+        this.heard.add(hash);
         break;
       }
       default:
