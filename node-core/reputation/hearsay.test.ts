@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { createSigner } from '../identity/index.ts';
 import { hashOf, isProof, type PeerId, type Receipt, witnessesOf } from '../protocol/index.ts';
 import { type Outcomes, strangersMaxMilli, trustedMaxMilli, weigh } from './hearsay.ts';
 import { dayMs, weights } from './scores.ts';
 import { type Heard, workOf } from './testimony.ts';
-import { goodReceipt, minorityReceipt, proofReceipt, signerOf, wrapped } from './testing.ts';
+import { goodReceipt, minorityReceipt, proofReceipt, seedOf, wrapped } from './testing.ts';
 
+const signerOf = (n: number) => createSigner(seedOf(n));
 const now = 20_000 * dayMs;
 const [self, bob, carol, dave, eve] = [signerOf(1), signerOf(2), signerOf(3), signerOf(4), signerOf(5)];
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { createVerifier } from '../identity/index.ts';
+import { createSigner, createVerifier } from '../identity/index.ts';
 import type { Journal, View } from '../journal/index.ts';
 import { Disk, MemoryStore, silent, TestClock, testJournal } from '../payment/testing.ts';
 import { canonicalBytes, type Receipt, receiptsTopic } from '../protocol/index.ts';
@@ -7,9 +7,10 @@ import { type Memory, memoryProjection } from './projection.ts';
 import { ReceiptDoor } from './receipt-door.ts';
 import { dayMs } from './scores.ts';
 import { type Testimony, testimonyProjection } from './testimony.ts';
-import { goodReceipt, minorityReceipt, proofReceipt, signerOf, template, testConfig, wrapped } from './testing.ts';
+import { goodReceipt, minorityReceipt, proofReceipt, seedOf, template, testConfig, wrapped } from './testing.ts';
 import type { ReputationConfig } from './types.ts';
 
+const signerOf = (n: number) => createSigner(seedOf(n));
 const verifier = createVerifier();
 const [self, bob, carol, dave, eve] = [signerOf(1), signerOf(2), signerOf(3), signerOf(4), signerOf(5)];
 const topic = receiptsTopic(template);

@@ -12,8 +12,9 @@ import type { Clock, Network, Random, Signer } from '../ports/index.ts';
 import { jobProtocol, type Receipt } from '../protocol/index.ts';
 import { createSystemClock } from '../system/clock.ts';
 import { Reputation } from './reputation.ts';
-import { goodReceipt, minorityReceipt, proofReceipt, signerOf, template, testConfig } from './testing.ts';
+import { goodReceipt, minorityReceipt, proofReceipt, seedOf, template, testConfig } from './testing.ts';
 
+const signerOf = (n: number) => createSigner(seedOf(n));
 // Real nodes on a computer that is busy with other tests.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 30_000 });
 

@@ -1,5 +1,4 @@
 /** Peers and receipts for the tests of this room; no test in itself. */
-import { createSigner } from '../identity/index.ts';
 import type { Signer } from '../ports/index.ts';
 import {
   commitmentDigest,
@@ -26,8 +25,8 @@ export const testConfig = (change: Partial<ReputationConfig> = {}): ReputationCo
   ...change,
 });
 
-export const signerOf = (n: number): Signer =>
-  createSigner(Uint8Array.from({ length: 32 }, (_, i) => (n >> (8 * (i % 4))) & 0xff));
+/** The seed of a key, another one for each number. */
+export const seedOf = (n: number): Uint8Array => Uint8Array.from({ length: 32 }, (_, i) => (n >> (8 * (i % 4))) & 0xff);
 
 export const template = `b${'a'.repeat(58)}`;
 
