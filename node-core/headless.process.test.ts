@@ -17,6 +17,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { requires } from '../e2e/capabilities.ts';
 import packageJson from '../package.json' with { type: 'json' };
+import { NodeConfig } from './config/index.ts';
 import { connectControl } from './control/index.ts';
 import { z } from './protocol/index.ts';
 
@@ -211,6 +212,51 @@ describe('headless: running', () => {
     const { code } = await ended;
     // Whichever of them came second.
     expect([130, 143]).toContain(code);
+  });
+
+  it.skipIf(process.platform === 'win32')('changes settings while it runs: by its API, and by SIGHUP', async () => {
+    configFile = configWith('log: {level: warn}');
+    const { child, ready, says, ended } = start(['--config', configFile, '--provider']);
+    await ready();
+    const owner = await connectControl(dataFolder());
+    const inForce = async () => {
+      const { config } = await owner.call('settings.get', {});
+      const { provider, log, network } = NodeConfig.parse(config);
+      return { queueMax: provider.queueMax, level: log.level, connectionsMax: network.connectionsMax };
+    };
+    const values = { 'provider.queueMax': 20, 'log.level': 'info', 'network.connectionsMax': 50 };
+    expect(await owner.call('settings.set', { values })).toEqual({
+      changed: ['provider.queueMax', 'log.level'],
+      restart: ['network.connectionsMax'],
+      file: configFile,
+    });
+    expect(await inForce()).toEqual({ queueMax: 20, level: 'info', connectionsMax: 300 });
+    expect(await owner.call('node.status', {})).toMatchObject({ provider: { queueMax: 20 } });
+    expect(readFileSync(configFile, 'utf8')).toContain('connectionsMax: 50');
+    // At the level before, nobody would have heard of it.
+    await says('settings changed');
+
+    const wrong = owner.call('settings.set', { values: { 'provider.queueMax': 30, 'provider.queueMaxx': 1 } });
+    await expect(wrong).rejects.toMatchObject({
+      kind: 'invalid-params',
+      message: 'unknown key "queueMaxx" in provider; did you mean "queueMax"?',
+    });
+    const overruled = owner.call('settings.set', { values: { 'provider.enabled': false } });
+    await expect(overruled).rejects.toThrow(/given on the command line \(--provider\)/);
+
+    writeFileSync(
+      configFile,
+      `${readFileSync(configFile, 'utf8').replace('queueMax: 20', 'queueMax: 7')}nonsense: 1\n`,
+    );
+    child.kill('SIGHUP');
+    await says('is wrong; nothing was changed');
+    expect(await inForce()).toMatchObject({ queueMax: 20 });
+    writeFileSync(configFile, readFileSync(configFile, 'utf8').replace('nonsense: 1\n', ''));
+    child.kill('SIGHUP');
+    await says('the configuration was read again"');
+    expect(await inForce()).toMatchObject({ queueMax: 7 });
+    child.kill('SIGTERM');
+    expect(await ended).toMatchObject({ code: 0 });
   });
 
   it('stops while it still starts', async () => {

@@ -6,28 +6,29 @@
  *     {"event":"ready","peerId":"12D3KooW…","addresses":[…],"control":{"url":"ws://127.0.0.1:…/"},"pid":4711}
  *
  * Its log goes to the standard error output. Under systemd it also says when it is ready, alive and stopping
- * (`service/notify.ts`). The first SIGTERM, SIGINT or SIGHUP lets running work finish
- * (`provider.drainMs`), the second ends it at once. If it cannot start or go on, it says in one paragraph what was
+ * (`service/notify.ts`). The first SIGTERM or SIGINT lets running work finish
+ * (`provider.drainMs`), the second ends it at once. SIGHUP reads the configuration file again; only where the node was
+ * started from a terminal does it stop the node, for there it says that the terminal was closed. If it cannot start or go on, it says in one paragraph what was
  * expected, what was found and what to do, and exits with one of {@link exitCodes}.
  */
-import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import {
   ConfigError,
+  ConfigFile,
+  ConfigFileError,
   type ConfigOverride,
   defaultConfigFile,
   defaultDataFolder,
-  loadConfig,
   type NodeConfig,
 } from './config/index.ts';
 import { type ControlServer, ControlServerError, startControlServer } from './control/index.ts';
 import { createLogger } from './logging.ts';
-import type { InfernetNode } from './node.ts';
+import type { InfernetNode, NodeHost } from './node.ts';
 import type { Logger } from './ports/index.ts';
-import type { NodeApi } from './protocol/index.ts';
+import { ApiError, type NodeApi } from './protocol/index.ts';
 import { serviceManager } from './service/notify.ts';
 
 /** As in BSD's sysexits.h, which systemd and scripts know; 2 is what shells use for wrong usage. */
@@ -63,6 +64,12 @@ const stopMsMax = 15_000;
 /** For whoever reads the log to take its last lines. */
 const flushMsMax = 1_000;
 
+/** A closed terminal sends SIGHUP too. */
+const hasTerminal = process.stdin.isTTY === true || process.stdout.isTTY === true;
+const stopSignals: readonly NodeJS.Signals[] = hasTerminal ? ['SIGINT', 'SIGTERM', 'SIGHUP'] : ['SIGINT', 'SIGTERM'];
+/** What SIGHUP does; before there is a node, nothing. */
+let reloadNow = (): void => {};
+
 interface Options {
   readonly config?: string;
   readonly data?: string;
@@ -89,20 +96,26 @@ let flushLog = async (): Promise<void> => {};
 // Whoever started us may stop reading.
 process.stdout.on('error', () => {});
 process.stderr.on('error', () => {});
+if (!stopSignals.includes('SIGHUP')) process.on('SIGHUP', () => reloadNow());
 process.on('uncaughtException', (error) => void end('internal', error.stack ?? error.message));
 
 await main(parseArguments(process.argv.slice(2)));
 
 async function main(options: Options): Promise<void> {
-  const config = await readConfig(options);
+  const file = configFileOf(options);
+  const config = await readConfig(file);
   if (options.printConfig === true) {
     process.stdout.write(`${JSON.stringify(config, null, 2)}\n`);
     return end('ok');
   }
-  const { log, flush } = createLogger({ level: config.log.level });
+  const { log, setLevel, flush } = createLogger({ level: config.log.level });
   flushLog = flush;
+  const host: NodeHost = {
+    saveSettings: (change) => saveSettings(file, change),
+    configured: ({ log: { level } }) => setLevel(level),
+  };
   const service = serviceManager(process.env, log);
-  const stop = stopRequests(config.provider.drainMs, options.exitWithParent === true);
+  const stop = stopRequests(config, options.exitWithParent === true);
   // What follows is heavy; mistakes in usage and configuration were to be told at once.
   const [{ realPorts, startFailureOf }, { createNode }] = await Promise.all([
     import('./adapters.ts'),
@@ -123,7 +136,9 @@ async function main(options: Options): Promise<void> {
     const { ports, newIdentity } = await realPorts(config, { log });
     const { peerId } = ports.signer;
     if (newIdentity) log.info({ peerId, dataFolder: config.dataFolder }, 'a new identity was made');
-    node = createNode(config, ports);
+    node = createNode(config, ports, host);
+    const { configure } = node;
+    onReload(() => void reload(file, configure, log));
     node.onEnd((error) => {
       if (error !== null) failed(error);
       else stop.request({ reason: 'stopped by its owner', exit: 'ok', drainMs: 0 });
@@ -183,7 +198,7 @@ interface Stop {
   request(stop: StopRequest): void;
 }
 
-function stopRequests(drainMs: number, withParent: boolean): Stop {
+function stopRequests({ provider }: NodeConfig, withParent: boolean): Stop {
   const { promise: requested, resolve: settle } = Promise.withResolvers<StopRequest>();
   let isRequested = false;
   const request = (stop: StopRequest) => {
@@ -191,11 +206,11 @@ function stopRequests(drainMs: number, withParent: boolean): Stop {
     settle(stop);
   };
   let signals = 0;
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  for (const signal of stopSignals) {
     process.on(signal, () => {
       signals += 1;
       if (signals > 1) process.exit(128 + constants.signals[signal]);
-      request({ reason: signal, exit: 'ok', drainMs });
+      request({ reason: signal, exit: 'ok', drainMs: provider.drainMs });
     });
   }
   if (withParent) {
@@ -233,7 +248,36 @@ function parseArguments(args: readonly string[]): Options {
   }
 }
 
-async function readConfig(options: Options): Promise<NodeConfig> {
+function onReload(reload: () => void): void {
+  reloadNow = reload;
+}
+
+/** Reads the file again. What is wrong with it changes nothing. */
+async function reload(file: ConfigFile, configure: InfernetNode['configure'], log: Logger): Promise<void> {
+  try {
+    const { changed, restart } = configure(await file.read());
+    log.info({ file: file.path, changed: [...changed], restart: [...restart] }, 'the configuration was read again');
+  } catch (error) {
+    const problems = error instanceof Error ? error.message : String(error);
+    log.error({ file: file.path, problems }, 'the configuration was read again and is wrong; nothing was changed');
+  }
+}
+
+async function saveSettings(
+  file: ConfigFile,
+  change: Parameters<NodeHost['saveSettings']>[0],
+): ReturnType<NodeHost['saveSettings']> {
+  try {
+    return { config: await file.write(change), file: file.path };
+  } catch (error) {
+    if (error instanceof ConfigFileError) throw new ApiError('not-allowed', error.message, { cause: error });
+    if (!(error instanceof ConfigError)) throw error;
+    const message = error.problems.map((problem) => problem.message).join('\n');
+    throw new ApiError('invalid-params', message, { cause: error });
+  }
+}
+
+function configFileOf(options: Options): ConfigFile {
   const overrides: ConfigOverride[] = [];
   const { data, provider, listen, bootstrap } = options;
   if (data !== undefined) overrides.push({ path: ['dataFolder'], value: resolve(data), source: '--data' });
@@ -241,11 +285,14 @@ async function readConfig(options: Options): Promise<NodeConfig> {
   if (listen !== undefined) overrides.push({ path: ['network', 'listen'], value: listen, source: '--listen' });
   if (bootstrap !== undefined)
     overrides.push({ path: ['network', 'bootstrap'], value: bootstrap, source: '--bootstrap' });
-  const usual = defaultConfigFile();
-  const path = options.config ?? (existsSync(usual) ? usual : null);
-  const source = path === null ? { text: '', name: 'the command line', folder: process.cwd() } : { path };
+  const { config } = options;
+  const place = { path: config ?? defaultConfigFile(), mustExist: config !== undefined };
+  return new ConfigFile({ ...place, dataFolder: defaultDataFolder(), overrides });
+}
+
+async function readConfig(file: ConfigFile): Promise<NodeConfig> {
   try {
-    return await loadConfig(source, { dataFolder: defaultDataFolder(), overrides });
+    return await file.read();
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const count = error.problems.length;

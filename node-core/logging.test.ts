@@ -15,6 +15,17 @@ function log(fields: object): string {
 }
 
 describe('logger', () => {
+  it('follows its level', () => {
+    const lines: string[] = [];
+    const { log, setLevel } = createLogger({ level: 'warn', destination: { write: (line) => void lines.push(line) } });
+    log.debug({}, 'one');
+    setLevel('debug');
+    log.debug({}, 'two');
+    setLevel('error');
+    log.warn({}, 'three');
+    expect(lines.map((line) => JSON.parse(line).msg)).toEqual(['two']);
+  });
+
   it('writes one JSON object a line, with level and ISO time', () => {
     const { log, lines } = collector();
     log.warn({ peerId: '12D3KooW', running: 2, addresses: ['/ip4/127.0.0.1'] }, 'slow');

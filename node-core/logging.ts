@@ -21,6 +21,8 @@ export interface LoggerOptions {
 
 export interface OpenLogger {
   readonly log: Logger;
+  /** Of what is logged from now on. */
+  setLevel(level: LogLevel): void;
   /** Resolves when what was logged is written: before the process ends. With a stuck reader that may be never. */
   flush(): Promise<void>;
 }
@@ -78,6 +80,9 @@ export function createLogger({ level, destination }: LoggerOptions): OpenLogger 
   };
   return {
     log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
+    setLevel: (next) => {
+      lines.level = next;
+    },
     flush,
   };
 }

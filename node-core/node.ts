@@ -8,13 +8,13 @@
  */
 import { Aggregator, type Known, type KnownTemplate } from './aggregator/index.ts';
 import { EventStream, makeApi, type NodeState } from './api/index.ts';
-import type { NodeConfig } from './config/schema.ts';
+import { type Adoption, adopt, type NodeConfig, type SettingsChange } from './config/index.ts';
 import { Directory } from './directory/index.ts';
 import { Journal, type Projection } from './journal/index.ts';
 import { Messenger } from './messaging/index.ts';
 import { Payment } from './payment/index.ts';
 import type { ExecutorInventory, Ports } from './ports/index.ts';
-import { type Capability, type Cid, compileSchema, type NodeApi } from './protocol/index.ts';
+import { ApiError, type Capability, type Cid, compileSchema, type NodeApi } from './protocol/index.ts';
 import { makeCatalogue, Provider } from './provider/index.ts';
 import { Reputation } from './reputation/index.ts';
 import { nodeVersion } from './version.ts';
@@ -29,8 +29,24 @@ export interface InfernetNode {
   stateText(): string;
   /** Instead of {@link start}: only reads the log. @returns the state that it gives, as {@link stateText}. */
   replay(): Promise<string>;
+  /**
+   * Takes over what may change while it runs, from a configuration that was read again.
+   * @returns what changed, and what has to wait for the next start.
+   */
+  configure(next: NodeConfig): Adoption;
   /** The node cannot go on (the log could not be written) or was told to stop by its API; the host should call `stop` and leave. */
   onEnd(listener: (error: Error | null) => void): void;
+}
+
+/** What a node has of whoever started it; without it settings cannot be changed by the API. */
+export interface NodeHost {
+  /**
+   * Writes a change into the configuration file, if the whole is right with it.
+   * @returns the configuration as it stands there now, and the file. @throws ApiError
+   */
+  saveSettings(change: SettingsChange): Promise<{ config: NodeConfig; file: string }>;
+  /** Settings changed while the node runs: for those that are the host's own, as the level of the log. */
+  configured(config: NodeConfig): void;
 }
 
 /** Did the last run end in order? */
@@ -44,8 +60,11 @@ const runsProjection: Projection<{ running: boolean }> = {
   },
 };
 
-/** @param config parsed by its schema. */
-export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
+/**
+ * @param config parsed by its schema. It becomes the node's: `configure` and `settings.set` change it in place, and rooms
+ * and adapters read from it what may change.
+ */
+export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | null = null): InfernetNode {
   const { clock, random, network, signer, verifier, store, executor, log } = ports;
   let state: NodeState = 'stopped';
   let startedAt = 0;
@@ -165,6 +184,20 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
       offers: provider.on ? provider.catalogue.offers : [],
       load: () => provider.load,
     });
+
+  function configure(next: NodeConfig): Adoption {
+    const adoption = adopt(config, next);
+    const { changed } = adoption;
+    if (changed.length > 0) {
+      host?.configured(config);
+      log.info({ changed: [...changed] }, 'settings changed');
+    }
+    if (inventory !== null && changed.some((path) => path.startsWith('provider.'))) {
+      provider.configured(makeCatalogue(inventory, config.provider));
+      void announce();
+    }
+    return adoption;
+  }
 
   async function start(): Promise<void> {
     if (starting !== null || stopping !== null) throw new Error('a node is started once');
@@ -298,6 +331,12 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
         );
       },
       announce,
+      saveSettings: async (change) => {
+        if (host === null)
+          throw new ApiError('not-allowed', 'this node was started without a configuration file that it may change');
+        const { config: next, file } = await host.saveSettings(change);
+        return { ...configure(next), file };
+      },
     },
     stream,
   );
@@ -308,6 +347,7 @@ export function createNode(config: NodeConfig, ports: Ports): InfernetNode {
     stop,
     stateText: () => journal.stateText(),
     replay,
+    configure,
     onEnd: (listener) => endListeners.push(listener),
   };
 }

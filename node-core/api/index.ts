@@ -13,7 +13,7 @@ import { ledger, queryLog } from './history.ts';
 import { cancelJob, getJob, jobResults, listJobs, listTemplates, stopJob } from './jobs.ts';
 import { listPeers } from './peers.ts';
 import type { Rooms } from './rooms.ts';
-import { nodeStatus, providerStatus, settings, switchProvider } from './status.ts';
+import { nodeStatus, providerStatus, setSettings, settings, switchProvider } from './status.ts';
 import type { EventStream } from './stream.ts';
 
 type Handlers = { readonly [M in MethodName]: (params: MethodParams<M>) => MethodResult<M> | Promise<MethodResult<M>> };
@@ -42,6 +42,7 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
     'wallet.ledger': (params) => ledger(rooms, params),
     'logs.query': (params) => queryLog(rooms, params),
     'settings.get': () => settings(rooms),
+    'settings.set': (change) => setSettings(rooms, change),
   };
 
   async function call<M extends MethodName>(method: M, params: MethodInput<M>): Promise<MethodResult<M>> {

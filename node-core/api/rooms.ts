@@ -1,6 +1,6 @@
 /** What the API answers from: the rooms of one node. */
 import type { Aggregator, Known } from '../aggregator/index.ts';
-import type { NodeConfig } from '../config/schema.ts';
+import type { Adoption, NodeConfig, SettingsChange } from '../config/index.ts';
 import type { Directory } from '../directory/index.ts';
 import type { Journal } from '../journal/index.ts';
 import type { Messenger } from '../messaging/index.ts';
@@ -30,4 +30,6 @@ export interface Rooms {
   stop(drainMs: number | undefined): void;
   /** The offers changed. */
   announce(): Promise<void>;
+  /** @throws ApiError */
+  saveSettings(change: SettingsChange): Promise<Adoption & { readonly file: string }>;
 }

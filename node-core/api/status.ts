@@ -1,5 +1,5 @@
 /** `node.*`, `provider.*` and `settings.*`. */
-import type { MethodResult } from '../protocol/index.ts';
+import type { MethodParams, MethodResult } from '../protocol/index.ts';
 import { Json, z } from '../protocol/index.ts';
 import type { Rooms } from './rooms.ts';
 
@@ -49,4 +49,12 @@ export async function switchProvider(rooms: Rooms, on: boolean): Promise<MethodR
 /** The config holds no secret: keys and tokens lie in files of the data folder. */
 export function settings({ config }: Rooms): MethodResult<'settings.get'> {
   return { config: z.record(z.string(), Json).parse(JSON.parse(JSON.stringify(config))) };
+}
+
+export async function setSettings(
+  rooms: Rooms,
+  change: MethodParams<'settings.set'>,
+): Promise<MethodResult<'settings.set'>> {
+  const { changed, restart, file } = await rooms.saveSettings(change);
+  return { changed: [...changed], restart: [...restart], file };
 }

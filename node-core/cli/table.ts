@@ -2,7 +2,7 @@
 import type { Command } from './command.ts';
 import { cancel } from './commands/cancel.ts';
 import { completion } from './commands/completion.ts';
-import { configCheck, configPath, configShow } from './commands/config.ts';
+import { configCheck, configPath, configSet, configShow } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
 import { identityExport, identityImport } from './commands/identity.ts';
@@ -36,6 +36,7 @@ export const commands: readonly Command[] = [
   identityExport,
   identityImport,
   configShow,
+  configSet,
   configCheck,
   configPath,
   completion(() => commands),

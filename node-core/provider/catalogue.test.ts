@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import { NodeConfig } from '../config/schema.ts';
 import type { ExecutorInventory } from '../ports/index.ts';
 import { contentIdOf, type Template, utf8 } from '../protocol/index.ts';
-import { makeCatalogue } from './catalogue.ts';
+import { keepingFindings, makeCatalogue, without, withSpeed } from './catalogue.ts';
 
 const schema = { type: 'object' };
 const templateOf = (name: string, changes: Partial<Template> = {}): Template => ({
@@ -48,4 +48,18 @@ it('offers what is not offered by default only where the owner names it', () => 
     not: ['it is offered only where the owner names it (provider.templates)'],
   });
   expect(offersWith(['bench', 'plain'])).toEqual({ offered: ['plain', 'bench'], not: [] });
+});
+
+it('keeps what was found out when the owner changes settings', () => {
+  const catalogueWith = (provider: object) =>
+    makeCatalogue(inventory, NodeConfig.parse({ dataFolder: 'x', provider }).provider);
+  const both = catalogueWith({ templates: ['plain', 'bench'] });
+  const [plain, bench] = both.offers;
+  if (plain === undefined || bench === undefined) throw new Error('two are offered');
+  const found = without(withSpeed(both, plain, 900), bench.template, null, 'it crashes');
+  const price = { shardMicro: '7', itemMicro: '1' };
+  const next = keepingFindings(catalogueWith({ templates: ['plain', 'bench'], defaultPrice: price }), found);
+  expect(next.offers).toEqual([{ ...plain, price, tokensPerSecondMilli: 900 }]);
+  expect(next.notOffered).toEqual([{ template: 'bench', reason: 'it crashes' }]);
+  expect([...next.served.keys()]).toEqual([plain.template]);
 });

@@ -16,6 +16,8 @@ export interface Catalogue {
   readonly served: ReadonlyMap<Cid, Served>;
   readonly offers: readonly Offer[];
   readonly notOffered: ReadonlyArray<{ template: string; reason: string }>;
+  /** Of it, what did not run when it was tried. */
+  readonly broken?: ReadonlyArray<{ template: Cid; model: Cid | null; reason: string }>;
 }
 
 /** The same catalogue with a measured speed. */
@@ -38,7 +40,20 @@ export function without(catalogue: Catalogue, template: Cid, model: Cid | null, 
     served,
     offers: catalogue.offers.filter((offer) => !isSame(offer, { template, model })),
     notOffered: [...catalogue.notOffered, { template: entry.installed.template.name, reason }],
+    broken: [...(catalogue.broken ?? []), { template, model, reason }],
   };
+}
+
+/** A catalogue by other settings, with what was found out since the first: speeds, and what does not run here. */
+export function keepingFindings(next: Catalogue, before: Catalogue): Catalogue {
+  const offers = next.offers.map((offer) => {
+    const known = before.offers.find((other) => isSame(other, offer))?.tokensPerSecondMilli ?? 0;
+    return offer.tokensPerSecondMilli === 0 ? { ...offer, tokensPerSecondMilli: known } : offer;
+  });
+  return (before.broken ?? []).reduce<Catalogue>(
+    (catalogue, { template, model, reason }) => without(catalogue, template, model, reason),
+    { ...next, offers },
+  );
 }
 
 function isSame(a: Pick<Offer, 'template' | 'model'>, b: Pick<Offer, 'template' | 'model'>): boolean {

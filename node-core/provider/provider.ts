@@ -14,6 +14,7 @@ import type { CreditWish, Payment } from '../payment/index.ts';
 import type { Clock, Executor, Logger, Random, Signer, Store, Verifier } from '../ports/index.ts';
 import {
   type AnyMessage,
+  type Cid,
   type FailureCode,
   idOf,
   isSigned,
@@ -33,7 +34,7 @@ import {
 import type { Reputation } from '../reputation/index.ts';
 import { creditDecline, type Decline, judgeAssignment, judgeClient, judgeRoom, type Room } from './admission.ts';
 import { Calibration } from './calibration.ts';
-import { type Catalogue, without, withSpeed } from './catalogue.ts';
+import { type Catalogue, keepingFindings, type Served, without, withSpeed } from './catalogue.ts';
 import { limitsFor } from './client-limits.ts';
 import { FairQueue, type Standing } from './fair-queue.ts';
 import { type Hours, hourFreeInMs, hoursProjection } from './hours.ts';
@@ -76,6 +77,8 @@ export class Provider {
   readonly #runs: Runs;
   readonly #calibration: Calibration;
   #catalogue: Catalogue = emptyCatalogue;
+  /** What was taken is run, though its template is not served any more. */
+  readonly #formerly = new Map<Cid, Served>();
   /** Replicas whose admission is being written: a repeated assignment of the same moment waits for it. */
   readonly #admitting = new Map<ReplicaId, { client: PeerId; answer: Promise<AnyMessage> }>();
   #draining = false;
@@ -94,7 +97,7 @@ export class Provider {
       ...options,
       work: (replicaId) => this.#view.state.work[replicaId],
       next: (isTaken) => this.#next(isTaken),
-      served: (template) => this.#catalogue.served.get(template),
+      served: (template) => this.#catalogue.served.get(template) ?? this.#formerly.get(template),
       onCommitted: (work) => {
         // From now on it is the grace that counts.
         this.#watch(work);
@@ -172,6 +175,18 @@ export class Provider {
   /** The node is online: there is time to measure. */
   calibrate(): void {
     if (this.#o.measure) this.#calibration.start(this.#catalogue.offers);
+  }
+
+  /**
+   * The owner changed settings of the provider. What was measured is kept, and what did not run when it was tried is still
+   * not offered.
+   */
+  configured(catalogue: Catalogue): void {
+    for (const [template, served] of this.#catalogue.served) this.#formerly.set(template, served);
+    this.#catalogue = keepingFindings(catalogue, this.#catalogue);
+    this.calibrate();
+    this.#o.onLoad();
+    this.#runs.pump();
   }
 
   async switch(on: boolean): Promise<void> {

@@ -1,3 +1,4 @@
+import { isLive } from '../../node-core/config/live.ts';
 import { byteSize, code, document, duration, table } from './markdown.ts';
 import { configKeys, limitsOf, type Node, type TypeTables } from './schemas.ts';
 
@@ -34,6 +35,9 @@ Generated from \`node-core/config/schema.ts\` by \`npm run docs\`; do not edit. 
 
 An unknown key is an error. The last part of a name is the unit: \`Ms\` milliseconds, \`Bytes\`, \`Micro\` micro-credits (as a decimal
 string in quotes); \`Max\` is a limit.
+
+Settings marked \`live\` take effect while the node runs: after \`infernet-desktop config set KEY VALUE\`, \`settings.set\` of the
+[control API](control-api.md), or a change of the file and SIGHUP (\`systemctl reload infernet\`). All others are for the next start.
 `,
     ...groups.map((group) => {
       const meaning = groupMeanings[group];
@@ -41,9 +45,15 @@ string in quotes); \`Max\` is a limit.
         throw new Error(`scripts/docs/configuration.ts does not say what the group ${group} is for`);
       const rows = keys
         .filter((entry) => entry.group === group)
-        .map(({ key, node }) => [code(key), types.typeOf(node), defaultOf(key, node), meaningOf(node)]);
+        .map(({ key, node }) => [
+          code(key),
+          types.typeOf(node),
+          defaultOf(key, node),
+          meaningOf(node),
+          isLive(key) ? 'live' : '',
+        ]);
       const title = group === '' ? '' : `## ${group}\n\n`;
-      return `${title}${meaning}\n\n${table(['key', 'type', 'default', 'meaning'], rows)}`;
+      return `${title}${meaning}\n\n${table(['key', 'type', 'default', 'meaning', ''], rows)}`;
     }),
   );
 }

@@ -537,6 +537,48 @@ describe('config', () => {
     expect((await runCli(['config', 'check'])).exit).toBe('not-found');
   });
 
+  it('is changed in the running node, which says what needs a restart', async () => {
+    const calls: unknown[] = [];
+    const outcome = { changed: ['provider.queueMax'], restart: ['network.mdns'], file: '/etc/node.yaml' };
+    const node = () =>
+      clientOf({
+        'settings.set': (params) => {
+          calls.push(params);
+          return outcome;
+        },
+      });
+    expect(await runCli(['config', 'set', 'provider.queueMax', '20'], { connect: node })).toMatchObject({
+      exit: 'ok',
+      out: 'provider.queueMax is changed, at once; it stands in /etc/node.yaml\n',
+    });
+    const later = await runCli(['config', 'set', 'network.mdns', 'true'], { connect: node });
+    expect(later.out).toBe('network.mdns is changed in /etc/node.yaml; restart the node for it to count\n');
+    const reset = await runCli(['config', 'set', 'log.level', '--default', '--json'], { connect: node });
+    expect(JSON.parse(reset.out)).toEqual(outcome);
+    expect(calls).toEqual([
+      { values: { 'provider.queueMax': 20 }, reset: [] },
+      { values: { 'network.mdns': true }, reset: [] },
+      { values: {}, reset: ['log.level'] },
+    ]);
+    expect((await runCli(['config', 'set', 'log.level'])).exit).toBe('usage');
+    expect((await runCli(['config', 'set', 'log.level', 'debug', '--default'])).exit).toBe('usage');
+  });
+
+  it('is changed in its file where no node runs, if it is right afterwards', async () => {
+    const file = join(folder, 'node.yaml');
+    writeFileSync(file, '# mine\nprovider: {enabled: true}\n');
+    const set = (...words: string[]) => runCli(['config', 'set', ...words], { dataFolder: folder, configFile: file });
+    expect(await set('provider.queueMax', '20')).toMatchObject({
+      exit: 'ok',
+      out: expect.stringContaining('restart the node'),
+    });
+    expect(readFileSync(file, 'utf8')).toBe('# mine\nprovider: { enabled: true, queueMax: 20 }\n');
+    const wrong = await set('provider.queueMaxx', '20');
+    expect(wrong).toMatchObject({ exit: 'config', err: expect.stringContaining('did you mean "queueMax"') });
+    expect(await set('provider.queueMax', 'many')).toMatchObject({ exit: 'config' });
+    expect(readFileSync(file, 'utf8')).toContain('queueMax: 20');
+  });
+
   it('shows what is set, without a node', async () => {
     const file = join(folder, 'node.yaml');
     writeFileSync(file, 'provider: {enabled: true}\n');

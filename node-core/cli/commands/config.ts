@@ -1,6 +1,14 @@
 import { resolve } from 'node:path';
-import { defaultConfigFile, defaultDataFolder, loadConfig, NodeConfig } from '../../config/index.ts';
-import { Json } from '../../protocol/index.ts';
+import {
+  ConfigFile,
+  ConfigFileError,
+  defaultConfigFile,
+  defaultDataFolder,
+  loadConfig,
+  NodeConfig,
+  parseSetting,
+} from '../../config/index.ts';
+import { Json, type MethodResult } from '../../protocol/index.ts';
 import { argument, defineCommand, toggle } from '../command.ts';
 import { answer, type Context } from '../context.ts';
 import { CliError } from '../exit-codes.ts';
@@ -83,6 +91,65 @@ export const configPath = defineCommand({
     return 'ok';
   },
 });
+
+export const configSet = defineCommand({
+  name: 'config set',
+  summary: 'Change a setting: in the configuration file, and in the running node where that needs no restart.',
+  detail: `Limits, lists, prices and the level of the log take effect at once; the answer says which need a restart. The file
+keeps its comments. Lists and sections are written as in the file: [a, b], {shardMicro: "1000", itemMicro: "100"}.`,
+  shape: {
+    key: argument('<key>', 'as provider.queueMax; `config show` lists all', text(200)),
+    value: argument('[value]', 'null where the setting allows it', text().optional()),
+    default: toggle('--default', 'give it its default again, instead of a value'),
+    json: json(),
+    config: configFile(),
+    data: data(),
+  },
+  examples: [
+    { line: 'config set log.level debug', says: 'from now on, and after a restart' },
+    { line: 'config set provider.allowedClients [12D3KooW…]', says: 'serves nobody else' },
+    { line: 'config set provider.queueMax --default', says: 'takes it out of the file' },
+  ],
+  check: ({ value, default: asDefault }) =>
+    (value === undefined) === asDefault ? null : 'give either a value or --default',
+  async run(context, { key, value, json: asJson }) {
+    const change =
+      value === undefined ? { values: {}, reset: [key] } : { values: { [key]: parseSetting(key, value) }, reset: [] };
+    const outcome = (await setInNode(context, change)) ?? (await setInFile(context, change));
+    answer(context, asJson, outcome, () => {
+      if (outcome.changed.includes(key)) return [`${key} is changed, at once; it stands in ${outcome.file}`];
+      if (outcome.restart.includes(key))
+        return [`${key} is changed in ${outcome.file}; restart the node for it to count`];
+      return [`${key} was so already, in ${outcome.file}`];
+    });
+    return 'ok';
+  },
+});
+
+type Change = { values: Record<string, Json>; reset: string[] };
+type Outcome = MethodResult<'settings.set'>;
+
+/** @returns null when no node runs. */
+async function setInNode(context: Context, change: Change): Promise<Outcome | null> {
+  const node = await context.connect().catch((error: unknown) => {
+    if (isGone(error)) return null;
+    throw error;
+  });
+  return (await node?.call('settings.set', change)) ?? null;
+}
+
+async function setInFile(context: Context, change: Change): Promise<Outcome> {
+  const path = context.configFile() ?? defaultConfigFile();
+  const file = new ConfigFile({ path, mustExist: false, dataFolder: defaultDataFolder() });
+  try {
+    await file.write(change);
+  } catch (error) {
+    if (error instanceof ConfigFileError) throw new CliError('not-allowed', error.message, { cause: error });
+    throw error;
+  }
+  // What a node would start with: nothing is in force yet.
+  return { changed: [], restart: [...Object.keys(change.values), ...change.reset], file: file.path };
+}
 
 /** Of the running node; else what a node on this folder would start with. */
 export async function configInForce(context: Context): Promise<{ config: NodeConfig; of: string; running: boolean }> {

@@ -292,6 +292,22 @@ export const nodeMethods = {
     none,
     z.object({ config: z.record(z.string(), Json) }),
   ),
+  'settings.set': method(
+    'owner',
+    'Changes settings in the configuration file, all or none; those that can take effect at once.',
+    z.object({
+      values: z
+        .record(z.string().min(1).max(200), Json)
+        .default({})
+        .describe('by path, as `provider.queueMax`; checked with the whole configuration'),
+      reset: z.array(z.string().min(1).max(200)).max(100).default([]).describe('paths that get their defaults again'),
+    }),
+    z.object({
+      changed: z.array(z.string()).describe('have another value from now on'),
+      restart: z.array(z.string()).describe('stand in the file otherwise than they are in force: until the next start'),
+      file: z.string(),
+    }),
+  ),
 } as const;
 
 export type MethodName = keyof typeof nodeMethods;
