@@ -26,7 +26,8 @@ const table = {
   directory: ['journal', 'messaging'],
   execution: ['content', 'journal'],
   verification: ['journal'],
-  reputation: ['journal', 'messaging'],
+  // The sequential test over what checks have shown is a projection of it.
+  reputation: ['journal', 'messaging', 'verification'],
   payment: ['journal', 'messaging'],
   provider: ['execution!', 'content', 'payment', 'reputation', 'config', 'journal', 'messaging'],
   aggregator: ['directory', 'verification', 'payment', 'reputation', 'content', 'config', 'journal', 'messaging'],

@@ -16,7 +16,7 @@ import { Payment } from './payment/index.ts';
 import type { ExecutorInventory, Ports } from './ports/index.ts';
 import { ApiError, type Capability, type Cid, compileSchema, type NodeApi } from './protocol/index.ts';
 import { makeCatalogue, Provider } from './provider/index.ts';
-import { Reputation } from './reputation/index.ts';
+import { Checks, Reputation } from './reputation/index.ts';
 import { nodeVersion } from './version.ts';
 
 export interface InfernetNode {
@@ -127,6 +127,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     log,
     config: config.reputation,
   });
+  const checks = new Checks({ journal, clock, ...config.verification });
   const provider = new Provider({
     journal,
     messenger,
@@ -157,7 +158,8 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     verifier,
     log,
     config: config.aggregator,
-    badProbabilityPpm: config.verification.badProbabilityPpm,
+    checks,
+    verification: config.verification,
     known: () => known,
     ownServes: (template, model) =>
       provider.on && (provider.catalogue.served.get(template)?.models.includes(model) ?? false),

@@ -13,6 +13,7 @@ import {
   type PeerId,
   type ReplicaId,
   type Sha256,
+  type ShardId,
 } from '../protocol/index.ts';
 import type { AggregatorContext, Shows } from './context.ts';
 import { blobsOf, mergedResults } from './end.ts';
@@ -26,7 +27,7 @@ import { Sweeper } from './sweeper.ts';
 import { Turns } from './turns.ts';
 import { Verdicts } from './verdicts.ts';
 
-export type AggregatorOptions = Omit<AggregatorContext, 'view' | 'liveness' | 'turns'>;
+export type AggregatorOptions = Omit<AggregatorContext, 'view' | 'liveness' | 'turns' | 'touch'>;
 
 const workingStates: ReadonlySet<string> = new Set(['assigned', 'running', 'committed']);
 
@@ -55,7 +56,8 @@ export class Aggregator {
         for (const runner of this.#runners.values()) runner.round();
       },
     });
-    this.#c = { ...options, view, liveness, turns: new Turns() };
+    const touch = (shardId: ShardId): void => this.#runners.get(shardId.slice(0, shardId.indexOf('.')))?.touch(shardId);
+    this.#c = { ...options, view, liveness, turns: new Turns(), touch };
     this.#verdicts = new Verdicts(this.#c);
     this.#sweeper = new Sweeper(this.#c);
     messenger.handle('shard.progress', async (from, body) => {
@@ -185,7 +187,10 @@ export class Aggregator {
     if (job !== undefined) return mergedResults(this.#c, job);
     const kept = this.#c.view.state.kept[jobId];
     if (kept === undefined) return null;
-    return (await payloads.results(this.#c.store, kept.resultsHash))?.outputs ?? null;
+    const outputs = (await payloads.results(this.#c.store, kept.resultsHash))?.outputs ?? null;
+    const isDoubted = (index: number): boolean =>
+      kept.doubted.some(({ start, count }) => index >= start && index < start + count);
+    return outputs?.map((each, index) => (isDoubted(index) ? { ...each, mark: 'doubted' } : each)) ?? null;
   }
 
   async #begin(jobId: Id): Promise<void> {

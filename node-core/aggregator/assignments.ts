@@ -1,8 +1,10 @@
 /** The life of single replicas on the wire: assigned, sent, declined, failed, cancelled, lost, told the verdict. */
 import { MessageRefused, PeerUnreachable } from '../messaging/index.ts';
 import {
+  copiesOf,
   type FailureCode,
   hashOf,
+  isSampled,
   isSigned,
   type Json,
   type MessageBody,
@@ -42,7 +44,7 @@ export class Assignments {
     const { jobId } = job;
     const { shardId } = shard;
     const { provider, priceMicro, terms, quote } = choice;
-    const attempt = shard.replicas.length + 1;
+    const attempt = this.#attempt(job, shard);
     const replicaId = replicaIdOf(shardId, attempt, provider);
     const deadlineAt = Math.min(clock.now() + config.replicaMs, job.deadlineAt);
     const prefixes = prefixesFor(replicaId);
@@ -65,6 +67,17 @@ export class Assignments {
     liveness.expect(provider);
     const durable = journal.commit(events);
     return { replicaId, durable: prefixes === null ? durable : Promise.all([durable, prefixes.stored]).then(() => {}) };
+  }
+
+  /** A second attempt at the shard of a sampled policy would be known for a check by its number. */
+  #attempt({ job: { policy } }: Job, { replicas }: Shard): number {
+    if (!isSampled(policy)) return replicas.length + 1;
+    const taken = new Set(replicas.map(({ attempt }) => attempt));
+    for (;;) {
+      const [high = 0, low = 0] = this.#c.random.bytes(2);
+      const attempt = 1 + high * 256 + low;
+      if (!taken.has(attempt)) return attempt;
+    }
   }
 
   inputsHash(inputs: readonly Json[]): Sha256 {
@@ -101,7 +114,7 @@ export class Assignments {
             deadlineAt,
             leaseMs: config.leaseMs,
             graceMs: config.graceMs,
-            reveal: replica.role === 'own-node' || job.job.policy.copies === 1 ? 'with-commit' : 'on-request',
+            reveal: replica.role === 'own-node' || copiesOf(job.job.policy) === 1 ? 'with-commit' : 'on-request',
             priority: job.job.priority,
             ...(job.job.stream ? { stream: true } : {}),
             ...(prefixes === undefined ? {} : { prefixes: [...prefixes] }),

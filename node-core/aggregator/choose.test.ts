@@ -29,6 +29,7 @@ const client = keys.make(chance);
 const providers = Array.from({ length: 3 }, () => keys.make(chance));
 const [first, second, third] = providers.map(({ peerId }) => peerId) as [PeerId, PeerId, PeerId];
 const jobId = idOf(chance.bytes(16));
+const policy = { type: 'adaptive', streak: 10, floorPpm: 0, tieBreakers: 1 };
 const { aggregator: config } = NodeConfig.parse({ dataFolder: 'x' });
 
 type Answer = MessageOf<'job.offer' | 'job.decline'> | 'unreachable' | 'error' | 'never';
@@ -40,6 +41,7 @@ function table(change: Partial<Quote> = {}) {
   const asked: PeerId[] = [];
   const answers = new Map<PeerId, Answer>();
   const suspects = new Set<PeerId>();
+  const excluded = new Set<PeerId>();
   const money = { spent: '0', reserved: '0', open: '0' };
   let changes = 0;
   const quoteOf = (provider: PeerId, more: Partial<Quote> = {}): SignedQuote => {
@@ -90,13 +92,15 @@ function table(change: Partial<Quote> = {}) {
     },
     payment: { spentOf: () => money.spent, reservedOf: () => money.reserved, openWith: () => money.open },
     reputation: { scoreOf: () => ({ score: 0.5 }) },
+    checks: { isExcluded: (peer: PeerId) => excluded.has(peer) },
+    random: new Chance(9),
     liveness: { isSuspect: (peer: PeerId) => suspects.has(peer) },
     turns: new Turns(),
   };
   const job = {
     jobId,
     quotes: {},
-    job: { template: simulatedTemplate.id, model: null, items: 100, itemsPerShard: 10, budgetMicro: '1000' },
+    job: { template: simulatedTemplate.id, model: null, items: 100, itemsPerShard: 10, budgetMicro: '1000', policy },
   } as unknown as Job;
   // The parts of the room that choosing needs.
   const c = context as unknown as AggregatorContext;
@@ -107,7 +111,7 @@ function table(change: Partial<Quote> = {}) {
   );
   const chooser = new Chooser(c, quotes);
   const shard = (tried: Array<[PeerId, Replica['state']]> = [], count = 10): Shard =>
-    ({ count, replicas: tried.map(([provider, state]) => ({ provider, state })) }) as unknown as Shard;
+    ({ count, audit: null, replicas: tried.map(([provider, state]) => ({ provider, state })) }) as unknown as Shard;
   const ask = async (...peers: PeerId[]) => {
     quotes.ask(peers.length > 0 ? peers : [first, second, third]);
     await new Promise((resolve) => setImmediate(resolve));
@@ -132,6 +136,7 @@ function table(change: Partial<Quote> = {}) {
     answers,
     asked,
     suspects,
+    excluded,
     money,
     offer,
     decline,
@@ -258,12 +263,29 @@ describe('the choice', () => {
     expect(t.chosen(t.shard(all))).toBe('no-provider');
   });
 
+  it('is nobody who is excluded', async () => {
+    const t = table();
+    await t.ask();
+    t.excluded.add(first);
+    expect(t.chosen()).toBe(second);
+  });
+
+  it('is anybody, and not the best, for a check', async () => {
+    const t = table();
+    await t.ask();
+    const audited = { ...t.shard([[first, 'revealed']]), audit: 'adaptive' } as const;
+    const counts = new Map<string, number>();
+    for (let i = 0; i < 100; i++) counts.set(t.chosen(audited), (counts.get(t.chosen(audited)) ?? 0) + 1);
+    expect([...counts.keys()].sort()).toEqual([second, third].sort());
+  });
+
   it('is one whose attempt was interrupted, when nobody else is there', async () => {
     const t = table();
     await t.ask();
     const tried = (one: Partial<Replica>) =>
       ({
         count: 10,
+        audit: null,
         replicas: [
           { provider: first, taken: true, commitment: null, ...one },
           { provider: second, state: 'running' },

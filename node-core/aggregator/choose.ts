@@ -2,6 +2,7 @@
 import type { Candidate } from '../directory/index.ts';
 import {
   type FailureCode,
+  isSampled,
   type Micro,
   micro,
   type Offer,
@@ -80,9 +81,11 @@ export class Chooser {
     for (const replica of shard.replicas) {
       if (replica.state !== 'declined' && !wasInterrupted(replica)) interrupted.delete(replica.provider);
     }
-    const fresh = this.#best(job, shard, inFlight, (peer) => !tried.has(peer));
+    // Whoever ranks best would check everybody: two who collude would need no more than that.
+    const atRandom = isSampled(job.job.policy) && shard.audit !== null;
+    const fresh = this.#best(job, shard, inFlight, (peer) => !tried.has(peer), atRandom);
     if (typeof fresh !== 'string' || fresh === 'busy' || interrupted.size === 0) return fresh;
-    const again = this.#best(job, shard, inFlight, (peer) => interrupted.has(peer));
+    const again = this.#best(job, shard, inFlight, (peer) => interrupted.has(peer), atRandom);
     return again === 'no-provider' ? fresh : again;
   }
 
@@ -91,6 +94,7 @@ export class Chooser {
     shard: Shard,
     inFlight: ReadonlyMap<PeerId, number>,
     isWanted: (peer: PeerId) => boolean,
+    atRandom: boolean,
   ): Choice | NoChoice {
     let best: Choice | null = null;
     let bestScore = Number.NEGATIVE_INFINITY;
@@ -99,7 +103,7 @@ export class Chooser {
     let isTooDear = false;
     for (const candidate of this.candidates(job)) {
       const { peerId } = candidate;
-      if (!isWanted(peerId)) continue;
+      if (!isWanted(peerId) || this.#c.checks.isExcluded(peerId)) continue;
       const { quote, standing } = this.#quotes.of(peerId);
       if (standing === 'never') continue;
       if (quote !== null && !this.budgetCovers(job, priceOf(quote.body.price, shard.count))) {
@@ -125,13 +129,18 @@ export class Chooser {
         continue;
       }
       const share = 1 / (1 + at);
-      const score = candidate.score * share;
+      const terms = { ...candidate.terms, inFlight: share };
+      const score = atRandom ? this.#randomly() : candidate.score * share;
       if (score > bestScore) {
         bestScore = score;
-        best = { provider: peerId, quote, priceMicro, terms: inThousandths({ ...candidate.terms, inFlight: share }) };
+        best = { provider: peerId, quote, priceMicro, terms: inThousandths(atRandom ? { atRandom: score } : terms) };
       }
     }
     return best ?? (isLater ? 'busy' : isTooDear ? 'budget' : 'no-provider');
+  }
+
+  #randomly(): number {
+    return this.#c.random.bytes(4).reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** 32;
   }
 
   budgetCovers(job: Job, priceMicro: Micro): boolean {

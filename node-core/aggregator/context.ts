@@ -6,7 +6,7 @@ import type { Messenger } from '../messaging/index.ts';
 import type { Payment } from '../payment/index.ts';
 import type { Clock, Logger, Random, Signer, Store, Verifier } from '../ports/index.ts';
 import type { Cid, JsonSchemaCheck, ModelInfo, ReplicaId, ShardId, StreamItem, Template } from '../protocol/index.ts';
-import type { Reputation } from '../reputation/index.ts';
+import type { Checks, Reputation } from '../reputation/index.ts';
 import type { Liveness } from './liveness.ts';
 import type { AggregatorState } from './state.ts';
 import type { Turns } from './turns.ts';
@@ -42,10 +42,13 @@ export interface AggregatorContext {
   readonly verifier: Verifier;
   readonly log: Logger;
   readonly config: NodeConfig['aggregator'];
-  readonly badProbabilityPpm: number;
+  readonly checks: Checks;
+  readonly verification: NodeConfig['verification'];
   readonly view: View<AggregatorState>;
   readonly liveness: Liveness;
   readonly turns: Turns;
+  /** Something happened to a shard of any job under way. */
+  touch(shardId: ShardId): void;
   known(): Known;
   /** Could the own node run this, as a provider? */
   ownServes(template: Cid, model: Cid | null): boolean;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type ReplicaState, replicaStates, type VerificationPolicy } from '../protocol/index.ts';
 import { decideShard, type ShardView } from './decide.ts';
-import { isActive, isFinalShard, type Replica, type Role, type Shard } from './state.ts';
+import { hasVoice, isActive, isFinalShard, type Replica, type Role, type Shard } from './state.ts';
 
 let counter = 0;
 
@@ -27,7 +27,8 @@ function replica(state: ReplicaState, role: Role = 'copy'): Replica {
   };
 }
 
-const two: VerificationPolicy = { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 1 };
+const two = { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 1 } as const;
+const adaptive = { type: 'adaptive', streak: 10, floorPpm: 20_000, tieBreakers: 2 } as const;
 
 function shard(states: readonly ReplicaState[], change: Partial<Shard> = {}): Shard {
   return {
@@ -38,6 +39,9 @@ function shard(states: readonly ReplicaState[], change: Partial<Shard> = {}): Sh
     state: 'open',
     target: two.copies,
     disagreements: 0,
+    audit: null,
+    before: null,
+    mark: null,
     how: null,
     outputsHash: null,
     failure: null,
@@ -67,6 +71,7 @@ const idle = {
   late: [],
   undecided: [],
   exhausted: null,
+  restore: false,
   cancelled: false,
 };
 
@@ -123,6 +128,35 @@ describe('an open shard', () => {
   });
 });
 
+describe('a shard with one copy that is checked', () => {
+  const checked = { audit: 'adaptive', target: 2 } as const;
+  const needsOf = (states: readonly ReplicaState[], change: Partial<Shard>, cancelling = false) =>
+    decideShard(shard(states, change), view({ policy: adaptive, cancelling }));
+
+  it('is judged alone first: whether it is checked is drawn there', () => {
+    expect(needsOf(['revealed'], { target: 1 })).toMatchObject({ ...idle, judge: true });
+  });
+
+  it('wants a validator, then a tie-breaker', () => {
+    expect(needsOf(['revealed'], checked)).toMatchObject({ ...idle, copies: 1, role: 'validator' });
+    const disagreed = { ...checked, target: 3, disagreements: 1 };
+    expect(needsOf(['revealed', 'revealed'], disagreed)).toMatchObject({ ...idle, copies: 1, role: 'tie-breaker' });
+  });
+
+  it('counts what was accepted before it was opened again', () => {
+    expect(needsOf(['accepted'], checked)).toMatchObject({ ...idle, copies: 1, role: 'validator' });
+    expect(needsOf(['accepted', 'revealed'], checked)).toMatchObject({ ...idle, judge: true });
+  });
+
+  it('has its old answer back where it cannot be checked', () => {
+    const before = { how: 'unchecked-by-policy', outputsHash: 'o' } as const;
+    const failed: ReplicaState[] = ['accepted', 'failed', 'failed', 'failed', 'failed', 'failed'];
+    expect(needsOf(failed, { ...checked, before })).toMatchObject({ ...idle, restore: true });
+    expect(needsOf(['accepted'], { ...checked, before }, true)).toMatchObject({ ...idle, restore: true });
+    expect(needsOf(['revealed'], checked, true)).toMatchObject({ ...idle, cancelled: true });
+  });
+});
+
 describe('a job that is cancelled', () => {
   it.each<[string, ReplicaState[], object]>([
     ['cancels who works, before anything else', ['running', 'committed'], { cancel: [{ state: 'running' }] }],
@@ -175,6 +209,7 @@ describe('for any shard', () => {
     attemptsMax: fc.integer({ min: 4, max: 8 }),
     cancelling: fc.boolean(),
     canJudge: fc.boolean(),
+    isReopened: fc.boolean(),
     doubt: fc.integer({ min: 0, max: 255 }),
     despair: fc.integer({ min: 0, max: 255 }),
   });
@@ -183,10 +218,11 @@ describe('for any shard', () => {
     fc.assert(
       fc.property(
         anyCase,
-        ({ state, states, copies, disagreements, attemptsMax, cancelling, canJudge, doubt, despair }) => {
+        ({ state, states, copies, disagreements, attemptsMax, cancelling, canJudge, isReopened, doubt, despair }) => {
           const quorum = Math.floor(copies / 2) + 1;
           const policy: VerificationPolicy = { type: 'replicate', copies, quorum, tieBreakers: 2 };
-          const it = shard(states, { state, target: copies + disagreements, disagreements });
+          const before = isReopened ? ({ how: 'unchecked-by-policy', outputsHash: 'o' } as const) : null;
+          const it = shard(states, { state, target: copies + disagreements, disagreements, before });
           const bit = (bits: number) => (one: Replica) => ((bits >> it.replicas.indexOf(one)) & 1) === 1;
           const needs = decideShard(
             it,
@@ -211,15 +247,17 @@ describe('for any shard', () => {
 
           // Nobody reveals before all have committed, unless there is nobody left to wait for.
           const left = it.replicas.filter((one) => !needs.lose.includes(one));
-          const shown = left.filter((one) => one.state === 'committed' || one.state === 'revealed').length;
+          const shown = left.filter((one) => one.state === 'committed' || hasVoice(one)).length;
           const working = left.filter((one) => one.state === 'assigned' || one.state === 'running').length;
           if (state === 'open' && (needs.reveal.length > 0 || needs.judge)) {
             expect(shown >= it.target || (working === 0 && shown >= quorum)).toBe(true);
           }
-          if (needs.judge) expect([state, has('revealed').length >= quorum]).toEqual(['open', true]);
+          if (needs.judge) expect([state, it.replicas.filter(hasVoice).length >= quorum]).toEqual(['open', true]);
           if (needs.late.length > 0) expect(state).toBe('accepted');
           if (needs.undecided.length > 0) expect(state !== 'open').toBe(true);
-          if (needs.exhausted !== null || needs.cancelled) expect([state, working]).toEqual(['open', 0]);
+          if (needs.exhausted !== null || needs.cancelled)
+            expect([state, working, isReopened]).toEqual(['open', 0, false]);
+          if (needs.restore) expect([state, working, isReopened]).toEqual(['open', 0, true]);
           if (!canJudge && cancelling) expect([needs.judge, needs.reveal.length]).toEqual([false, 0]);
 
           // Somebody has to act: we, or a provider that we still have hope for.
@@ -228,6 +266,7 @@ describe('for any shard', () => {
             needs.copies > 0 ||
             needs.judge ||
             needs.exhausted !== null ||
+            needs.restore ||
             needs.cancelled ||
             working > 0;
           const isOver = isFinalShard(it) && !it.replicas.some(isActive);

@@ -2,8 +2,8 @@
  * What a shard needs now: a pure function of its state and of what is known about its providers. The effects of its
  * answer (`job-runner.ts`) change the state, and the question is asked again.
  */
-import type { FailureCode, VerificationPolicy } from '../protocol/index.ts';
-import { attemptsOf, type Replica, type Role, type Shard } from './state.ts';
+import { type FailureCode, quorumOf, type VerificationPolicy } from '../protocol/index.ts';
+import { attemptsOf, hasVoice, type Replica, type Role, type Shard } from './state.ts';
 
 export interface ShardView {
   readonly policy: VerificationPolicy;
@@ -31,6 +31,8 @@ export interface ShardNeeds {
   /** Committed or revealed, but nothing to compare with: ends undecided. */
   readonly undecided: readonly Replica[];
   readonly exhausted: { readonly code: FailureCode; readonly reason: string } | null;
+  /** It was opened again, and cannot be checked: its old answer stands, and is doubted. */
+  readonly restore: boolean;
   readonly cancelled: boolean;
 }
 
@@ -47,6 +49,7 @@ const nothing: ShardNeeds = {
   late: [],
   undecided: [],
   exhausted: null,
+  restore: false,
   cancelled: false,
 };
 
@@ -56,6 +59,7 @@ export function decideShard(shard: Shard, view: ShardView): ShardNeeds {
   const working = rest.filter((replica) => replica.state === 'assigned' || replica.state === 'running');
   const committed = rest.filter((replica) => replica.state === 'committed');
   const revealed = rest.filter((replica) => replica.state === 'revealed');
+  const told = rest.filter(hasVoice);
   const base = { ...nothing, lose };
   switch (shard.state) {
     case 'accepted':
@@ -66,8 +70,8 @@ export function decideShard(shard: Shard, view: ShardView): ShardNeeds {
       return { ...base, cancel: working, undecided: [...committed, ...revealed] };
     case 'open':
       return view.cancelling
-        ? decideCancelling(shard, view, base, { working, committed, revealed })
-        : decideOpen(shard, view, base, { working, committed, revealed });
+        ? decideCancelling(shard, view, base, { working, committed, told })
+        : decideOpen(shard, view, base, { working, committed, told });
   }
 }
 
@@ -78,23 +82,18 @@ function isWaitedFor(replica: Replica): boolean {
 interface Groups {
   readonly working: readonly Replica[];
   readonly committed: readonly Replica[];
-  readonly revealed: readonly Replica[];
+  readonly told: readonly Replica[];
 }
 
 /** Nobody is asked to reveal before all copies have committed or are given up. */
-function decideOpen(
-  shard: Shard,
-  view: ShardView,
-  base: ShardNeeds,
-  { working, committed, revealed }: Groups,
-): ShardNeeds {
+function decideOpen(shard: Shard, view: ShardView, base: ShardNeeds, { working, committed, told }: Groups): ShardNeeds {
   const { target } = shard;
-  if (revealed.length >= target) return { ...base, judge: true };
-  const reveal = committed.length + revealed.length >= target ? committed : [];
+  if (told.length >= target) return { ...base, judge: true };
+  const reveal = committed.length + told.length >= target ? committed : [];
 
   // A provider may also die between its commitment and its reveal.
   const live = [...working, ...committed];
-  const sure = live.filter((replica) => !view.doubtful(replica)).length + revealed.length;
+  const sure = live.filter((replica) => !view.doubtful(replica)).length + told.length;
   const missing = target - sure;
   if (missing <= 0) return { ...base, reveal };
   const attempts = attemptsOf(shard);
@@ -103,15 +102,16 @@ function decideOpen(
   const mayTry =
     !isPointless && attempts < view.attemptsMax && shard.replicas.length < view.attemptsMax * declinesPerAttemptMax;
   if (mayTry) {
-    const role = live.length + revealed.length > sure ? 'hedge' : target > view.policy.copies ? 'tie-breaker' : 'copy';
+    const role = live.length + told.length > sure ? 'hedge' : roleOf(shard);
     return { ...base, reveal, copies: Math.min(missing, view.attemptsMax - attempts), role };
   }
   if (reveal.length > 0) return { ...base, reveal };
   // No attempts left: wait for whoever may still answer, then make do with a quorum.
   if (working.length > 0) return base;
-  if (committed.length + revealed.length >= view.policy.quorum) {
+  if (committed.length + told.length >= quorumOf(view.policy, shard.audit !== null)) {
     return committed.length > 0 ? { ...base, reveal: committed } : { ...base, judge: true };
   }
+  if (shard.before !== null) return { ...base, restore: true };
   const last = shard.replicas.findLast((replica) => replica.state === 'failed' || replica.state === 'lost');
   const failure = last?.failure;
   const how =
@@ -121,19 +121,25 @@ function decideOpen(
   return { ...base, exhausted: { code: failure?.code ?? 'no-capacity', reason } };
 }
 
+function roleOf({ audit, disagreements }: Shard): Role {
+  if (disagreements > 0) return 'tie-breaker';
+  return audit === null ? 'copy' : 'validator';
+}
+
 /** What is committed by enough providers is still revealed, judged and paid; the rest ends. */
 function decideCancelling(
   shard: Shard,
   view: ShardView,
   base: ShardNeeds,
-  { working, committed, revealed }: Groups,
+  { working, committed, told }: Groups,
 ): ShardNeeds {
   if (working.length > 0) return { ...base, cancel: working };
-  const quorum = shard.replicas.some((replica) => replica.role === 'own-node') ? 1 : view.policy.quorum;
+  const isOwn = shard.replicas.some((replica) => replica.role === 'own-node');
+  const quorum = isOwn ? 1 : quorumOf(view.policy, shard.audit !== null);
   // After a disagreement a quorum is no news; only the tie-breaker's copy is.
   const enough = shard.disagreements === 0 ? quorum : shard.target;
-  if (view.canJudge && committed.length + revealed.length >= enough) {
+  if (view.canJudge && committed.length + told.length >= enough) {
     return committed.length > 0 ? { ...base, reveal: committed } : { ...base, judge: true };
   }
-  return { ...base, cancelled: true };
+  return shard.before === null ? { ...base, cancelled: true } : { ...base, restore: true };
 }

@@ -2,12 +2,13 @@
 import type { NodeEvent, Sha256 } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
 import { payloads, type Results } from './payloads.ts';
-import type { Job } from './state.ts';
+import { isFinalShard, type Job } from './state.ts';
 
 /** Payloads of a job under way; its results are not among them. */
 export function blobsOf({ inputsHash, shards }: Job): Sha256[] {
-  const hashes = shards.flatMap(({ outputsHash, replicas }) => [
+  const hashes = shards.flatMap(({ outputsHash, before, replicas }) => [
     outputsHash,
+    before?.outputsHash ?? null,
     ...replicas.flatMap(({ resultHash, prefixesHash }) => [resultHash, prefixesHash ?? null]),
   ]);
   return [inputsHash, ...hashes.filter((hash) => hash !== null)];
@@ -21,10 +22,9 @@ export async function mergedResults(context: AggregatorContext, job: Job): Promi
     for (let i = 0; i < shard.count; i++) {
       const output = accepted?.outputs[i];
       const given = accepted?.given?.[i] ?? 0;
+      const marks = { ...(given > 0 && { given }), ...(shard.mark !== null && { mark: shard.mark }) };
       outputs.push(
-        output === undefined
-          ? { output: null, how: 'missing' }
-          : { output, how: shard.how ?? 'missing', ...(given > 0 ? { given } : {}) },
+        output === undefined ? { output: null, how: 'missing' } : { output, how: shard.how ?? 'missing', ...marks },
       );
     }
   }
@@ -32,9 +32,12 @@ export async function mergedResults(context: AggregatorContext, job: Job): Promi
   return outputs;
 }
 
-export async function endJob(context: AggregatorContext, job: Job): Promise<void> {
+/** @returns false when a shard was opened again meanwhile: the job goes on. */
+export async function endJob(context: AggregatorContext, job: Job): Promise<boolean> {
   const { store, journal, payment, log } = context;
   const { jobId, cancelling } = job;
+  const answers = () => job.shards.map(({ state, outputsHash, mark }) => [state, outputsHash, mark].join()).join();
+  const begun = answers();
   const outputs = await mergedResults(context, job);
   const accepted = job.shards.filter((shard) => shard.state === 'accepted');
   const failed = job.shards.find((shard) => shard.failure !== null)?.failure ?? null;
@@ -42,6 +45,7 @@ export async function endJob(context: AggregatorContext, job: Job): Promise<void
   const itemsAccepted = accepted.reduce((sum, shard) => sum + shard.count, 0);
   const resultsHash = itemsAccepted > 0 ? await payloads.putResults(store, { jobId, outputs }) : null;
 
+  if (!job.shards.every(isFinalShard) || answers() !== begun) return false;
   // What was not begun when its owner stopped the job has no answer.
   const stopped = cancelling === null && failed === null && job.stopping?.all === true;
   const state = complete ? 'done' : stopped ? 'cancelled' : (cancelling?.becomes ?? 'failed');
@@ -73,4 +77,5 @@ export async function endJob(context: AggregatorContext, job: Job): Promise<void
     // Swept at the next start.
     log.warn({ jobId, error: error instanceof Error ? error.message : String(error) }, 'payloads could not be deleted');
   }
+  return true;
 }

@@ -249,7 +249,7 @@ export class JobRunner {
     }
     if (this.#open.size === 0 && (job.state === 'running' || job.cancelling !== null)) {
       this.#effects.run('end', async () => {
-        await endJob(this.#c, job);
+        if (!(await endJob(this.#c, job))) return;
         this.#r.stopped = true;
         this.#ended();
       });
@@ -278,6 +278,8 @@ export class JobRunner {
     if (hasActive) this.#active.add(shard.index);
     else this.#active.delete(shard.index);
     if (isFinalShard(shard) && !hasActive) this.#open.delete(shard.index);
+    // An accepted one may have been opened again.
+    else this.#open.add(shard.index);
   }
 
   #act(job: Job, shard: Shard, needs: ShardNeeds): void {
@@ -294,6 +296,7 @@ export class JobRunner {
       );
     for (const replica of needs.reveal) run(`reveal ${replica.replicaId}`, () => this.#reveals.ask(replica));
     for (const replica of needs.late) run(`judge ${shardId}`, () => this.#judging.judgeLate(job, shard, replica));
+    if (needs.restore) run(`judge ${shardId}`, () => this.#judging.restore(job, shard));
     if (needs.judge) run(`judge ${shardId}`, () => this.#judging.judge(job, shard));
     if (needs.undecided.length > 0)
       run(`judge ${shardId}`, () => this.#judging.leaveUndecided(job, shard, needs.undecided));
@@ -330,8 +333,16 @@ export class JobRunner {
     });
   }
 
-  #exhaustBudget({ jobId, job: { budgetMicro } }: Job, shard: Shard): void {
+  #exhaustBudget(job: Job, shard: Shard): void {
+    const {
+      jobId,
+      job: { budgetMicro },
+    } = job;
     const { shardId } = shard;
+    if (shard.before !== null) {
+      this.#effects.run(`judge ${shardId}`, () => this.#judging.restore(job, shard));
+      return;
+    }
     const reason = `the budget of ${budgetMicro} micro-credits does not cover another copy`;
     this.#effects.run(`judge ${shardId}`, () =>
       this.#r.commitFor(shard, [{ type: 'shard.exhausted', jobId, shardId, code: 'price', reason }]),

@@ -1,5 +1,5 @@
 /** From revealed copies to verdicts, payments and receipts: the events of one judgement. */
-import type { Evidence, Json, NodeEvent, Verdict } from '../protocol/index.ts';
+import { copiesOf, type Evidence, type Json, type NodeEvent, quorumOf, type Verdict } from '../protocol/index.ts';
 import { compareCopies, tieBreakNeeded } from '../verification/index.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import type { Revealed } from './payloads.ts';
@@ -31,24 +31,29 @@ export interface JudgedCopy {
 export function judgeCopies(
   job: Job,
   shard: Shard,
-  template: KnownTemplate,
+  { template: { verifier, honestDisagreementPpm } }: KnownTemplate,
   copies: readonly RevealedCopy[],
-  badProbabilityPpm: number,
+  { checks, verification }: Pick<AggregatorContext, 'checks' | 'verification'>,
 ): Judgement {
   const own = copies.find(({ replica }) => replica.role === 'own-node');
-  const { policy } = job.job;
-  const quorum = own === undefined ? policy.quorum : 1;
+  const { policy, template, model } = job.job;
+  const quorum = own === undefined ? quorumOf(policy, shard.audit !== null) : 1;
   const hashes = copies.map(({ replica, revealed }) => ({
     replicaId: replica.replicaId,
     peerId: replica.provider,
     itemHashes: revealed.opening.itemHashes,
   }));
   const outcome = compareCopies({
-    verifier: template.template.verifier,
+    verifier,
     quorum,
     copies: hashes,
-    honestDisagreementPpm: template.template.honestDisagreementPpm,
-    badProbabilityPpm,
+    honestDisagreementPpm,
+    badProbabilityPpm: verification.badProbabilityPpm,
+    isExplained: ({ peerId }, differed) =>
+      checks.isExplained(
+        { provider: peerId, template, model, honestPpm: honestDisagreementPpm },
+        { compared: shard.count, differed },
+      ),
   });
   const byId = new Map(copies.map((copy) => [copy.replica.replicaId, copy]));
   const holders = outcome.kind === 'agreed' ? outcome.holders.flatMap((id) => byId.get(id) ?? []) : [];
@@ -114,7 +119,7 @@ function evidenceAgainst(accused: RevealedCopy, holders: readonly RevealedCopy[]
 
 /** The events of one verdict: the replica's state, the money, and what is remembered of the provider. */
 export function verdictEvents(context: AggregatorContext, job: Job, shard: Shard, judged: JudgedCopy): NodeEvent[] {
-  const { payment, reputation } = context;
+  const { payment } = context;
   const { replica, verdict, itemsWrong, reason, evidence } = judged;
   const { jobId, shardId, replicaId, provider } = replica;
   const events: NodeEvent[] = [
@@ -122,27 +127,20 @@ export function verdictEvents(context: AggregatorContext, job: Job, shard: Shard
   ];
   if (replica.role === 'own-node') return events;
   events.push(...(verdict === 'accepted' ? payment.pay(replicaId) : payment.release(replicaId, `verdict: ${verdict}`)));
-  if (verdict === 'rejected' && evidence !== null) {
-    const { template, model } = job.job;
-    events.push(
-      ...reputation.bad(
-        {
-          provider,
-          jobId,
-          shardId,
-          replicaId,
-          template,
-          model,
-          items: shard.count,
-          reason: reasonOfEvidence(evidence),
-          itemsWrong,
-          evidence,
-        },
-        reason,
-      ),
-    );
-  }
-  return events;
+  return [...events, ...badReceipt(context, job, shard, judged)];
+}
+
+/** Against who was rejected with evidence; also where it had been paid before its shard was opened again. */
+export function badReceipt(
+  { reputation }: Pick<AggregatorContext, 'reputation'>,
+  { job: { template, model } }: Job,
+  shard: Shard,
+  { replica, verdict, itemsWrong, reason, evidence }: JudgedCopy,
+): NodeEvent[] {
+  if (verdict !== 'rejected' || evidence === null) return [];
+  const { jobId, shardId, replicaId, provider } = replica;
+  const work = { provider, jobId, shardId, replicaId, template, model, items: shard.count };
+  return reputation.bad({ ...work, reason: reasonOfEvidence(evidence), itemsWrong, evidence }, reason);
 }
 
 function reasonOfEvidence({ accused, quorum }: Evidence) {
@@ -159,6 +157,8 @@ export function afterVerdicts(
 ): void {
   const { payment, reputation } = context;
   const { template, model, policy } = job.job;
+  const isAudited = shard.audit !== null;
+  const copies = copiesOf(policy) + (isAudited ? 1 : 0);
   for (const { replica, verdict, agreed } of verdicts) {
     if (verdict !== 'accepted' || replica.role === 'own-node' || replica.commitment === null) continue;
     payment.settle(replica.provider);
@@ -171,7 +171,7 @@ export function afterVerdicts(
       model,
       items: shard.count,
       priceMicro: replica.priceMicro,
-      check: { type: 'replicate', copies: policy.copies, quorum: policy.quorum, agreed: Math.max(1, agreed) },
+      check: { type: 'replicate', copies, quorum: quorumOf(policy, isAudited), agreed: Math.max(1, agreed) },
       digest: replica.commitment.body.digest,
     });
   }

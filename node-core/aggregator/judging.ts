@@ -1,9 +1,10 @@
 /** Verdicts of one job: compares what was revealed, and writes what follows from it in one transaction. */
-import type { NodeEvent, SignedStreamHead } from '../protocol/index.ts';
-import { afterVerdicts, type JudgedCopy, judgeCopies, type RevealedCopy, verdictEvents } from './judge.ts';
+import { isSampled, type NodeEvent, quorumOf, type SignedStreamHead } from '../protocol/index.ts';
+import { checkEvents, drawAudit } from './audits.ts';
+import { afterVerdicts, badReceipt, type JudgedCopy, judgeCopies, type RevealedCopy, verdictEvents } from './judge.ts';
 import { payloads, type Revealed } from './payloads.ts';
 import type { RunningJob } from './running-job.ts';
-import { attemptsOf, type Job, type Replica, type Shard } from './state.ts';
+import { attemptsOf, hasVoice, type Job, type Replica, type Shard } from './state.ts';
 
 export class Judging {
   readonly #r: RunningJob;
@@ -14,10 +15,16 @@ export class Judging {
 
   async judge(job: Job, shard: Shard): Promise<void> {
     const { template, context } = this.#r;
-    const copies = await this.#load(shard.replicas.filter((replica) => replica.state === 'revealed'));
+    const copies = await this.#load(shard.replicas.filter(hasVoice));
     if (template === null || shard.state !== 'open' || copies.length === 0) return;
-    const { jobId, shardId } = shard.replicas[0] ?? { jobId: job.jobId, shardId: shard.shardId };
-    const judgement = judgeCopies(job, shard, template, copies, context.badProbabilityPpm);
+    const { jobId } = job;
+    const { shardId } = shard;
+    const drawn = drawAudit(context, job, shard, copies);
+    if (drawn.length > 0) {
+      await this.#r.commitFor(shard, drawn);
+      return;
+    }
+    const judgement = judgeCopies(job, shard, template, copies, context);
     if (judgement.kind === 'agreed') {
       const { outputs } = judgement;
       const [first] = copies;
@@ -32,7 +39,10 @@ export class Judging {
       await this.#conclude(
         job,
         shard,
-        [{ type: 'shard.accepted', jobId, shardId, how: judgement.how, outputsHash }],
+        [
+          ...(judgement.how === 'checked' ? checkEvents(context, job, shard, template, judgement.verdicts) : []),
+          { type: 'shard.accepted', jobId, shardId, how: judgement.how, outputsHash, ...markOf(shard, outputsHash) },
+        ],
         judgement.verdicts,
       );
       return;
@@ -43,13 +53,15 @@ export class Judging {
       await this.#r.commitFor(shard, [{ type: 'shard.disagreed', jobId, shardId }]);
       return;
     }
-    const reason = `${copies.length} copies found no quorum of ${job.job.policy.quorum} on ${judgement.itemsWithout} items`;
-    await this.#conclude(
-      job,
-      shard,
-      [{ type: 'shard.exhausted', jobId, shardId, code: 'internal', reason }],
-      judgement.verdicts,
-    );
+    const quorum = quorumOf(job.job.policy, shard.audit !== null);
+    const reason = `${copies.length} copies found no quorum of ${quorum} on ${judgement.itemsWithout} items`;
+    const exhausted: NodeEvent = { type: 'shard.exhausted', jobId, shardId, code: 'internal', reason };
+    await this.#conclude(job, shard, restored(job, shard) ?? [exhausted], judgement.verdicts);
+  }
+
+  /** It was opened again and cannot be checked: a doubtful answer is more than none. */
+  async restore(job: Job, shard: Shard): Promise<void> {
+    await this.#r.commitFor(shard, restored(job, shard) ?? []);
   }
 
   /** The loser of a hedge that had committed is judged like any copy. */
@@ -59,13 +71,17 @@ export class Judging {
       shard.replicas.filter((replica) => replica === late || replica.state === 'accepted'),
     );
     if (template === null || late.state !== 'revealed' || !copies.some(({ replica }) => replica === late)) return;
-    const { verdicts } = judgeCopies(job, shard, template, copies, context.badProbabilityPpm);
-    await this.#conclude(
-      job,
-      shard,
-      [],
-      verdicts.filter(({ replica }) => replica === late),
-    );
+    const { jobId } = job;
+    const { shardId } = shard;
+    const judgement = judgeCopies(job, shard, template, copies, context);
+    const isFirstCheck = isSampled(job.job.policy) && shard.how === 'unchecked-by-policy' && shard.before === null;
+    if (judgement.kind === 'no-quorum' && isFirstCheck && job.cancelling === null) {
+      await this.#r.commitFor(shard, [{ type: 'shard.reopened', jobId, shardId, why: 'hedge' }]);
+      return;
+    }
+    const mine = judgement.verdicts.filter(({ replica }) => replica === late);
+    const isCheck = judgement.kind === 'agreed' && copies.length > 1 && shard.how !== 'own-node';
+    await this.#conclude(job, shard, isCheck ? checkEvents(context, job, shard, template, mine) : [], mine);
   }
 
   async leaveUndecided(job: Job, shard: Shard, replicas: readonly Replica[]): Promise<void> {
@@ -122,16 +138,22 @@ export class Judging {
     verdicts: readonly JudgedCopy[],
   ): Promise<void> {
     const { context, revealed, itemsDone, assignments } = this.#r;
-    await this.#r.commitFor(shard, [
-      ...verdicts.flatMap((judged) => verdictEvents(context, job, shard, judged)),
+    const fresh = verdicts.filter(({ replica }) => replica.state !== 'accepted');
+    const paidBefore = verdicts.filter(({ replica }) => replica.state === 'accepted');
+    const durable = this.#r.commitFor(shard, [
+      ...fresh.flatMap((judged) => verdictEvents(context, job, shard, judged)),
+      ...paidBefore.flatMap((judged) => badReceipt(context, job, shard, judged)),
       ...events,
     ]);
-    for (const { replica, verdict } of verdicts) {
+    // At once: their jobs may be about to end.
+    for (const event of events) if (event.type === 'shard.reopened') context.touch(event.shardId);
+    await durable;
+    for (const { replica, verdict } of fresh) {
       revealed.delete(replica.replicaId);
       itemsDone.delete(replica.replicaId);
       assignments.tell(job, replica, verdict);
     }
-    afterVerdicts(context, job, shard, verdicts);
+    afterVerdicts(context, job, shard, fresh);
   }
 
   async #load(replicas: readonly Replica[]): Promise<RevealedCopy[]> {
@@ -146,4 +168,12 @@ export class Judging {
     }
     return copies;
   }
+}
+
+function restored({ jobId }: Job, { shardId, before }: Shard): NodeEvent[] | null {
+  return before === null ? null : [{ type: 'shard.accepted', jobId, shardId, ...before, mark: 'doubted' }];
+}
+
+function markOf({ before }: Shard, outputsHash: string): { mark?: 'replaced' } {
+  return before === null || before.outputsHash === outputsHash ? {} : { mark: 'replaced' };
 }

@@ -1,6 +1,6 @@
 /** What lies in the aggregator's blobs: never in the log, deleted when the job is over; results by their retention. */
 import type { Store } from '../ports/index.ts';
-import { canonicalBytes, Json, Opening, type Sha256, sha256Hex, utf8, z } from '../protocol/index.ts';
+import { AnswerMark, canonicalBytes, Json, Opening, type Sha256, sha256Hex, utf8, z } from '../protocol/index.ts';
 
 const Inputs = z.object({ jobId: z.string(), inputs: z.array(Json), itemSalt: z.string() });
 export type JobInputs = z.infer<typeof Inputs>;
@@ -22,6 +22,7 @@ const Results = z.object({
       output: Json,
       how: z.enum(['checked', 'unchecked-by-policy', 'own-node', 'missing']),
       given: z.int().optional(),
+      mark: AnswerMark.optional(),
     }),
   ),
 });

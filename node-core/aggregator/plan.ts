@@ -1,5 +1,6 @@
 /** What a job would cost and who would run it, before it starts. */
 import {
+  copiesOf,
   type Id,
   type JobSpec,
   type Json,
@@ -24,6 +25,7 @@ export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: 
   const { directory, reputation, signer, config } = context;
   const { template, model, policy, ownNode, templateName } = planned;
   const shards = shardsOf('0'.repeat(32), spec.inputs, planned.itemsPerShard);
+  const copies = copiesOf(policy);
   const items = Math.max(...shards.map((shard) => shard.count));
   const candidates = directory.bestFit(
     { template, model, items },
@@ -36,21 +38,21 @@ export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: 
     config.candidatesMax,
   );
   // The best-fit providers are likely to be taken, and the dearest of them bounds the price.
-  const likely = candidates.slice(0, Math.max(policy.copies + policy.tieBreakers, 8));
+  const likely = candidates.slice(0, Math.max(copies + policy.tieBreakers, 8));
   const dearest = likely.reduce((most, { offer }) => {
     const price = micro.sum(shards.map((shard) => priceOf(offer.price, shard.count)));
     return micro.max(most, price);
   }, micro.zero);
-  const expectedMicro = ownNode === 'only' ? micro.zero : micro.times(dearest, policy.copies);
-  const reserveMicro = ownNode === 'only' ? micro.zero : micro.times(dearest, policy.copies + policy.tieBreakers);
+  const expectedMicro = ownNode === 'only' ? micro.zero : micro.times(dearest, copies);
+  const reserveMicro = ownNode === 'only' ? micro.zero : micro.times(dearest, copies + policy.tieBreakers);
   const missing: string[] = [];
   const ownRuns = ownNode !== 'never' && context.ownServes(template, model);
-  if (ownNode !== 'only' && candidates.length < policy.copies) {
+  if (ownNode !== 'only' && candidates.length < copies) {
     const { reasons } = directory.explain({ template, model });
     const otherwise =
       ownRuns && candidates.length === 0 ? '; the own node would run it: one copy, unchecked, unpaid' : '';
     missing.push(
-      `${policy.copies} different providers of ${templateName} are needed, ${candidates.length} known${reasons.length > 0 ? `: ${reasons.join('; ')}` : ''}${otherwise}`,
+      `${copies} different providers of ${templateName} are needed, ${candidates.length} known${reasons.length > 0 ? `: ${reasons.join('; ')}` : ''}${otherwise}`,
     );
   }
   if (ownNode === 'only' && !ownRuns)
@@ -63,7 +65,7 @@ export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: 
   return {
     shards: shards.length,
     candidates: candidates.map(({ peerId, score, terms, offer }) => ({ peerId, score, terms, price: offer.price })),
-    readers: ownNode === 'only' ? 0 : policy.copies,
+    readers: ownNode === 'only' ? 0 : copies,
     reserveMicro,
     expectedMicro,
     missing,

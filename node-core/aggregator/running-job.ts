@@ -1,5 +1,13 @@
 /** What the parts of one job under way share. All of it may be lost in a kill: the log and the blobs bring it back. */
-import { type Id, type Json, type NodeEvent, type ReplicaId, type Sha256, taskHashOf } from '../protocol/index.ts';
+import {
+  copiesOf,
+  type Id,
+  type Json,
+  type NodeEvent,
+  type ReplicaId,
+  type Sha256,
+  taskHashOf,
+} from '../protocol/index.ts';
 import { Assignments } from './assignments.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import { type JobInputs, payloads, type Revealed } from './payloads.ts';
@@ -77,7 +85,7 @@ export class RunningJob {
     shard: Shard,
     role: Role,
   ): (replicaId: ReplicaId) => { hash: Sha256; stored: Promise<unknown> } | null {
-    const isAlone = job.job.policy.copies === 1 && (role === 'copy' || role === 'hedge');
+    const isAlone = copiesOf(job.job.policy) === 1 && (role === 'copy' || role === 'hedge');
     const texts = isAlone ? this.shown.prefixesFor(shard) : null;
     if (texts === null) return () => null;
     const prefixes = texts.map(({ tokens }) => [...tokens]);

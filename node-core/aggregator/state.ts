@@ -1,10 +1,15 @@
 /** The aggregator's state: jobs under way, as a projection of the log. Finished jobs leave it; history has them. */
 import type { Projection } from '../journal/index.ts';
 import {
+  type AnswerMark,
+  type AuditWhy,
+  type Cid,
+  copiesOf,
   type EpochMs,
   type Evidence,
   type FailureCode,
   type Id,
+  isSampled,
   type JobState,
   jobMachine,
   type LogEntry,
@@ -14,6 +19,7 @@ import {
   type PlannedJob,
   type ReplicaEvent,
   type ReplicaId,
+  type ReplicaRole,
   type ReplicaState,
   replicaMachine,
   type ScoreTerms,
@@ -27,7 +33,7 @@ import {
   type Verdict,
 } from '../protocol/index.ts';
 
-export type Role = 'copy' | 'tie-breaker' | 'hedge' | 'own-node';
+export type Role = ReplicaRole;
 export type How = 'checked' | 'unchecked-by-policy' | 'own-node';
 
 export interface Replica {
@@ -60,9 +66,14 @@ export interface Shard {
   readonly start: number;
   readonly count: number;
   state: ShardState;
-  /** Copies wanted: those of the policy and one more for each disagreement. */
+  /** Copies wanted: those of the policy, one more for an audit, and one more for each disagreement. */
   target: number;
   disagreements: number;
+  /** Its single copy is being checked, or was. */
+  audit: AuditWhy | null;
+  /** What it had been accepted with before it was opened again. */
+  before: { readonly how: How; readonly outputsHash: Sha256 } | null;
+  mark: AnswerMark | null;
   how: How | null;
   /** Blob with the accepted outputs. */
   outputsHash: Sha256 | null;
@@ -96,7 +107,27 @@ export interface AggregatorState {
     { peer: PeerId; verdict: Verdict; evidence: Evidence | null; policy: PlannedJob['policy']; at: EpochMs }
   >;
   /** Results of finished jobs, until their retention ends. */
-  kept: Record<Id, { resultsHash: Sha256; endedAt: EpochMs }>;
+  kept: Record<Id, { resultsHash: Sha256; endedAt: EpochMs; doubted: ItemRange[] }>;
+  /** Per provider, template and model: what was accepted unchecked since its last check. */
+  unchecked: Record<string, UncheckedShard[]>;
+}
+
+export interface ItemRange {
+  readonly start: number;
+  readonly count: number;
+}
+
+export interface UncheckedShard extends ItemRange {
+  readonly jobId: Id;
+  readonly shardId: ShardId;
+}
+
+/** Newest kept; older ones are not looked at again. */
+const uncheckedPerProviderMax = 1_000;
+const uncheckedProvidersMax = 1_000;
+
+export function uncheckedKey(provider: PeerId, template: Cid, model: Cid | null): string {
+  return `${provider} ${template} ${model ?? '-'}`;
 }
 
 const verdictEvents = {
@@ -136,7 +167,7 @@ function moveReplica(
   // It did not do it: then others may, with as many copies as the policy wants.
   if (replica.role === 'own-node' && replica.state !== 'accepted') {
     const shard = shardOf(state, event);
-    shard.target = jobOf(state, event.jobId).job.policy.copies + shard.disagreements;
+    shard.target = copiesOf(jobOf(state, event.jobId).job.policy) + shard.disagreements;
   }
   return replica;
 }
@@ -169,8 +200,11 @@ function apply(state: AggregatorState, entry: LogEntry): void {
           start,
           count,
           state: 'open',
-          target: job.job.policy.copies,
+          target: copiesOf(job.job.policy),
           disagreements: 0,
+          audit: null,
+          before: null,
+          mark: null,
           how: null,
           outputsHash: null,
           failure: null,
@@ -198,7 +232,8 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       const job = jobOf(state, event.jobId);
       jobMachine.next(job.state, ({ done: 'finish', failed: 'fail', cancelled: 'cancel' } as const)[event.state]);
       delete state.jobs[event.jobId];
-      if (event.resultsHash !== null) state.kept[event.jobId] = { resultsHash: event.resultsHash, endedAt: entry.at };
+      if (event.resultsHash !== null)
+        state.kept[event.jobId] = { resultsHash: event.resultsHash, endedAt: entry.at, doubted: [] };
       break;
     }
     case 'job.forgotten':
@@ -212,8 +247,36 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       shard.state = shardMachine.next(shard.state, 'accept');
       shard.how = event.how;
       shard.outputsHash = event.outputsHash;
+      shard.mark = event.mark ?? null;
+      if (event.how === 'unchecked-by-policy' && shard.mark === null)
+        noteUnchecked(state, jobOf(state, event.jobId), shard);
       break;
     }
+    case 'shard.audited': {
+      const shard = shardOf(state, event);
+      shard.audit = event.why;
+      shard.target++;
+      break;
+    }
+    case 'shard.reopened': {
+      const shard = shardOf(state, event);
+      shard.state = shardMachine.next(shard.state, 'reopen');
+      const { how, outputsHash } = shard;
+      shard.before = how === null || outputsHash === null ? null : { how, outputsHash };
+      shard.audit = event.why;
+      // What was accepted is one voice, and another provider's is wanted.
+      shard.target = 2;
+      shard.disagreements = 0;
+      break;
+    }
+    case 'job.doubted': {
+      const kept = state.kept[event.jobId];
+      if (kept !== undefined) kept.doubted.push(...event.items);
+      break;
+    }
+    case 'check.recorded':
+      delete state.unchecked[uncheckedKey(event.provider, event.template, event.model)];
+      break;
     case 'shard.disagreed': {
       const shard = shardOf(state, event);
       shard.disagreements++;
@@ -302,10 +365,27 @@ function apply(state: AggregatorState, entry: LogEntry): void {
   }
 }
 
+/** For a re-audit. A job that wants no checks at all gets none later. */
+function noteUnchecked(state: AggregatorState, { jobId, job }: Job, { shardId, start, count, replicas }: Shard): void {
+  const { template, model, policy } = job;
+  if (!isSampled(policy)) return;
+  for (const replica of replicas) {
+    if (replica.state !== 'accepted' || replica.role === 'own-node') continue;
+    const key = uncheckedKey(replica.provider, template, model);
+    const list = state.unchecked[key] ?? [];
+    state.unchecked[key] = list;
+    const [first = key] =
+      Object.keys(state.unchecked).length > uncheckedProvidersMax ? Object.keys(state.unchecked).sort() : [];
+    if (first !== key) delete state.unchecked[first];
+    list.push({ jobId, shardId, start, count });
+    if (list.length > uncheckedPerProviderMax) list.shift();
+  }
+}
+
 export const aggregatorProjection: Projection<AggregatorState> = {
   name: 'aggregator',
-  version: 5,
-  initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {} }),
+  version: 6,
+  initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {}, unchecked: {} }),
   apply,
 };
 
@@ -323,5 +403,10 @@ export function isActive(replica: Replica): boolean {
 }
 
 export function isFinalShard(shard: Shard): boolean {
-  return shardMachine.isFinal(shard.state);
+  return shard.state !== 'open';
+}
+
+/** It has a say in the answer: revealed and not yet judged, or accepted before its shard was opened again. */
+export function hasVoice({ state }: Replica): boolean {
+  return state === 'revealed' || state === 'accepted';
 }

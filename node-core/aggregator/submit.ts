@@ -3,6 +3,7 @@ import {
   ApiError,
   type Cid,
   canonicalBytes,
+  copiesOf,
   InfernetError,
   type JobSpec,
   type PlannedJob,
@@ -34,9 +35,9 @@ export function resolveSpec(spec: JobSpec, known: Known, config: AggregatorConte
   if (paramsBytes > paramsBytesMax)
     throw invalid(`params of ${manifest.name} have ${paramsBytes} bytes; at most ${paramsBytesMax}`);
   const attemptsMax = config.attemptsPerShardMax;
-  if (spec.policy.copies > attemptsMax) {
+  if (copiesOf(spec.policy) > attemptsMax) {
     throw invalid(
-      `policy: ${spec.policy.copies} copies are wanted; this node makes at most ${attemptsMax} attempts at a shard (aggregator.attemptsPerShardMax)`,
+      `policy: ${copiesOf(spec.policy)} copies are wanted; this node makes at most ${attemptsMax} attempts at a shard (aggregator.attemptsPerShardMax)`,
     );
   }
   let itemBytes = 0;

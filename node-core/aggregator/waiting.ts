@@ -1,4 +1,5 @@
 /** A job for which nobody is there: looks further, and says in the log why nothing goes on. */
+import { copiesOf } from '../protocol/index.ts';
 import type { RunningJob } from './running-job.ts';
 import type { Job } from './state.ts';
 
@@ -30,7 +31,8 @@ export class Waiting {
     // Reasons may change with every answer; the log need not hold each of them.
     if (now - Math.max(this.#r.startedAt, this.#explainedAt) < config.discoverMs) return;
     const { live, reasons } = directory.explain({ template, model });
-    const wanted = ownNode === 'only' ? 0 : policy.copies;
+    const audits = job.shards.some((shard) => shard.state === 'open' && shard.audit !== null) ? 1 : 0;
+    const wanted = ownNode === 'only' ? 0 : copiesOf(policy) + audits;
     const said = [...reasons, ...this.#r.quotes.reasons()];
     let reason: string;
     if (ownNode === 'only')

@@ -160,6 +160,12 @@ export const NodeConfig = z.strictObject({
         1000,
         'a copy is bad when honest disagreement would explain its differences with less than this probability, per million',
       ),
+      falseAlarmPpm: count(
+        10,
+        'bound of the probability, per check, that disagreement gathered of an honest provider is called too much, per million',
+      ),
+      exclusionMs: ms(30 * 24 * 3_600_000, 'how long who was caught gets no paid work from this node'),
+      reAuditMax: count(1_000, 'unchecked answers that are looked at again after a bad check; 0 = none', 0),
     })
     .prefault({}),
 

@@ -10,6 +10,8 @@ export * from './discovery/node-record.ts';
 export * from './events/events.ts';
 export * from './job/job-spec.ts';
 export * from './job/json-schema.ts';
+export * from './job/policy.ts';
+export * from './job/shards.ts';
 export * from './job/states.ts';
 export * from './job/template.ts';
 export * from './limits.ts';

@@ -46,8 +46,8 @@ export interface Manner {
   failure: number;
   /** Share of items on which an honest executor differs from the rest. */
   disagreement: number;
-  /** Answers wrongly on purpose: the share of items, and what it says. */
-  cheat: { share: number; label: string } | null;
+  /** Answers wrongly on purpose: the share of items, what it says, and after how many items, in all, it begins to. */
+  cheat: { share: number; label: string; afterItems?: number } | null;
   /** Has the template that streams, too. */
   stories: boolean;
   /** ms per token of a story. */
@@ -138,7 +138,8 @@ export class SimulatedExecutor implements Executor {
     const n =
       typeof input === 'object' && input !== null && 'n' in input && typeof input['n'] === 'number' ? input['n'] : 0;
     const { cheat, disagreement } = this.manner;
-    if (cheat !== null && this.#chance.happens(cheat.share)) return cheat.label;
+    const isAwake = cheat !== null && this.manner.itemsRun > (cheat.afterItems ?? 0);
+    if (isAwake && this.#chance.happens(cheat.share)) return cheat.label;
     if (this.#chance.happens(disagreement)) return rightLabel(n + 1 + this.#chance.below(labels.length - 1));
     return rightLabel(n);
   }

@@ -19,7 +19,7 @@ export interface Comparison {
   /** From the config: less likely than this, and a copy is bad. Per million. */
   readonly badProbabilityPpm: number;
   /**
-   * Instead of asking this one shard: does the honest rate explain so many wrong items of this copy, in view of all that was
+   * Besides asking this one shard: does the honest rate explain so many wrong items of this copy, in view of all that was
    * gathered of its provider (sequential.ts)?
    */
   isExplained?(copy: Copy, itemsWrong: number): boolean;
@@ -132,9 +132,10 @@ function judge(
 ): CopyVerdict {
   const wrong = itemsWrong(copy, tallies);
   const { replicaId } = copy;
-  const explained =
-    isExplained?.(copy, wrong) ?? !tailIsBelow(tallies.length, wrong, honestDisagreementPpm, badProbabilityPpm);
-  if (wrong === 0 || explained) {
+  const explained = (): boolean =>
+    !tailIsBelow(tallies.length, wrong, honestDisagreementPpm, badProbabilityPpm) &&
+    (isExplained?.(copy, wrong) ?? true);
+  if (wrong === 0 || explained()) {
     return { replicaId, verdict: 'accepted', itemsWrong: wrong };
   }
   const witnesses = new Set(holders.map(({ peerId }) => peerId));

@@ -1,7 +1,16 @@
 /**
- * Checks of results: copies compared by class, claimed tokens judged, and disagreement weighed over many checks. `numeric.ts` and
- * `sequential.ts` are exported from here with their first user (docs/decisions/0003).
+ * Checks of results: which are checked, copies compared by class, claimed tokens judged, and disagreement weighed over many checks.
+ * `numeric.ts` is exported from here with its first user (docs/decisions/0003).
  */
 export { compareCopies, supportsReplication, tieBreakNeeded } from './compare-copies.ts';
-export { type Gathered, nothingGathered } from './sequential.ts';
+export { auditChancePpm, type CheckStanding, isDrawn } from './sampling.ts';
+export {
+  type DisagreementTest,
+  disagreementTest,
+  exceedsHonest,
+  type Gathered,
+  gather,
+  nothingGathered,
+  shareOfThreshold,
+} from './sequential.ts';
 export { type ClaimedAnswer, judgeTokens, type TokenJudgement } from './token-divergence.ts';

@@ -80,12 +80,20 @@ function ratesAbove(honestPpm: number): number[] {
   return [...new Set([5 * honestPpm, 20 * honestPpm, half])].filter((rate) => rate > honestPpm && rate <= half);
 }
 
-/** The state after one more check. The order of items in it does not matter; that of checks may. */
-export function gather(test: DisagreementTest, before: Gathered, { compared, differed }: Counted): Gathered {
+/**
+ * The state after one more check. The order of items in it does not matter; that of checks may.
+ * @param gainMicroMax what one check may add at most. Taking evidence away never makes a false alarm likelier.
+ */
+export function gather(
+  test: DisagreementTest,
+  before: Gathered,
+  { compared, differed }: Counted,
+  gainMicroMax = evidenceMicroMax,
+): Gathered {
   if (!(differed >= 0 && differed <= compared)) throw new RangeError(`${differed} of ${compared} cannot differ`);
   const evidenceMicro = test.rates.map(({ gainMicro, lossMicro }, i) => {
-    const sum = (before.evidenceMicro[i] ?? 0) + differed * gainMicro - (compared - differed) * lossMicro;
-    return Math.min(evidenceMicroMax, Math.max(0, sum));
+    const gain = Math.min(gainMicroMax, differed * gainMicro - (compared - differed) * lossMicro);
+    return Math.min(evidenceMicroMax, Math.max(0, (before.evidenceMicro[i] ?? 0) + gain));
   });
   if (evidenceMicro.every((sum) => sum === 0)) return nothingGathered;
   return { evidenceMicro, compared: before.compared + compared, differed: before.differed + differed };
@@ -93,4 +101,9 @@ export function gather(test: DisagreementTest, before: Gathered, { compared, dif
 
 export function exceedsHonest(test: DisagreementTest, { evidenceMicro }: Gathered): boolean {
   return evidenceMicro.some((sum) => sum >= test.thresholdMicro);
+}
+
+/** How much of what decides is gathered, 0…1 and above. */
+export function shareOfThreshold(test: DisagreementTest, { evidenceMicro }: Gathered): number {
+  return Math.max(0, ...evidenceMicro) / test.thresholdMicro;
 }

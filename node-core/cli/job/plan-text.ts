@@ -1,5 +1,6 @@
 /** A plan as people read it before they say yes. */
 
+import type { JobSpecInput } from '../../protocol/index.ts';
 import { pairLines } from '../text/table.ts';
 import { plain, type Terminal } from '../text/terminal.ts';
 import { countText, creditsText, peerText } from '../text/units.ts';
@@ -10,7 +11,6 @@ const namedMax = 5;
 export function planLines(terminal: Terminal, templateName: string, planned: PlannedSubmission): string[] {
   const { spec, plan, budgetBy } = planned;
   const policy = spec.policy;
-  const copies = policy?.copies ?? 2;
   const own = spec.ownNode === 'only';
   const budgets = {
     owner: '',
@@ -31,7 +31,7 @@ export function planLines(terminal: Terminal, templateName: string, planned: Pla
           ['cost', 'nothing'],
         ] as const)
       : ([
-          ['copies', copies === 1 ? '1, unchecked' : `${copies}, of which ${policy?.quorum ?? copies} must agree`],
+          ['copies', copiesText(policy)],
           ['readers', `${countText(plan.readers, 'provider')} will be able to read each input`],
           [
             'cost',
@@ -44,4 +44,17 @@ export function planLines(terminal: Terminal, templateName: string, planned: Pla
         ] as const)),
     ...plan.missing.map((text) => ['missing', terminal.paint('yellow', plain(text))] as const),
   ]);
+}
+
+function copiesText(policy: JobSpecInput['policy']): string {
+  switch (policy?.type) {
+    case 'sample':
+      return '1, of which some are checked by another provider';
+    case 'adaptive':
+      return '1, checked by another provider the less often the better it has done so far';
+    default:
+      return policy?.copies === 1
+        ? '1, unchecked'
+        : `${policy?.copies ?? 2}, of which ${policy?.quorum ?? 2} must agree`;
+  }
 }

@@ -6,6 +6,7 @@ import { FailureCode } from '../codes.ts';
 import { HardwarePassport, Offer, Price } from '../discovery/node-record.ts';
 import { events, type NodeEvent } from '../events/events.ts';
 import { JobSpec } from '../job/job-spec.ts';
+import { AnswerMark, ReplicaRole } from '../job/shards.ts';
 import { jobStates, replicaStates, shardStates } from '../job/states.ts';
 import { Cid, DurationMs, EpochMs, Id, Json, Micro, PeerId, ReplicaId, ShardId } from '../primitives.ts';
 import { z } from '../zod.ts';
@@ -75,7 +76,7 @@ export type JobSummary = z.infer<typeof JobSummary>;
 export const ReplicaView = z.object({
   replicaId: ReplicaId,
   provider: PeerId,
-  role: z.enum(['copy', 'tie-breaker', 'hedge', 'own-node']),
+  role: ReplicaRole,
   state: z.enum(replicaStates),
   itemsDone: z.int(),
   priceMicro: Micro,
@@ -125,6 +126,7 @@ export const JobResults = z.object({
           .describe(
             'so many tokens at its beginning rest on the word of a provider that was lost: no verdict covers them',
           ),
+        mark: AnswerMark.optional(),
       }),
     )
     .describe('one per input item, in order'),

@@ -6,6 +6,7 @@
 import { FailureCode } from '../codes.ts';
 import { NodeRecord } from '../discovery/node-record.ts';
 import { PlannedJob } from '../job/job-spec.ts';
+import { AnswerMark, AuditWhy, ReplicaRole } from '../job/shards.ts';
 import { Verdict } from '../messages/messages.ts';
 import { Cid, DurationMs, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
 import { SignedCommitment } from '../records/commitment.ts';
@@ -15,8 +16,10 @@ import { PaidReplica, paidTailMax, SignedVoucher } from '../records/voucher.ts';
 import { z } from '../zod.ts';
 
 const reason = z.string().max(500);
+const ppm = z.int().min(0).max(1_000_000);
 const ofReplica = { jobId: Id, shardId: ShardId, replicaId: ReplicaId, provider: PeerId };
 const ofWork = { replicaId: ReplicaId, jobId: Id, client: PeerId };
+const ofCheck = { provider: PeerId, template: Cid, model: Cid.nullable() };
 const ofBook = { replicaId: ReplicaId, peer: PeerId, priceMicro: Micro };
 
 /** Named factors of a provider's score, each 0…1; thousandths, so that the log holds integers. */
@@ -103,7 +106,30 @@ export const events = {
     shardId: ShardId,
     how: z.enum(['checked', 'unchecked-by-policy', 'own-node']),
     outputsHash: Sha256.describe('blob with the outputs'),
+    mark: AnswerMark.optional(),
   }),
+  'shard.audited': event(
+    'aggregator',
+    'shard.audited',
+    'A single copy is durable, and was drawn to be checked: another provider runs the shard as well.',
+    { jobId: Id, shardId: ShardId, why: AuditWhy, chancePpm: ppm.describe('with which it was drawn') },
+  ),
+  'shard.reopened': event(
+    'aggregator',
+    'shard.reopened',
+    'An answer that had been accepted unchecked is checked after all.',
+    { jobId: Id, shardId: ShardId, why: AuditWhy },
+  ),
+  'job.doubted': event(
+    'aggregator',
+    'job.doubted',
+    'Answers of a job that has ended were accepted unchecked from a provider whose later work was found bad.',
+    {
+      jobId: Id,
+      provider: PeerId,
+      items: z.array(z.object({ start: z.int().min(0), count: z.int().min(1) })).min(1),
+    },
+  ),
   'shard.disagreed': event('aggregator', 'shard.disagreed', 'The copies found no quorum; one more is asked.', {
     jobId: Id,
     shardId: ShardId,
@@ -122,7 +148,7 @@ export const events = {
   'replica.assigned': event('aggregator', 'replica.assigned', 'A provider was chosen for an attempt at a shard.', {
     ...ofReplica,
     attempt: z.int().min(1),
-    role: z.enum(['copy', 'tie-breaker', 'hedge', 'own-node']),
+    role: ReplicaRole,
     priceMicro: Micro,
     deadlineAt: EpochMs,
     terms: ScoreTerms.describe('why this node'),
@@ -248,6 +274,21 @@ export const events = {
     replicas: z.array(PaidReplica).max(paidTailMax),
   }),
 
+  'check.recorded': event('reputation', 'check.recorded', 'Work of a provider was compared with that of others.', {
+    ...ofCheck,
+    replicaId: ReplicaId,
+    compared: z.int().min(1).describe('items, or tokens'),
+    differed: z.int().min(0),
+    ok: z.boolean().describe('honest disagreement explains the difference'),
+    honestPpm: ppm.describe('disagreement of honest providers, by the template'),
+    falseAlarmPpm: ppm,
+  }),
+  'peer.excluded': event(
+    'reputation',
+    'peer.excluded',
+    'What was gathered of a provider’s disagreement is more than honest computers have: this node gives it no paid work.',
+    { ...ofCheck, compared: z.int().min(0), differed: z.int().min(0), until: EpochMs },
+  ),
   'receipt.stored': event('reputation', 'receipt.stored', 'A receipt that convinces.', { receipt: Receipt }),
   'receipt.heard': event('reputation', 'receipt.heard', 'A receipt for work between others, that convinces.', {
     receipt: Receipt,

@@ -4,20 +4,43 @@ import { protocolLimits } from '../limits.ts';
 import { Cid, DurationMs, type Id, Json, Micro, PeerId, type ShardId, shardIdOf } from '../primitives.ts';
 import { z } from '../zod.ts';
 
-/** Redundant execution: `copies` providers run each shard; a result is accepted when `quorum` of them agree on every item. */
+const tieBreakers = z.int().min(0).max(3).describe('further copies when the first disagree');
+
+/**
+ * How answers are checked.
+ * `replicate`: `copies` providers run each shard; a result is accepted when `quorum` of them agree on every item.
+ * `sample`: one provider runs each shard; another one runs a random part of them again.
+ * `adaptive`: likewise, the less often the more good checks in a row its provider has.
+ */
 export const VerificationPolicy = z.discriminatedUnion('type', [
   z
     .object({
       type: z.literal('replicate'),
       copies: z.int().min(1).max(7),
       quorum: z.int().min(1).max(7),
-      tieBreakers: z.int().min(0).max(3).default(1).describe('further copies when the first disagree'),
+      tieBreakers: tieBreakers.default(1),
     })
     .refine((p) => p.quorum <= p.copies, { error: 'quorum must not exceed copies', path: ['quorum'] })
     .refine((p) => p.copies === 1 || p.quorum * 2 > p.copies, {
       error: 'quorum must be a majority of copies',
       path: ['quorum'],
     }),
+  z.object({
+    type: z.literal('sample'),
+    ratePpm: z.int().min(0).max(1_000_000).default(50_000).describe('shards of a million that are checked'),
+    tieBreakers: tieBreakers.default(2),
+  }),
+  z.object({
+    type: z.literal('adaptive'),
+    streak: z
+      .int()
+      .min(1)
+      .max(1000)
+      .default(10)
+      .describe('good checks in a row before which every shard of a provider is checked; after s of them 1 in s'),
+    floorPpm: z.int().min(0).max(1_000_000).default(20_000).describe('never fewer than these of a million'),
+    tieBreakers: tieBreakers.default(2),
+  }),
 ]);
 export type VerificationPolicy = z.infer<typeof VerificationPolicy>;
 

@@ -53,7 +53,7 @@ function widen<State extends string, Event extends string>(
 
 const machines = [
   widen('job', jobMachine, jobStates, ['done', 'failed', 'cancelled']),
-  widen('shard', shardMachine, shardStates, ['accepted', 'exhausted', 'cancelled']),
+  widen('shard', shardMachine, shardStates, ['exhausted', 'cancelled']),
   widen('replica', replicaMachine, replicaStates, [
     'accepted',
     'rejected',
@@ -116,7 +116,8 @@ describe.each(machines)('the $name machine', (machine) => {
         let state = machine.start;
         let steps = 0;
         for (const event of walk) {
-          if (!machine.allows(state, event)) continue;
+          // The one way back: a shard is opened again once at most, by who decides it.
+          if (event === 'reopen' || !machine.allows(state, event)) continue;
           expect(machine.isFinal(state)).toBe(false);
           state = machine.next(state, event);
           steps++;

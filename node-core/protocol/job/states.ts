@@ -40,11 +40,12 @@ export const jobMachine = machine<JobState, JobEvent>('job', {
 
 export const shardStates = ['open', 'accepted', 'exhausted', 'cancelled'] as const;
 export type ShardState = (typeof shardStates)[number];
-export type ShardEvent = 'accept' | 'exhaust' | 'cancel';
+export type ShardEvent = 'accept' | 'exhaust' | 'cancel' | 'reopen';
 
 export const shardMachine = machine<ShardState, ShardEvent>('shard', {
   open: { accept: 'accepted', exhaust: 'exhausted', cancel: 'cancelled' },
-  accepted: {},
+  // Only an answer that nobody had checked, while its job goes on.
+  accepted: { reopen: 'open' },
   exhausted: {},
   cancelled: {},
 });

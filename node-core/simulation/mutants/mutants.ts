@@ -44,7 +44,7 @@ export const mutants: readonly Mutant[] = [
     name: 'early-reveal',
     about: 'asks for a reveal before the other copies have committed',
     file: 'node-core/aggregator/decide.ts',
-    search: 'const reveal = committed.length + revealed.length >= target ? committed : [];',
+    search: 'const reveal = committed.length + told.length >= target ? committed : [];',
     replace: 'const reveal = committed;',
     scenarios: ['calm'],
   },

@@ -3,6 +3,7 @@
  * so that a mistake in the node's projections does not hide itself. I1, I2, I3, I5, I6 and I8 are checked on each entry.
  */
 import {
+  copiesOf,
   hashOf,
   type Id,
   isSigned,
@@ -12,6 +13,7 @@ import {
   type NodeEvent,
   type PeerId,
   type PlannedJob,
+  quorumOf,
   type Receipt,
   type ReplicaEvent,
   type ReplicaId,
@@ -60,6 +62,7 @@ export interface ShardFacts {
   state: ShardState;
   how: string | null;
   outputsHash: Sha256 | null;
+  mark: string | null;
   readonly replicas: ReplicaFacts[];
 }
 
@@ -106,6 +109,10 @@ export class ClientBook {
   readonly receipts: Receipt[] = [];
   /** Hashes of receipts for work between others. */
   readonly heard = new Set<Sha256>();
+  /** Providers that get no paid work any more. */
+  readonly excluded = new Set<PeerId>();
+  /** Good checks in a row, by provider: all jobs of a scenario have one template. */
+  readonly streaks = new Map<PeerId, number>();
   /** Prices paid for what was not accepted: must stay zero. */
   lostMicro = 0n;
   itemsAssigned = 0;
@@ -126,7 +133,7 @@ export class ClientBook {
       case 'job.created': {
         const { jobId, job, deadlineAt, inputsHash } = event;
         if (this.jobs.has(jobId)) this.#fault('I1', `job ${jobId} was created twice`);
-        this.itemsWanted += job.items * job.policy.copies;
+        this.itemsWanted += job.items * copiesOf(job.policy);
         this.jobs.set(jobId, {
           jobId,
           job,
@@ -158,6 +165,7 @@ export class ClientBook {
             state: 'open',
             how: null,
             outputsHash: null,
+            mark: null,
             replicas: [],
           };
           start += count;
@@ -182,9 +190,13 @@ export class ClientBook {
         this.#moveShard(shard, 'accept');
         shard.how = event.how;
         shard.outputsHash = event.outputsHash;
+        shard.mark = event.mark ?? null;
         this.#checkQuorum(this.#job(event), shard);
         break;
       }
+      case 'shard.reopened':
+        this.#moveShard(this.#shard(event), 'reopen');
+        break;
       case 'shard.exhausted':
         this.#moveShard(this.#shard(event), 'exhaust');
         break;
@@ -198,6 +210,8 @@ export class ClientBook {
         if (shard.state !== 'open') this.#fault('I1', `${replicaId} was assigned to a shard that is ${shard.state}`);
         if (this.#job(event).isCancelling)
           this.#fault('I1', `${replicaId} was assigned although its job is being ended`);
+        if (this.excluded.has(provider))
+          this.#fault('I2', `${replicaId} gives paid work to ${provider}, which was excluded`);
         const rival = shard.replicas.find((other) => other.provider === provider && !voteless.has(other.state));
         // The own node may try again: its copy is alone, so there is no vote.
         if (rival !== undefined && role !== 'own-node')
@@ -267,6 +281,12 @@ export class ClientBook {
         }
         break;
       }
+      case 'check.recorded':
+        this.streaks.set(event.provider, event.ok ? (this.streaks.get(event.provider) ?? 0) + 1 : 0);
+        break;
+      case 'peer.excluded':
+        this.excluded.add(event.provider);
+        break;
       case 'peer.penalised': {
         if (event.evidence.accused.commitment.by !== event.peerId) {
           this.#fault(
@@ -414,9 +434,18 @@ export class ClientBook {
   /** An answer needs what the policy asks for. */
   #checkQuorum({ job }: JobFacts, shard: ShardFacts): void {
     const accepted = shard.replicas.filter((replica) => replica.verdict === 'accepted').length;
-    const wanted = shard.how === 'own-node' ? 1 : job.policy.quorum;
+    const wanted = quorumOf(job.policy, shard.how === 'checked');
     if (accepted < wanted && shard.how !== 'own-node') {
       this.#fault('I2', `shard ${shard.shardId} was accepted by ${accepted} of ${wanted} copies`);
+    }
+    const alone = shard.replicas.find((replica) => replica.verdict === 'accepted')?.provider ?? '';
+    if (job.policy.type === 'adaptive' && shard.how === 'unchecked-by-policy' && shard.mark === null) {
+      const streak = this.streaks.get(alone) ?? 0;
+      if (streak < job.policy.streak)
+        this.#fault(
+          'I2',
+          `shard ${shard.shardId} was not checked, and its provider has ${streak} good checks in a row`,
+        );
     }
     if (shard.how === 'checked' && accepted < 2)
       this.#fault('I2', `shard ${shard.shardId} is called checked by ${accepted} copies`);

@@ -66,8 +66,11 @@ function checkMerged(node: Subject, job: JobFacts, resultsHash: Sha256): void {
     for (let i = 0; i < shard.count; i++) {
       const shown = merged[shard.start + i];
       const begun = Number(given[i] ?? 0) > 0 ? { given: given[i] } : {};
+      const marked = shard.mark === null ? {} : { mark: shard.mark };
       const expected =
-        accepted === null ? { output: null, how: 'missing' } : { output: accepted[i], how: shard.how, ...begun };
+        accepted === null
+          ? { output: null, how: 'missing' }
+          : { output: accepted[i], how: shard.how, ...begun, ...marked };
       if (canonicalJson(shown) !== canonicalJson(expected)) {
         node.fault('I10', `item ${shard.start + i} of job ${job.jobId} was shown otherwise than it was accepted`);
       }

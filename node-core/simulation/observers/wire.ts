@@ -2,7 +2,7 @@
  * What a node says to others must be durable on its own disk first, and true. Checked on every frame as it leaves an
  * honest node: I2, I3, and the crash rules of PAYMENTS section 5.
  */
-import type { ReplicaId } from '../../protocol/index.ts';
+import { copiesOf, quorumOf, type ReplicaId } from '../../protocol/index.ts';
 import type { ShardFacts } from './client-book.ts';
 import { at, type Said, text } from './said.ts';
 import type { Subject } from './subject.ts';
@@ -88,10 +88,11 @@ function checkRevealRequest({ client, fault }: Subject, replicaId: ReplicaId): v
   const shard = job.shards.find(({ shardId }) => shardId === replica.shardId) ?? unknown();
   if (shard.state === 'accepted') return;
   const committed = shard.replicas.filter((other) => other.digest !== null && other.state !== 'lost').length;
-  if (committed >= job.job.policy.copies) return;
+  const copies = copiesOf(job.job.policy);
+  if (committed >= copies) return;
   const isAlone = !shard.replicas.some((other) => other.state === 'assigned' || other.state === 'running');
-  if (isAlone && committed >= wantedQuorum(shard, job.job.policy.quorum)) return;
-  fault('I2', `${replicaId} was asked to reveal when ${committed} of ${job.job.policy.copies} copies had committed`);
+  if (isAlone && committed >= wantedQuorum(shard, quorumOf(job.job.policy, false))) return;
+  fault('I2', `${replicaId} was asked to reveal when ${committed} of ${copies} copies had committed`);
 }
 
 function wantedQuorum(shard: ShardFacts, quorum: number): number {

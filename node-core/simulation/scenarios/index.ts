@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts';
+import { adaptive } from './adaptive.ts';
 import { bootstrapGone } from './bootstrap-gone.ts';
 import { calm } from './calm.ts';
 import { cancelWalk } from './cancel-walk.ts';
@@ -12,6 +13,7 @@ import { flashCrowd } from './flash-crowd.ts';
 import { forgeries } from './forgeries.ts';
 import { partitionAndHeal } from './partition-and-heal.ts';
 import { silentProvider } from './silent-provider.ts';
+import { sleepers } from './sleepers.ts';
 import { slowDisk } from './slow-disk.ts';
 import { starved } from './starved.ts';
 import { stragglers } from './stragglers.ts';
@@ -35,6 +37,8 @@ export const scenarios: readonly Scenario[] = [
   sybilClients,
   forgeries,
   cheats,
+  adaptive,
+  sleepers,
   starved,
   thousand,
 ];

@@ -1,0 +1,102 @@
+import { describe, expect, it } from 'vitest';
+import type { Journal } from '../journal/index.ts';
+import type { LogEntry, NodeEvent } from '../protocol/index.ts';
+import { Chance } from '../simulation/chance.ts';
+import { NodeClock, VirtualTime } from '../simulation/clock.ts';
+import { Checks, type ChecksState, checksProjection } from './checks.ts';
+
+const exclusionMs = 1_000_000;
+
+/** A log of checks of one provider, ten items each. */
+function book(falseAlarmPpm = 10) {
+  const time = new VirtualTime();
+  const clock = new NodeClock(time);
+  let state: ChecksState = checksProjection.initial();
+  const log: LogEntry[] = [];
+  const journal = {
+    register: () => ({
+      get state() {
+        return state;
+      },
+    }),
+  } as unknown as Journal;
+  const checks = new Checks({ journal, clock, falseAlarmPpm, exclusionMs });
+  const subject = { provider: 'p', template: 't', model: null, honestPpm: 10_000 };
+  return {
+    checks,
+    log,
+    /** @returns the types of the events. */
+    check(differed: number, ok = true, compared = 10): string[] {
+      const events: NodeEvent[] = checks.record({ ...subject, replicaId: 'r', compared, differed, ok });
+      for (const event of events) {
+        const entry = { seq: log.length + 1, at: clock.now(), event };
+        log.push(entry);
+        checksProjection.apply(state, entry);
+      }
+      return events.map(({ type }) => type);
+    },
+    standing: () => checks.standing('p', 't', null),
+    isExplained: (differed: number) => checks.isExplained(subject, { compared: 10, differed }),
+    replay() {
+      const again = checksProjection.initial();
+      for (const entry of log) checksProjection.apply(again, entry);
+      expect(again).toEqual(state);
+      state = structuredClone(again);
+    },
+    pass: (ms: number) => time.skipTo(time.elapsed + ms),
+  };
+}
+
+describe('checks', () => {
+  it('make a streak, which a bad one ends', () => {
+    const b = book();
+    expect(b.standing()).toEqual({ streak: 0, isSuspect: false });
+    for (let i = 0; i < 12; i++) b.check(0);
+    b.check(1);
+    expect(b.standing()).toEqual({ streak: 13, isSuspect: false });
+    b.check(10, false);
+    expect(b.standing()).toEqual({ streak: 0, isSuspect: true });
+    b.replay();
+    expect(b.standing().isSuspect).toBe(true);
+  });
+
+  it('exclude after the third bad one, and no sooner, until the time is over', () => {
+    const b = book();
+    expect(b.check(10, false)).toEqual(['check.recorded']);
+    expect(b.check(10, false)).toEqual(['check.recorded']);
+    expect(b.isExplained(0)).toBe(true);
+    expect(b.isExplained(5)).toBe(false);
+    expect(b.check(10, false)).toEqual(['check.recorded', 'peer.excluded']);
+    expect([b.checks.isExcluded('p'), b.checks.excluded()]).toEqual([true, ['p']]);
+    b.replay();
+    b.pass(exclusionMs - 1);
+    expect(b.checks.isExcluded('p')).toBe(true);
+    b.pass(1);
+    expect(b.standing()).toEqual({ streak: 0, isSuspect: false });
+  });
+
+  it.each([0.12, 0.2, 0.35])('exclude who differs on %d of the items, within 20 checked shards', (rate) => {
+    const counts = Array.from({ length: 100 }, (_, seed) => {
+      const chance = new Chance(seed);
+      const b = book();
+      let shards = 0;
+      while (!b.checks.isExcluded('p')) {
+        shards++;
+        b.check(Array.from({ length: 10 }, () => chance.happens(rate)).filter(Boolean).length);
+      }
+      return shards;
+    });
+    const most = counts.sort((a, b) => a - b)[rate < 0.2 ? 49 : 99];
+    expect(most).toBeLessThanOrEqual(20);
+  });
+
+  it('exclude nobody who differs as honest ones do', () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const chance = new Chance(seed);
+      const b = book();
+      for (let i = 0; i < 1000; i++)
+        b.check(Array.from({ length: 10 }, () => chance.happens(0.01)).filter(Boolean).length);
+      expect(b.checks.isExcluded('p')).toBe(false);
+    }
+  });
+});
