@@ -19,7 +19,7 @@ import {
   shareOfThreshold,
 } from '../verification/index.ts';
 
-export type CheckResult = Omit<EventOf<'check.recorded'>, 'type' | 'falseAlarmPpm'>;
+type CheckResult = Omit<EventOf<'check.recorded'>, 'type' | 'falseAlarmPpm'>;
 
 export interface ChecksOptions {
   /** Not yet opened: the projection `checks` is registered on it. */
