@@ -44,6 +44,8 @@ export interface NodeSettings {
   readonly name: string;
   readonly provider: boolean;
   readonly bootstrap: readonly string[];
+  /** What runs instead of the headless node, with the configuration file as its first argument. */
+  readonly program?: { readonly file: string; readonly args: readonly string[] };
   /** Changes to the configuration, by section. */
   readonly config?: Partial<Omit<NodeConfigInput, 'dataFolder'>>;
   /** Receives each line of its log. */
@@ -75,7 +77,12 @@ export class NodeGroup {
     const dataFolder = join(this.folder, name);
     const configFile = await writeConfig(this.folder, dataFolder, settings);
     if (this.isStopping) throw new Error('the nodes are being stopped');
-    const child = spawn(process.execPath, [headless, '--config', configFile, '--exit-with-parent'], {
+    const { program } = settings;
+    const command =
+      program === undefined
+        ? [headless, '--config', configFile, '--exit-with-parent']
+        : [program.file, configFile, ...program.args];
+    const child = spawn(process.execPath, command, {
       stdio: ['pipe', 'pipe', 'pipe'],
       // Ctrl-C in a terminal goes to the whole group; we stop the nodes ourselves, in order.
       detached: true,

@@ -36,10 +36,19 @@ export const DemoReport = z.object({
 });
 export type DemoReport = z.infer<typeof DemoReport>;
 
+function fate({ cheater, killed, rejected }: DemoReport['providers'][number]): string {
+  const words = [
+    ...(cheater ? ['cheats'] : []),
+    ...(rejected > 0 ? [`${rejected} rejected`] : []),
+    ...(killed ? ['killed'] : []),
+  ];
+  return words.length === 0 ? '' : `   ${words.join(', ')}`;
+}
+
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
 
-export function printReport(screen: Screen, report: DemoReport, names: ReadonlyMap<string, string>): void {
+export function printReport(screen: Screen, report: DemoReport, nameOf: (peerId: string) => string): void {
   const { items, correct, accuracy, directAccuracy, sameAsDirect, shards, timings } = report;
   const good = sameAsDirect === items && shards.accepted === shards.total;
   screen.say('');
@@ -69,10 +78,10 @@ export function printReport(screen: Screen, report: DemoReport, names: ReadonlyM
   screen.say('  provider     process   shards   paid (micro-credits)   reputation');
   for (const provider of report.providers) {
     const node = report.nodes.find(({ peerId }) => peerId === provider.peerId);
-    const name = (names.get(provider.peerId) ?? provider.peerId.slice(-8)).padEnd(12);
+    const name = nameOf(provider.peerId).padEnd(12);
     const reputation = `${provider.reputationBefore.toFixed(2)} → ${provider.reputationAfter.toFixed(2)}`;
     screen.say(
-      `  ${name} ${String(node?.pid ?? '').padEnd(9)} ${`${provider.accepted}/${provider.replicas}`.padEnd(8)} ${provider.paidMicro.padEnd(22)} ${reputation}`,
+      `  ${name} ${String(node?.pid ?? '').padEnd(9)} ${`${provider.accepted}/${provider.replicas}`.padEnd(8)} ${provider.paidMicro.padEnd(22)} ${reputation}${fate(provider)}`,
     );
   }
 }
