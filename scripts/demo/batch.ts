@@ -2,6 +2,7 @@
 import type { JobSpecInput, NodeEvent, StreamItem } from '../../node-core/protocol/index.ts';
 import type { Network } from './network.ts';
 import type { ProviderRow, Screen } from './screen.ts';
+import { within } from './within.ts';
 
 const jobMsMax = 75_000;
 
@@ -94,12 +95,4 @@ export async function runBatch(network: Network, screen: Screen, options: BatchO
     firstResultMs,
     totalMs: Math.round(performance.now() - submittedAt),
   };
-}
-
-async function within<T>(ms: number, work: Promise<T>, otherwise: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(otherwise)), ms);
-  });
-  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

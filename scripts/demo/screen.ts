@@ -57,6 +57,19 @@ export class Screen {
     this.#drawn = lines.length;
   }
 
+  /** One bar for one number. */
+  count(what: string, done: number, total: number, now: number): void {
+    if (!this.#live) {
+      if (now - this.#saidAt < plainEveryMs && done < total) return;
+      this.#saidAt = now;
+      this.#out.write(`  ${done} of ${total} ${what}\n`);
+      return;
+    }
+    this.#clear();
+    this.#out.write(`  ${what.padEnd(11)} ${this.#bar(done / total, 'green')} ${done}/${total}\n`);
+    this.#drawn = 1;
+  }
+
   /** The next drawing does not replace the last. */
   keep(): void {
     this.#drawn = 0;
