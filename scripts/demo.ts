@@ -8,25 +8,30 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { micro, type NodeEvent, parseEvent, z } from '../node-core/protocol/index.ts';
+import { micro, type NodeEvent, parseEvent, type VerificationPolicy, z } from '../node-core/protocol/index.ts';
 import { runBatch } from './demo/batch.ts';
 import { runDirectly } from './demo/direct.ts';
 import { removeLeftovers } from './demo/leftovers.ts';
 import { channels, type Network, reputations, settledBooks, startNetwork } from './demo/network.ts';
 import { NodeGroup, type RunningNode } from './demo/nodes.ts';
+import { runPrompts } from './demo/prompts.ts';
 import { type DemoReport, printReport } from './demo/report.ts';
 import { Screen } from './demo/screen.ts';
 
 const resources = fileURLToPath(new URL('../resources', import.meta.url));
 const reviewsFile = join(resources, 'models/data/reviews-200.jsonl');
+const questionsFile = join(resources, 'models/data/questions-40.jsonl');
 const modelFile = join(resources, 'models/infernet-tiny.gguf');
-const template = 'text-classification';
+const classify = 'text-classification';
+const generate = 'text-generation';
+const model = 'infernet-tiny';
 const copies = 2;
 const itemsPerShard = 10;
 const folderPrefix = 'infernet-demo-';
 
 const Prompt = z.object({ id: z.string(), prompt: z.string(), expected: z.string() });
 const Label = z.object({ label: z.string() });
+const Text = z.object({ text: z.string() });
 
 interface Options {
   readonly report?: string;
@@ -73,22 +78,21 @@ try {
   }
 }
 
+/** A cheater’s answer to a question may pass where its words are the right ones but for a few. */
 function isWhole({ sameAsDirect, items, shards, ledger }: DemoReport): boolean {
   return sameAsDirect === items && shards.accepted === shards.total && ledger.differenceMicro === '0';
 }
 
 async function demo({ cheater, kill }: Options): Promise<DemoReport> {
   const startedAt = performance.now();
-  const reviews = (await readFile(reviewsFile, 'utf8'))
-    .trim()
-    .split('\n')
-    .map((line) => Prompt.parse(JSON.parse(line)));
+  const reviews = await readPrompts(reviewsFile);
+  const questions = await readPrompts(questionsFile);
   const title = `Infernet demo: ${reviews.length} reviews, 4 providers, ${copies} copies of every shard`;
   screen.say(screen.paint('bold', title));
   if (cheater === true) screen.say('  provider-4 will cheat: it serves infernet-micro under the name of infernet-tiny');
 
   const network = await startNetwork(group, screen, {
-    templates: [template],
+    templates: [classify, generate],
     honestRuns: cheater === true ? 0 : null,
   });
   const { client, providers } = network;
@@ -100,8 +104,8 @@ async function demo({ cheater, kill }: Options): Promise<DemoReport> {
   let killed: Promise<void> | null = null;
   const batch = await runBatch(network, screen, {
     spec: {
-      template,
-      model: 'infernet-tiny',
+      template: classify,
+      model,
       inputs: reviews.map(({ prompt }) => ({ prompt })),
       itemsPerShard,
       policy: { type: 'replicate', copies, quorum: 2 },
@@ -114,9 +118,24 @@ async function demo({ cheater, kill }: Options): Promise<DemoReport> {
   await killed;
   if (victim !== null) screen.say(`${victim.name} was killed when a third was done`);
 
+  screen.say(`${questions.length} questions as streamed prompts, one copy each`);
+  const prompts = await runPrompts(
+    network,
+    screen,
+    questions.map(({ prompt }) => prompt),
+    {
+      template: generate,
+      model,
+      itemsPerShard: 1,
+      policy: { type: 'replicate', copies: 1, quorum: 1, tieBreakers: 0 },
+    },
+  );
+
   const labels = batch.outputs.map((output) => Label.safeParse(output).data?.label ?? '');
   screen.say('running the model directly, to compare …');
   const { answers: direct } = await runDirectly(modelFile, reviewsFile);
+  const { answers: directTexts } = await runDirectly(modelFile, questionsFile);
+  const texts = prompts.outputs.map((output) => Text.safeParse(output).data?.text.trim() ?? null);
   const correct = labels.filter((label, i) => label === reviews[i]?.expected).length;
   const directCorrect = direct.filter((label, i) => label.trim() === reviews[i]?.expected).length;
   const alive = providers.filter((node) => node !== victim);
@@ -151,6 +170,12 @@ async function demo({ cheater, kill }: Options): Promise<DemoReport> {
     ledger,
     timings: { onlineMs, firstResultMs: batch.firstResultMs, totalMs: batch.totalMs },
     itemsPerSecond: reviews.length / (batch.totalMs / 1000),
+    streams: prompts.streams,
+    streamsSameAsDirect: texts.filter((text, i) => text === directTexts[i]?.trim()).length,
+    firstTokenMs: prompts.firstTokenMs,
+    tokensPerSecond: prompts.tokensPerSecond,
+    audits: 0,
+    extraWork: extraWork(log),
   };
   printReport(screen, report, network.nameOf);
   return report;
@@ -166,6 +191,30 @@ async function logOf({ api }: RunningNode): Promise<NodeEvent[]> {
     events.push(...entries.map(({ event }) => parseEvent(event)));
     after = next;
   }
+}
+
+/** Of the replicas that were run to a commitment. */
+function extraWork(log: readonly NodeEvent[]): number {
+  const copiesOf = new Map(
+    log.flatMap((event) =>
+      event.type === 'job.created' ? [[event.jobId, copiesAsked(event.job.policy)] as const] : [],
+    ),
+  );
+  const asked = log.flatMap((event) =>
+    event.type === 'job.planned' ? [event.counts.length * (copiesOf.get(event.jobId) ?? 1)] : [],
+  );
+  const run = log.filter((event) => event.type === 'replica.committed').length;
+  const needed = asked.reduce((sum, count) => sum + count, 0);
+  return (run - needed) / needed;
+}
+
+function copiesAsked(policy: VerificationPolicy): number {
+  return policy.type === 'replicate' ? policy.copies : 1;
+}
+
+async function readPrompts(file: string): Promise<Array<z.infer<typeof Prompt>>> {
+  const lines = (await readFile(file, 'utf8')).trim().split('\n');
+  return lines.map((line) => Prompt.parse(JSON.parse(line)));
 }
 
 async function providerReports(

@@ -33,6 +33,12 @@ export const DemoReport = z.object({
   ledger: z.object({ differenceMicro: Amount, reservedLeftMicro: Amount }),
   timings: z.object({ onlineMs: z.number(), firstResultMs: z.number(), totalMs: z.number() }),
   itemsPerSecond: z.number(),
+  streams: z.int().describe('prompts whose answer was shown as it came'),
+  streamsSameAsDirect: z.int().describe('of them, those whose final text is that of the model run directly'),
+  firstTokenMs: z.number().describe('median, from submitting a prompt to its first token'),
+  tokensPerSecond: z.number().describe('median over the streams, from the first token to the last'),
+  audits: z.int().describe('shards that were accepted from one provider and checked by another'),
+  extraWork: z.number().describe('replicas run beyond the copies that the jobs’ policies ask for, as a share of these'),
 });
 export type DemoReport = z.infer<typeof DemoReport>;
 
@@ -74,6 +80,10 @@ export function printReport(screen: Screen, report: DemoReport, nameOf: (peerId:
   screen.say(
     `  time              online after ${seconds(timings.onlineMs)}, first result ${seconds(timings.firstResultMs)} after submitting, all in ${seconds(timings.totalMs)}: ${report.itemsPerSecond.toFixed(0)} items/s`,
   );
+  screen.say(
+    `  streams           ${report.streams} prompts answered token by token, ${report.streamsSameAsDirect} as the model run directly; first token after ${report.firstTokenMs.toFixed(0)} ms, then ${report.tokensPerSecond.toFixed(0)} tokens/s`,
+  );
+  screen.say(`  checking          ${report.audits} audits; extra work ${percent(report.extraWork)}`);
   screen.say('');
   screen.say('  provider     process   shards   paid (micro-credits)   reputation');
   for (const provider of report.providers) {
