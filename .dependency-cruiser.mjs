@@ -71,7 +71,8 @@ const table = {
     'execution',
   ],
   control: ['journal'],
-  simulation: ['node.ts', 'network/memory', 'config', 'journal'],
+  // The node as it is: what starts it, the form of its settings, and the network that stands in for the wire.
+  simulation: ['node.ts', 'network/memory', 'config/schema.ts'],
   // What tells the service manager how the node is.
   service: [],
   'headless.ts': ['node.ts', 'adapters.ts', 'control', 'config', 'logging.ts', 'service'],
@@ -161,9 +162,9 @@ const libraryRules = Object.entries(libraries).map(([library, places]) => ({
   to: { path: `^node_modules/${library}/` },
 }));
 
-/** Rooms that decide: all that they need of the world comes through ports. */
+/** Rooms that decide, and the world that is simulated around them: all that they need comes through ports. */
 const pureRooms =
-  '^node-core/(protocol|ports|journal|messaging|directory|content|verification|reputation|payment|provider|aggregator)/|^node-core/node\\.ts$';
+  '^node-core/(protocol|ports|journal|messaging|directory|content|verification|reputation|payment|provider|aggregator|simulation)/|^node-core/node\\.ts$';
 
 export default {
   forbidden: [

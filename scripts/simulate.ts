@@ -1,104 +1,124 @@
-// npm run simulate -- --scenario NAME --seed N --nodes N      one run, with its timeline
-// npm run simulate -- --scenario NAME --seeds A..B            a range of seeds
-// npm run simulate -- --all [--seeds A..B] [--report]         all scenarios and the kept seeds
-// npm run simulate -- --mutants [--only NAME]                 deliberate bugs, each until a seed turns red
+// npm run simulate -- --help
 //
 // Everything is in virtual time and a function of scenario, seed and nodes. A failing seed prints its replay command, is
 // shrunk and leaves a timeline in .infernet/simulation/. docs/simulation.md says what this is for.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
 import keptSeeds from '../node-core/simulation/kept-seeds.json' with { type: 'json' };
 import type { Scenario } from '../node-core/simulation/scenario.ts';
 import { scenarios } from '../node-core/simulation/scenarios/index.ts';
 import { root } from './lib/ensure-install.mjs';
 import { runMutants } from './simulate/mutants.ts';
+import { type Options, readOptions, UsageError, usage } from './simulate/options.ts';
 import { type Answer, Pool } from './simulate/pool.ts';
 import { report } from './simulate/report.ts';
 import { shrink } from './simulate/shrink.ts';
+import { writeSoak } from './simulate/soak.ts';
 import type { Task } from './simulate/worker.ts';
-
-const { values: options } = parseArgs({
-  options: {
-    scenario: { type: 'string' },
-    seed: { type: 'string' },
-    seeds: { type: 'string' },
-    nodes: { type: 'string', default: '30' },
-    without: { type: 'string' },
-    all: { type: 'boolean', default: false },
-    report: { type: 'boolean', default: false },
-    shrink: { type: 'boolean', default: false },
-    mutants: { type: 'boolean', default: false },
-    verify: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    /** No timeline of a single run: for large ones. */
-    silent: { type: 'boolean', default: false },
-    /** Short ones as often as long ones. */
-    soak: { type: 'boolean', default: false },
-    workers: { type: 'string', default: '2' },
-  },
-});
 
 const seedsShort = 200;
 const seedsLong = 20;
-const nodes = numberOf(options.nodes, '--nodes');
-const workers = numberOf(options.workers, '--workers');
 
-if (options.mutants) {
-  process.exitCode = (await runMutants({
-    root,
-    workers,
-    verify: options.verify,
-    ...(options.only === undefined ? {} : { only: options.only }),
-  }))
-    ? 0
-    : 1;
-} else {
-  const tasks = plan();
+try {
+  process.exitCode = await main(readOptions(process.argv.slice(2)));
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  console.error(`simulate: ${error.message}\n\n${usage(scenarios)}`);
+  process.exitCode = 2;
+}
+
+async function main(options: Options): Promise<number> {
+  if (options.help) {
+    console.log(usage(scenarios));
+    return 0;
+  }
+  const { workers, verify, only } = options;
+  if (options.mutants) return (await runMutants({ root, workers, verify, only })) ? 0 : 1;
+
+  const tasks = plan(options);
   const pool = new Pool(root, Math.min(workers, tasks.length));
   const startedAt = Date.now();
-  const answers = await Promise.all(tasks.map((task) => runOne(pool, task, tasks.length === 1)));
-  const red = answers.filter(({ result }) => result.broken !== null).length;
-  if (options.report || tasks.length > 1) console.log(report(answers));
-  console.log(`${answers.length - red} runs green, ${red} red, ${((Date.now() - startedAt) / 1000).toFixed(1)} s`);
+  const onEnd = tasks.length > 1 ? progress(tasks) : () => {};
+  const answers = await Promise.all(
+    tasks.map(async (task) => {
+      const answer = await runOne(pool, task, options, tasks.length === 1);
+      onEnd(answer);
+      return answer;
+    }),
+  );
   pool.close();
-  process.exitCode = red === 0 ? 0 : 1;
+  const red = answers.filter(({ result }) => result.broken !== null).length;
+  const table = options.report || tasks.length > 1 ? report(answers) : '';
+  if (table !== '') console.log(table);
+  const wallS = (Date.now() - startedAt) / 1000;
+  const cpuS = answers.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1000;
+  const summary = `${answers.length - red} runs green, ${red} red; ${wallS.toFixed(1)} s, ${cpuS.toFixed(1)} s of CPU in ${workers} processes`;
+  console.log(summary);
+  if (options.soak) console.log(`written to ${writeSoak({ root, summary, table, answers })}`);
+  return red === 0 ? 0 : 1;
 }
 
-function plan(): Task[] {
-  const chosen = options.all ? scenarios.filter(({ isAlone }) => isAlone !== true) : [scenarioOf(options.scenario)];
-  const tasks = chosen.flatMap(({ name, isLong }): Task[] => {
-    const all = isLong === true && !options.soak ? seedsLong : seedsShort;
-    const [from, to] = seedRange(options.all ? [1, all] : [1, 1]);
-    return Array.from({ length: to - from + 1 }, (_, i) => ({ scenario: name, seed: from + i, nodes }));
+function plan({ all, scenario, seed, seeds, nodes, without, soak }: Options): Task[] {
+  const chosen = all ? scenarios.filter(({ isAlone }) => isAlone !== true) : [scenarioOf(scenario ?? '')];
+  const tasks = chosen.flatMap(({ name, isLong, seedsMin = 0 }): Task[] => {
+    const most = isLong === true && !soak ? seedsLong : Math.max(seedsShort, seedsMin);
+    const one = seed === undefined ? undefined : { from: seed, to: seed };
+    const { from, to } = one ?? seeds ?? { from: 1, to: all ? most : 1 };
+    return Array.from({ length: to - from + 1 }, (_, i) => ({
+      scenario: name,
+      seed: from + i,
+      nodes,
+      ...(without === undefined ? {} : { without }),
+    }));
   });
-  if (options.without !== undefined) {
-    const without = options.without.split(',').map((number) => numberOf(number, '--without'));
-    return tasks.map((task) => ({ ...task, without }));
-  }
-  return options.all
-    ? [...keptSeeds.map(({ scenario, seed, nodes: many }) => ({ scenario, seed, nodes: many })), ...tasks]
-    : tasks;
+  const kept = all ? keptSeeds.map((one): Task => ({ scenario: one.scenario, seed: one.seed, nodes: one.nodes })) : [];
+  return [...kept, ...tasks];
 }
 
-async function runOne(pool: Pool, task: Task, isAlone: boolean): Promise<Answer> {
+/** Says of each scenario when its last run has ended: the whole takes minutes. */
+function progress(tasks: readonly Task[]): (answer: Answer) => void {
+  const left = new Map<string, { runs: number; red: number; cpuMs: number }>();
+  for (const { scenario } of tasks) {
+    const one = left.get(scenario) ?? { runs: 0, red: 0, cpuMs: 0 };
+    left.set(scenario, { ...one, runs: one.runs + 1 });
+  }
+  return ({ result, cpuMs }) => {
+    const one = left.get(result.scenario);
+    if (one === undefined) return;
+    one.runs--;
+    one.cpuMs += cpuMs;
+    if (result.broken !== null) one.red++;
+    if (one.runs > 0) return;
+    console.error(
+      `${result.scenario.padEnd(20)} ${one.red === 0 ? 'green' : `${one.red} red`}, ${(one.cpuMs / 1000).toFixed(1)} s of CPU`,
+    );
+  };
+}
+
+async function runOne(pool: Pool, task: Task, options: Options, isAlone: boolean): Promise<Answer> {
   const answer = await pool.run(isAlone && !options.silent ? { ...task, isRecorded: true } : task);
   const { result } = answer;
   if (isAlone) {
     const memoryMiB = Math.round(answer.memoryBytes / 2 ** 20);
-    console.log(`took ${(answer.tookMs / 1000).toFixed(1)} s of real time and ${memoryMiB} MiB`);
+    console.log(JSON.stringify(result, null, 2));
+    if (!options.silent) console.log(`timeline: ${save(task, answer)}`);
+    console.log(`took ${seconds(answer.tookMs)} of real time, ${seconds(answer.cpuMs)} of CPU and ${memoryMiB} MiB`);
   }
-  if (isAlone) console.log(`${JSON.stringify(result, null, 2)}\ntimeline: ${save(task, answer)}`);
   if (result.broken === null) return answer;
   console.log(`\nRED  ${result.scenario}, seed ${result.seed}: ${result.broken.message}`);
   console.log(`     ${command(task)}`);
   if (result.broken.invariant === 'the process') return answer;
   const smallest = isAlone && !options.shrink ? task : await shrink(pool, scenarioOf(task.scenario), task, answer);
-  const again = isAlone && smallest === task ? answer : await pool.run({ ...smallest, isRecorded: true });
+  const again =
+    isAlone && smallest === task && !options.silent ? answer : await pool.run({ ...smallest, isRecorded: true });
   if (smallest !== task) console.log(`     shrunk: ${command(smallest)}\n     ${again.result.broken?.message}`);
   for (const fault of again.result.faults) console.log(`     fault ${fault}`);
   console.log(`     timeline: ${save(smallest, again)}`);
   return answer;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
 }
 
 function save({ scenario, seed }: Task, { timeline }: Answer): string {
@@ -109,33 +129,14 @@ function save({ scenario, seed }: Task, { timeline }: Answer): string {
   return file;
 }
 
-function command({ scenario, seed, nodes: many, without }: Task): string {
+function command({ scenario, seed, nodes, without }: Task): string {
   const left = without === undefined || without.length === 0 ? '' : ` --without ${without.join(',')}`;
-  return `npm run simulate -- --scenario ${scenario} --seed ${seed} --nodes ${many}${left}`;
+  return `npm run simulate -- --scenario ${scenario} --seed ${seed} --nodes ${nodes}${left}`;
 }
 
-function scenarioOf(name: string | undefined): Scenario {
+/** @throws UsageError */
+function scenarioOf(name: string): Scenario {
   const found = scenarios.find((scenario) => scenario.name === name);
-  if (found !== undefined) return found;
-  console.error(
-    `simulate: which scenario? ${scenarios.map((scenario) => `\n  ${scenario.name.padEnd(20)}${scenario.about}`).join('')}`,
-  );
-  process.exit(2);
-}
-
-function seedRange(fallback: [number, number]): [number, number] {
-  if (options.seed !== undefined) {
-    const seed = numberOf(options.seed, '--seed');
-    return [seed, seed];
-  }
-  if (options.seeds === undefined) return fallback;
-  const [from, to] = options.seeds.split('..');
-  return [numberOf(from, '--seeds'), numberOf(to ?? from, '--seeds')];
-}
-
-function numberOf(text: string | undefined, option: string): number {
-  const number = Number(text);
-  if (Number.isInteger(number) && number >= 0) return number;
-  console.error(`simulate: ${option} wants a whole number, not ${text}`);
-  process.exit(2);
+  if (found === undefined) throw new UsageError(`there is no scenario ${name}`);
+  return found;
 }

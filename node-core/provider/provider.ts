@@ -443,8 +443,8 @@ export class Provider {
     const work = this.#ownedBy(client, body.replicaId);
     if (work.commitment === null)
       throw new MessageRefused('unknown-replica', `the replica is ${work.state}: there is nothing to reveal`);
-    if (work.failure !== null || work.state === 'lost')
-      throw new MessageRefused('unknown-replica', `the replica is ${work.state}`);
+    // Judged, its outputs are gone. Its client asks once more when it was restored from a backup.
+    if (replicaMachine.isFinal(work.state)) throw new MessageRefused('unknown-replica', `the replica is ${work.state}`);
     const result = await this.#resultOf(work);
     await this.#markRevealed(work);
     await this.#o.journal.settled();

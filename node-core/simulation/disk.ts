@@ -21,12 +21,18 @@ interface Written {
   readonly event: string;
 }
 
+export interface Backup {
+  readonly entries: readonly Written[];
+  readonly snapshot: StoredSnapshot | null;
+  readonly blobs: ReadonlyMap<Sha256, Uint8Array>;
+}
+
 /** Is told what happens on a disk, at the moment at which it does. */
 export interface DiskWatch {
   /** Entries are readable from now on by a next process. */
   written(entries: readonly LogEntry[]): void;
-  /** Entries after `length` are gone. */
-  truncated(length: number): void;
+  /** Entries that were written are gone, at a loss of power only such as nobody was told of. */
+  changed(how: 'power' | 'replaced'): void;
   /** A process asks for something to be written, or learns that it was. */
   touched(what: string): void;
 }
@@ -60,21 +66,27 @@ export class Disk {
     this.kill();
     this.#entries.length = this.#synced + chance.below(this.#entries.length - this.#synced + 1);
     if (this.snapshot !== null && this.snapshot.seq > this.#entries.length) this.snapshot = null;
-    this.watch?.truncated(this.#entries.length);
+    this.watch?.changed('power');
   }
 
-  /** The disk is replaced by an empty one. */
-  lose(): void {
+  /** What a backup of this moment holds. */
+  backup(): Backup {
+    return { entries: this.#entries.slice(), snapshot: this.snapshot, blobs: new Map(this.blobs) };
+  }
+
+  /** The disk is replaced: by an empty one, or one on which an older state was restored. */
+  replace(by: Backup = { entries: [], snapshot: null, blobs: new Map() }): void {
     this.kill();
-    this.#entries = [];
-    this.#synced = 0;
-    this.snapshot = null;
+    this.#entries = by.entries.slice();
+    this.#synced = by.entries.length;
+    this.snapshot = by.snapshot;
     this.blobs.clear();
-    this.watch?.truncated(0);
+    for (const [hash, bytes] of by.blobs) this.blobs.set(hash, bytes);
+    this.watch?.changed('replaced');
   }
 
   entries(after = 0): LogEntry[] {
-    return this.#entries.slice(after).map(({ seq, at, event }) => ({ seq, at, event: parseEvent(JSON.parse(event)) }));
+    return read(this.#entries, after);
   }
 
   get length(): number {
@@ -94,11 +106,6 @@ export class Disk {
   /** All that was ever written, as bytes: for the comparison of two runs. */
   text(): string {
     return JSON.stringify([this.#entries, this.snapshot, [...this.blobs.keys()].sort()]);
-  }
-
-  /** A store that gives what is here now and takes nothing: for a replay. */
-  reader(useSnapshot: boolean): Store {
-    return new Reader(this, useSnapshot);
   }
 
   write(entries: readonly LogEntry[], durability: Durability): void {
@@ -171,6 +178,7 @@ class SimulatedStore implements Store {
   }
 
   deleteBlobs(hashes: readonly Sha256[]): Promise<void> {
+    if (hashes.length === 0) return Promise.resolve();
     return this.#write('deletion', this.#disk.speed.normalMs, () => {
       // Blobs and log are one file: no deletion outlives a loss of power that an earlier entry does not.
       this.#disk.sync();
@@ -221,21 +229,25 @@ class SimulatedStore implements Store {
   }
 }
 
-/** Reads a disk without a process: no time passes, and nothing is written. */
-class Reader implements Store {
+function read(entries: readonly Written[], after: number): LogEntry[] {
+  return entries.slice(after).map(({ seq, at, event }) => ({ seq, at, event: parseEvent(JSON.parse(event)) }));
+}
+
+/** Reads what was on a disk at one moment, without a process: no time passes, and nothing is written. */
+export class BackupReader implements Store {
   readonly history;
-  readonly #disk: Disk;
+  readonly #backup: Backup;
   readonly #useSnapshot: boolean;
 
-  constructor(disk: Disk, useSnapshot: boolean) {
-    this.#disk = disk;
+  constructor(backup: Backup, useSnapshot: boolean) {
+    this.#backup = backup;
     this.#useSnapshot = useSnapshot;
-    this.history = historyOf(() => disk.entries());
+    this.history = historyOf(() => read(backup.entries, 0));
   }
 
   async open(): Promise<StoredLog> {
-    const snapshot = this.#useSnapshot ? this.#disk.snapshot : null;
-    return { snapshot, tail: this.#disk.entries(snapshot?.seq ?? 0) };
+    const snapshot = this.#useSnapshot ? this.#backup.snapshot : null;
+    return { snapshot, tail: read(this.#backup.entries, snapshot?.seq ?? 0) };
   }
 
   append(): Promise<void> {
@@ -251,7 +263,7 @@ class Reader implements Store {
   }
 
   async getBlob(hash: Sha256): Promise<Uint8Array | null> {
-    return this.#disk.blobs.get(hash) ?? null;
+    return this.#backup.blobs.get(hash) ?? null;
   }
 
   deleteBlobs(): Promise<void> {
@@ -259,7 +271,7 @@ class Reader implements Store {
   }
 
   async blobHashes(): Promise<Sha256[]> {
-    return [...this.#disk.blobs.keys()];
+    return [...this.#backup.blobs.keys()];
   }
 
   async close(): Promise<void> {}

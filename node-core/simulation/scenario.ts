@@ -10,6 +10,8 @@ export interface Scenario {
   readonly nodesMin: number;
   /** More would make it no better, only slower; the rest of `--nodes` is left out. Default: none. */
   readonly nodesMax?: number;
+  /** So many seeds in a row walk over everything: `--all` runs no fewer. */
+  readonly seedsMin?: number;
   /** An hour of virtual time instead of minutes: fewer seeds of it are run. */
   readonly isLong?: boolean;
   /** Only run by its name. */

@@ -7,7 +7,6 @@
  */
 import type { LinkModel } from '../network/memory/hub.ts';
 import {
-  type AnyMessage,
   hashOf,
   idOf,
   type JobSpecInput,
@@ -179,15 +178,16 @@ export class Simulation {
     return typeof ms === 'number' && ms > 60_000 ? ms : 0;
   }
 
-  /** Assigns as much as it can at once, and asks for nothing of it. */
-  async flood(thief: Speaker, victim: SimulatedNode, count: number): Promise<void> {
-    const assignments: AnyMessage[] = [];
-    for (let i = 0; i < count; i++) {
-      const assignment = await this.#assignment(thief, victim, { items: 1, reveal: 'on-request', attempt: 1 });
-      if (assignment !== null) assignments.push(assignment);
+  /** All of them assign their shards in the same moment, and ask for nothing of it. */
+  async flood(thieves: readonly Speaker[], victim: SimulatedNode, shardsEach: number): Promise<void> {
+    const said: Array<() => Promise<void>> = [];
+    for (const thief of thieves) {
+      for (let i = 0; i < shardsEach; i++) {
+        const assignment = await this.#assignment(thief, victim, { items: 10, reveal: 'on-request', attempt: 1 });
+        if (assignment !== null) said.push(() => thief.say(victim.peerId, assignment).catch(() => {}));
+      }
     }
-    const said = assignments.map((assignment) => thief.say(victim.peerId, assignment).catch(() => {}));
-    await this.world.until(Promise.all(said));
+    await this.world.until(Promise.all(said.map((say) => say())));
   }
 
   get anyClient(): SimulatedNode {

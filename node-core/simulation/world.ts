@@ -15,7 +15,7 @@ import type { Logger, Network, Ports, Signer } from '../ports/index.ts';
 import type { PeerId } from '../protocol/index.ts';
 import { Chance } from './chance.ts';
 import { NodeClock, VirtualTime } from './clock.ts';
-import { Disk } from './disk.ts';
+import { type Backup, Disk } from './disk.ts';
 import { honest, type Manner, SimulatedExecutor } from './executor.ts';
 import { KeyRing } from './keys.ts';
 import { Observers } from './observers/observers.ts';
@@ -86,7 +86,7 @@ export class SimulatedNode {
         world.timeline.wrote(name, entries);
         world.observers.written(this.subject, entries);
       },
-      truncated: () => world.observers.truncated(this.subject),
+      changed: (how) => world.observers.diskChanged(this.subject, how === 'replaced'),
       touched: (what) => world.onTouch?.(this, what),
     };
   }
@@ -180,6 +180,13 @@ export class SimulatedNode {
     this.#world.checkLater(this.replay(inMemory));
   }
 
+  /** As {@link crash}, and the disk with it: the next life begins with the key and an empty disk, or an older state. */
+  loseDisk(backup?: Backup): void {
+    this.crash();
+    this.#world.timeline.note(this.name, backup === undefined ? '— has a new disk' : '— has a disk with a backup');
+    this.disk.replace(backup);
+  }
+
   /** I9 for what is on the disk now. */
   replay(inMemory: string | null): Promise<void> {
     const clock = this.#newClock();
@@ -262,7 +269,8 @@ export class World {
     this.hub = createMemoryHub({
       clock: new NodeClock(this.time, 0, (error) => this.observers.fault('the network', textOf(error))),
       random: this.chance.fork(),
-      ...(link === undefined ? {} : { link }),
+      // Each look-up asks so many peers: kad-dht’s 20 would be most of what a small world does.
+      link: { replication: 8, ...link },
     });
   }
 

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { type Mutant, mutants } from '../../node-core/simulation/mutants/mutants.ts';
 import { nodeBinary } from '../lib/ensure-install.mjs';
+import { UsageError } from './options.ts';
 import { Pool } from './pool.ts';
 
 const leftOut: ReadonlySet<string> = new Set(['node_modules', '.git', '.infernet', 'out', 'dist', 'coverage']);
@@ -17,12 +18,14 @@ export interface MutantsOptions {
   /** Also run the unit tests on each mutant: they must pass, or it is no test of the simulator. */
   readonly verify: boolean;
   /** Name of the only one to run. */
-  readonly only?: string;
+  readonly only?: string | undefined;
 }
 
-/** @returns whether all were caught. */
+/** @returns whether all were caught. @throws UsageError when there is no such mutant. */
 export async function runMutants({ root, workers, verify, only }: MutantsOptions): Promise<boolean> {
   const chosen = mutants.filter(({ name }) => only === undefined || name === only);
+  if (chosen.length === 0)
+    throw new UsageError(`there is no mutant ${only}; there are ${mutants.map(({ name }) => name).join(', ')}`);
   const healthy = new Pool(root, 1);
   let missed = 0;
   const rows = ['mutant', 'what is wrong', 'file', 'caught by', 'how', ...(verify ? ['unit tests'] : [])];

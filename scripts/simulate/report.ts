@@ -18,7 +18,7 @@ export function report(answers: readonly Answer[]): string {
     'clients lost',
     'providers lost',
     'most unpaid',
-    'real',
+    'CPU',
   ];
   const rows = names.map((name) => {
     const of = answers.filter(({ result }) => result.scenario === name);
@@ -47,7 +47,7 @@ export function report(answers: readonly Answer[]): string {
       String(of.reduce((total, { result }) => total + BigInt(result.clientsLostMicro), 0n)),
       String(of.reduce((total, { result }) => total + BigInt(result.providersLostMicro), 0n)),
       String(most(({ result }) => BigInt(result.mostUnpaidMicro))),
-      `${(sum(({ tookMs }) => tookMs) / 1000).toFixed(0)} s`,
+      `${(sum(({ cpuMs }) => cpuMs) / 1000).toFixed(0)} s`,
     ];
   });
   return table([header, ...rows]);

@@ -21,11 +21,14 @@ process.on('message', (task: Task) => {
     ...(isRecorded === undefined ? {} : { isRecorded }),
   };
   const startedAt = performance.now();
+  const usedBefore = process.cpuUsage();
   void run(scenario, options).then(({ result, timeline }) => {
+    const { user, system } = process.cpuUsage(usedBefore);
     process.send?.({
       result,
       timeline: isRecorded ? timeline : [],
       tookMs: performance.now() - startedAt,
+      cpuMs: (user + system) / 1000,
       memoryBytes: process.memoryUsage().rss,
     });
   });

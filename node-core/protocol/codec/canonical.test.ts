@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { canonicalBytes, canonicalJson, hashOf, signingBytes, utf8 } from './canonical.ts';
@@ -58,6 +59,34 @@ describe('canonical JSON', () => {
         expect(canonicalJson(reversed(value))).toBe(text);
       }),
     );
+  });
+
+  it('takes its short way only where the library says the same', () => {
+    const strange = [
+      { at: new Date(0), b: [undefined, 1], c: undefined },
+      { a: [new Number(1)], b: { toJSON: () => 'c' }, toJSON: 3 },
+      Object.assign(Object.create(null), { __proto__: 1, 'ü"\\': '\u0000\u007f\ud83d\ude00/' }),
+      Array.from({ length: 200 }).reduce((inner) => [inner], {}),
+    ];
+    for (const value of strange) expect(canonicalJson(value)).toBe(canonicalize(value));
+    fc.assert(
+      fc.property(fc.anything({ withNullPrototype: true, withDate: true, withBoxedValues: true }), (value) => {
+        const outcome = (encode: () => unknown): unknown => {
+          try {
+            return encode() ?? 'nothing';
+          } catch {
+            return 'nothing';
+          }
+        };
+        expect(outcome(() => canonicalJson(value))).toBe(outcome(() => canonicalize(value)));
+      }),
+    );
+  });
+
+  it('refuses a cycle', () => {
+    const cycle: Record<string, unknown> = {};
+    cycle['a'] = [cycle, cycle];
+    expect(() => canonicalJson(cycle)).toThrow('Circular');
   });
 
   it.each([

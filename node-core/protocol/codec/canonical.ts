@@ -16,9 +16,64 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** @throws Error for what JSON cannot hold (undefined, functions, NaN, lone surrogates). */
 export function canonicalJson(value: unknown): string {
-  const text = canonicalize(value);
+  const text = plainJson(value, 0) ?? canonicalize(value);
   if (text === undefined) throw new TypeError('a value without a JSON form has no canonical bytes');
   return text;
+}
+
+/** Deeper than anything of ours; a cycle comes here too. */
+const plainDepthMax = 50;
+
+/**
+ * The same text as the library's, in half the time, for what nearly everything is: plain JSON data.
+ * @returns undefined for all else (cycles, depth, dates, lone surrogates, what JSON cannot hold): the library knows what is right.
+ */
+function plainJson(value: unknown, depth: number): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return quoted(value);
+    case 'number':
+      return Number.isFinite(value) ? String(value) : undefined;
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'object':
+      break;
+    default:
+      return undefined;
+  }
+  if (value === null) return 'null';
+  if (depth > plainDepthMax) return undefined;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (Array.isArray(value)) {
+    if (prototype !== Array.prototype) return undefined;
+    let text = '[';
+    for (let i = 0; i < value.length; i++) {
+      const item = plainJson(value[i], depth + 1);
+      if (item === undefined) return undefined;
+      text += i === 0 ? item : `,${item}`;
+    }
+    return `${text}]`;
+  }
+  if ((prototype !== Object.prototype && prototype !== null) || 'toJSON' in value) return undefined;
+  const fields = value as Readonly<Record<string, unknown>>;
+  let text = '';
+  for (const key of Object.keys(value).sort()) {
+    const field = fields[key];
+    if (field === undefined) continue;
+    const item = plainJson(field, depth + 1);
+    const name = quoted(key);
+    if (item === undefined || name === undefined) return undefined;
+    text += text === '' ? `${name}:${item}` : `,${name}:${item}`;
+  }
+  return `{${text}}`;
+}
+
+/** Neither quotes, backslashes, control characters nor anything beyond ASCII. */
+const needsNoEscape = /^[ !#-[\]-~]*$/;
+
+function quoted(text: string): string | undefined {
+  if (needsNoEscape.test(text)) return `"${text}"`;
+  return text.isWellFormed() ? JSON.stringify(text) : undefined;
 }
 
 export function canonicalBytes(value: unknown): Uint8Array {

@@ -8,7 +8,7 @@ export function booksDiffer(nodes: readonly Subject[]): { node: Subject; what: s
     if (payer.upSinceMs === null) continue;
     for (const [peer, { points, ackedMicro }] of payer.client.payers) {
       const payee = byPeer.get(peer);
-      if (payee === undefined || payee.upSinceMs === null) continue;
+      if (payee === undefined || payee.upSinceMs === null || !haveMet(payer, payee)) continue;
       const paid = points.at(-1)?.cumulativeMicro ?? 0n;
       const received = payee.provider.payees.get(payer.peerId)?.points.at(-1)?.cumulativeMicro ?? 0n;
       if (paid !== received)
@@ -28,7 +28,7 @@ export function booksDiffer(nodes: readonly Subject[]): { node: Subject; what: s
     if (payee.upSinceMs === null) continue;
     for (const [peer, { due }] of payee.provider.payees) {
       const payer = byPeer.get(peer);
-      if (payer === undefined || payer.upSinceMs === null) continue;
+      if (payer === undefined || payer.upSinceMs === null || !haveMet(payer, payee)) continue;
       for (const replicaId of due.keys()) {
         const job = payer.client.jobs.get(replicaId.slice(0, 32));
         // The work of a job that goes on is due until it is judged.
@@ -42,4 +42,10 @@ export function booksDiffer(nodes: readonly Subject[]): { node: Subject; what: s
     }
   }
   return null;
+}
+
+/** Since one of them forgot: until then neither can know that there is something to agree upon. */
+function haveMet(a: Subject, b: Subject): boolean {
+  const forgotAtMs = Math.max(a.forgotAtMs, b.forgotAtMs);
+  return (a.spokeAtMs.get(b.peerId) ?? 0) > forgotAtMs && (b.spokeAtMs.get(a.peerId) ?? 0) > forgotAtMs;
 }

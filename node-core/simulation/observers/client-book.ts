@@ -88,6 +88,8 @@ interface PayerFacts {
   /** Sums of what was paid, with the place in the log; rising. */
   readonly points: Array<{ seq: number; cumulativeMicro: bigint }>;
   ackedMicro: bigint;
+  /** It showed payments that a restored backup did not know: what may be among them is sent again without a reservation. */
+  hasReminded: boolean;
 }
 
 const verdictEvents = {
@@ -389,16 +391,27 @@ export class ClientBook {
       }
       case 'payment.adopted': {
         const payer = this.#payer(event.voucher.body.payee);
-        const listed = new Set(event.replicas.map(({ replicaId }) => replicaId));
-        let mine = 0n;
-        for (const replica of this.replicas.values()) {
-          if (replica.provider !== event.voucher.body.payee) continue;
-          if (listed.has(replica.replicaId)) {
-            if (replica.isReserved) this.#unreserve(replica);
-            replica.isPaid = true;
-          } else if (replica.isPaid) mine += replica.priceMicro;
+        const { cumulativeMicro } = event.voucher.body;
+        for (const { replicaId, priceMicro } of event.replicas) {
+          const known = this.replicas.get(replicaId);
+          if (known?.isPaid === true) continue;
+          if (known !== undefined) {
+            this.#unreserve(known);
+            known.isPaid = true;
+          }
+          const job = this.jobs.get(replicaId.slice(0, 32));
+          if (job?.endedElapsedMs === null) job.spentMicro += BigInt(priceMicro);
         }
-        payer.points.push({ seq, cumulativeMicro: BigInt(event.voucher.body.cumulativeMicro) + mine });
+        // What was paid since and the other side has not heard of comes on top.
+        const listed = new Set(event.replicas.map(({ replicaId }) => replicaId));
+        let mineMicro = 0n;
+        for (const replica of this.replicas.values()) {
+          if (replica.provider === event.voucher.body.payee && replica.isPaid && !listed.has(replica.replicaId))
+            mineMicro += replica.priceMicro;
+        }
+        payer.points.push({ seq, cumulativeMicro: BigInt(cumulativeMicro) + mineMicro });
+        payer.ackedMicro = BigInt(cumulativeMicro);
+        payer.hasReminded = true;
         break;
       }
     }
@@ -504,7 +517,7 @@ export class ClientBook {
   #payer(peer: PeerId): PayerFacts {
     let payer = this.payers.get(peer);
     if (payer === undefined) {
-      payer = { points: [], ackedMicro: 0n };
+      payer = { points: [], ackedMicro: 0n, hasReminded: false };
       this.payers.set(peer, payer);
     }
     return payer;

@@ -51,7 +51,9 @@ export class Observers {
     });
   }
 
-  truncated(subject: Subject): void {
+  /** @param isReplaced it may have forgotten what others were told. */
+  diskChanged(subject: Subject, isReplaced: boolean): void {
+    if (isReplaced) subject.forgotAtMs = this.#elapsedMs();
     this.#guard(subject, () => subject.reread());
   }
 
@@ -62,6 +64,7 @@ export class Observers {
     this.counts.messages += messages.length;
     this.counts.bytes += frame.length;
     if (subject !== undefined) {
+      subject.spokeAtMs.set(to, this.#elapsedMs());
       this.#guard(subject, () => {
         for (const message of messages) {
           this.#credit.hear(subject.peerId, to, message, (provider) => this.#rulesOf(provider));

@@ -71,7 +71,7 @@ export class ProviderBook {
   /** Work that is not forgotten yet. */
   readonly work = new Map<ReplicaId, WorkFacts>();
   readonly payees = new Map<PeerId, PayeeFacts>();
-  /** Commitments that this node ever made: one per replica. */
+  /** Commitments to work that is not forgotten: one per replica. */
   readonly digests = new Map<ReplicaId, Sha256>();
   readonly #fault: Fault;
   readonly #limits: ProviderLimits;
@@ -148,6 +148,8 @@ export class ProviderBook {
           if (!replicaMachine.isFinal(work.state))
             this.#fault('I1', `${replicaId} was forgotten while it is ${work.state}`);
           this.work.delete(replicaId);
+          // A client that was restored from a backup may bring it once more, when nobody knows of the first time.
+          this.digests.delete(replicaId);
         }
         break;
       case 'payment.extended': {

@@ -1,6 +1,7 @@
 /** I9: snapshot plus tail rebuild every reducer's state bit for bit, and so does the whole log. */
 import { createNode } from '../../node.ts';
 import type { Ports } from '../../ports/index.ts';
+import { BackupReader } from '../disk.ts';
 import type { Subject } from './subject.ts';
 
 /**
@@ -9,10 +10,11 @@ import type { Subject } from './subject.ts';
  */
 export async function checkReplay(node: Subject, ports: Omit<Ports, 'store'>, inMemory: string | null): Promise<void> {
   const { disk, config, fault } = node;
+  const now = disk.backup();
   const read = (useSnapshot: boolean): Promise<string> =>
-    createNode(config, { ...ports, store: disk.reader(useSnapshot) }).replay();
+    createNode(config, { ...ports, store: new BackupReader(now, useSnapshot) }).replay();
   const whole = await read(false);
-  if (disk.snapshot !== null) {
+  if (now.snapshot !== null) {
     const difference = firstDifference(whole, await read(true));
     if (difference !== null) fault('I9', `snapshot and tail give another state than the whole log: ${difference}`);
   }

@@ -37,6 +37,10 @@ export class Subject {
   provider: ProviderBook;
   /** Highest sequence of each peer's record that this process believed. */
   readonly believed = new Map<PeerId, number>();
+  /** When its disk was replaced; what it knew of others before comes back when they meet again. */
+  forgotAtMs = Number.NEGATIVE_INFINITY;
+  /** When it last sent something to a peer. */
+  readonly spokeAtMs = new Map<PeerId, number>();
   /** Since when its process runs; null while it is down. */
   upSinceMs: number | null = null;
   readonly #options: SubjectOptions;

@@ -57,7 +57,8 @@ function checkQuote({ credit, fault }: Subject, client: string, limitMicro: stri
 function checkAssign({ client, disk, fault }: Subject, replicaId: ReplicaId): void {
   const replica =
     client.replicas.get(replicaId) ?? fault('I1', `${replicaId} was sent out, and the log does not know it`);
-  if (!replica.isOwn && (replica.reservedSeq === 0 || replica.reservedSeq > disk.synced)) {
+  if (replica.isOwn || client.payers.get(replica.provider)?.hasReminded === true) return;
+  if (replica.reservedSeq === 0 || replica.reservedSeq > disk.synced) {
     fault('I3', `${replicaId} was sent out before its price was durably reserved`);
   }
 }

@@ -1,13 +1,17 @@
 import { Broken } from '../broken.ts';
 import type { Scenario } from '../scenario.ts';
-import { atStep } from './walk.ts';
+import { atPlace, walkJob, walkLength, walkNodes } from './walk.ts';
 
-/** The client cancels at one step of the job's life: the step is the seed's. What was accepted stays and is paid. */
+/**
+ * The client cancels at one step of a replica's life, its own or the provider's: the step is the seed's. What was accepted
+ * stays and is paid.
+ */
 export const cancelWalk: Scenario = {
   name: 'cancel-walk',
   about: 'the client cancels at every step of a job’s life',
   nodesMin: 4,
-  nodesMax: 6,
+  nodesMax: walkNodes,
+  seedsMin: walkLength,
   async play(sim) {
     const { seed, world } = sim;
     sim.mayFail = true;
@@ -15,8 +19,7 @@ export const cancelWalk: Scenario = {
     const [client] = sim.clients;
     if (client === undefined) return;
     let submitted: string | null = null;
-    const nodes = seed % 2 === 0 ? [client] : world.nodes;
-    atStep(sim, nodes, seed >> 1, (_, what) => {
+    atPlace(sim, seed, (_, what) => {
       sim.fault(`the client cancels as somebody ${what}`, () => {
         // Not inside the step of another: in the same moment, after it.
         world.time.after(0, () => {
@@ -27,7 +30,7 @@ export const cancelWalk: Scenario = {
         });
       });
     });
-    const job = await sim.submit(client, { items: 40, itemsPerShard: 10 });
+    const job = await sim.submit(client, { ...walkJob, items: seed > walkLength ? 40 : walkJob.items });
     if (job === null) return;
     submitted = job.jobId;
     const facts = await sim.ended(job, 60_000);

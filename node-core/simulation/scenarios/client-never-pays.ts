@@ -3,7 +3,8 @@ import type { Scenario } from '../scenario.ts';
 
 /**
  * Clients take results and never pay: one just goes away, one says that the results were bad, one cancels what is
- * committed, one gives no verdict, and some flood the queue. Each gets no more out of a provider than its credit limit, however long it tries.
+ * committed, one gives no verdict, and three flood the queue at once. Each gets no more out of a provider than its credit
+ * limit, however long it tries.
  */
 export const clientNeverPays: Scenario = {
   name: 'client-never-pays',
@@ -19,11 +20,9 @@ export const clientNeverPays: Scenario = {
     const victim = sim.providers[0];
     if (victim === undefined) return;
     const limitMicro = BigInt(victim.config.provider.creditLimitMicro);
-    for (let i = 0; i < 3; i++) {
-      const flooder = sim.speaker(`flooder-${i}`);
-      await sim.wait(500);
-      await sim.flood(flooder, victim, 7);
-    }
+    const flooders = [0, 1, 2].map((i) => sim.speaker(`flooder-${i}`));
+    await sim.wait(500);
+    await sim.flood(flooders, victim, 7);
     await sim.wait(60_000);
     for (const excuse of ['nothing', 'rejected', 'undecided', 'superseded', 'cancel'] as const) {
       const thief = sim.speaker(`thief-${excuse}`);

@@ -11,6 +11,7 @@ import { crashWalk } from './crash-walk.ts';
 import { duplicates } from './duplicates.ts';
 import { flashCrowd } from './flash-crowd.ts';
 import { forgeries } from './forgeries.ts';
+import { lostDisk } from './lost-disk.ts';
 import { partitionAndHeal } from './partition-and-heal.ts';
 import { silentProvider } from './silent-provider.ts';
 import { sleepers } from './sleepers.ts';
@@ -28,6 +29,7 @@ export const scenarios: readonly Scenario[] = [
   flashCrowd,
   stragglers,
   slowDisk,
+  lostDisk,
   crashWalk,
   cancelWalk,
   duplicates,

@@ -5,16 +5,41 @@
 import type { Simulation } from '../simulation.ts';
 import type { SimulatedNode } from '../world.ts';
 
-/** Calls `act` at step `step` of one of the nodes, counted from now. */
-export function atStep(
+/** At least as many as there are in the life of one shard with two copies; walk.test.ts counts them. */
+export const walkSteps = { client: 76, provider: 32 } as const;
+
+/** So many numbers in a row come to each step of the client and of a provider once. */
+export const walkLength = walkSteps.client + walkSteps.provider;
+
+/** One shard with two copies, at a network of this size. */
+export const walkNodes = 5;
+export const walkJob = { items: 10, itemsPerShard: 10, deadlineMs: 120_000 } as const;
+
+/** Calls `act` at the step that has this number in a walk. @returns of whom it is. */
+export function atPlace(
+  sim: Simulation,
+  number: number,
+  act: (node: SimulatedNode, what: string) => void,
+): 'client' | 'provider' {
+  const place = number % walkLength;
+  const isClient = place < walkSteps.client;
+  atStep(sim, isClient ? sim.clients : sim.providers, isClient ? place : place - walkSteps.client, act);
+  return isClient ? 'client' : 'provider';
+}
+
+/** Calls `act` when the first of the nodes comes to its step `step`, counted from now. */
+function atStep(
   sim: Simulation,
   nodes: readonly SimulatedNode[],
   step: number,
   act: (node: SimulatedNode, what: string) => void,
 ): void {
-  let count = 0;
+  const counts = new Map(nodes.map((node) => [node, 0]));
   sim.world.onTouch = (node, what) => {
-    if (!nodes.includes(node) || count++ !== step) return;
+    const count = counts.get(node);
+    if (count === undefined) return;
+    counts.set(node, count + 1);
+    if (count !== step) return;
     sim.world.onTouch = null;
     act(node, what);
   };
