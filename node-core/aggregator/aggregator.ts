@@ -19,8 +19,8 @@ import type { AggregatorContext, Shows } from './context.ts';
 import { blobsOf, mergedResults } from './end.ts';
 import { JobRunner } from './job-runner.ts';
 import { Liveness } from './liveness.ts';
-import { payloads, type Results } from './payloads.ts';
-import { planJob } from './plan.ts';
+import { type JobInputs, payloads, type Results } from './payloads.ts';
+import { planJob, shardsOf } from './plan.ts';
 import { aggregatorProjection, type Job, type Replica } from './state.ts';
 import { newItemSalt, resolveSpec } from './submit.ts';
 import { Sweeper } from './sweeper.ts';
@@ -37,8 +37,6 @@ export class Aggregator {
   readonly #verdicts: Verdicts;
   readonly #sweeper: Sweeper;
   #stopping = false;
-  /** Jobs whose inputs are being written. */
-  #submitting = 0;
 
   constructor(options: AggregatorOptions) {
     const view = options.journal.register(aggregatorProjection);
@@ -139,7 +137,7 @@ export class Aggregator {
   async submit(spec: JobSpec): Promise<Id> {
     const { clock, random, store, journal, config } = this.#c;
     if (this.#stopping) throw new ApiError('unavailable', 'the node is stopping');
-    if (this.activeJobs + this.#submitting >= config.jobsActiveMax) {
+    if (this.activeJobs >= config.jobsActiveMax) {
       throw new ApiError(
         'unavailable',
         `${this.activeJobs} jobs are under way, at most ${config.jobsActiveMax} (aggregator.jobsActiveMax); wait for one to end`,
@@ -147,18 +145,21 @@ export class Aggregator {
     }
     const { planned, itemBytes } = resolveSpec(spec, this.#c.known(), config);
     const jobId = idOf(random.bytes(16));
-    this.#submitting++;
-    let created: Promise<void>;
-    try {
-      const inputs = { jobId, inputs: spec.inputs, itemSalt: newItemSalt(this.#c) };
-      const inputsHash = await payloads.putInputs(store, inputs);
-      const deadlineAt = clock.now() + planned.deadlineMs;
-      created = journal.commit([{ type: 'job.created', jobId, job: planned, inputsHash, itemBytes, deadlineAt }]);
-    } finally {
-      this.#submitting--;
-    }
-    await created;
-    await this.#begin(jobId);
+    const inputs = { jobId, inputs: spec.inputs, itemSalt: newItemSalt(this.#c) };
+    const { hash: inputsHash, stored } = payloads.storeInputs(store, inputs);
+    const deadlineAt = clock.now() + planned.deadlineMs;
+    const counts = shardsOf(jobId, spec.inputs, planned.itemsPerShard).map(({ count }) => count);
+    const created = journal.commit([
+      { type: 'job.created', jobId, job: planned, inputsHash, itemBytes, deadlineAt },
+      { type: 'job.planned', jobId, counts },
+    ]);
+    // It looks for providers while the disk writes. No work leaves before its own entry, which is behind these, is durable.
+    const begun = this.#begin(jobId, inputs);
+    const written = stored.catch(async (error: unknown) => {
+      await this.#runners.get(jobId)?.cancel('its inputs could not be written');
+      throw error;
+    });
+    await Promise.all([written, created, begun]);
     return jobId;
   }
 
@@ -193,7 +194,7 @@ export class Aggregator {
     return outputs?.map((each, index) => (isDoubted(index) ? { ...each, mark: 'doubted' } : each)) ?? null;
   }
 
-  async #begin(jobId: Id): Promise<void> {
+  async #begin(jobId: Id, inputs?: JobInputs): Promise<void> {
     const { turns } = this.#c;
     const runner = new JobRunner(this.#c, jobId, () => {
       this.#runners.delete(jobId);
@@ -201,7 +202,7 @@ export class Aggregator {
     });
     this.#runners.set(jobId, runner);
     turns.enter(jobId, this.job(jobId)?.job.priority ?? 0, () => runner.schedule());
-    await runner.start();
+    await runner.start(inputs);
   }
 
   #active(): Map<PeerId, ReplicaId[]> {

@@ -11,7 +11,7 @@ import { decideShard, type ShardNeeds } from './decide.ts';
 import { againMs, Effects } from './effects.ts';
 import { endJob } from './end.ts';
 import { Judging } from './judging.ts';
-import { payloads } from './payloads.ts';
+import { type JobInputs, payloads } from './payloads.ts';
 import { shardsOf } from './plan.ts';
 import { Reveals } from './reveals.ts';
 import { RunningJob } from './running-job.ts';
@@ -69,12 +69,15 @@ export class JobRunner {
     return this.#r.job;
   }
 
-  /** Begins, or goes on from the log after a restart. */
-  async start(): Promise<void> {
+  /**
+   * Begins, or goes on from the log after a restart.
+   * @param given what else is read from the disk.
+   */
+  async start(given?: JobInputs): Promise<void> {
     const job = this.job;
     if (job === undefined) return;
     const template = this.#c.known().templates.get(job.job.template) ?? null;
-    const inputs = await payloads.inputs(this.#c.store, job.inputsHash);
+    const inputs = given ?? (await payloads.inputs(this.#c.store, job.inputsHash));
     this.#r.template = template;
     this.#r.inputs = inputs;
     if (inputs === null || template === null) {

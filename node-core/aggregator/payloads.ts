@@ -28,10 +28,16 @@ const Results = z.object({
 });
 export type Results = z.infer<typeof Results>;
 
-async function put(store: Store, value: unknown): Promise<Sha256> {
+/** The hash is known at once, the bytes are on the disk later. */
+function begin(store: Store, value: unknown): { hash: Sha256; stored: Promise<void> } {
   const bytes = canonicalBytes(value);
   const hash = sha256Hex(bytes);
-  await store.putBlob(bytes, hash);
+  return { hash, stored: store.putBlob(bytes, hash) };
+}
+
+async function put(store: Store, value: unknown): Promise<Sha256> {
+  const { hash, stored } = begin(store, value);
+  await stored;
   return hash;
 }
 
@@ -42,13 +48,11 @@ async function get<T>(store: Store, hash: Sha256, schema: z.ZodType<T>): Promise
 
 /** Readers answer null when the blob is gone or damaged. */
 export const payloads = {
-  putInputs: (store: Store, inputs: JobInputs) => put(store, inputs),
+  storeInputs: (store: Store, inputs: JobInputs) => begin(store, inputs),
   inputs: (store: Store, hash: Sha256) => get(store, hash, Inputs),
   putRevealed: (store: Store, revealed: Revealed) => put(store, revealed),
   revealed: (store: Store, hash: Sha256) => get(store, hash, Revealed),
-  /** Its hash is known before it is written. */
-  prefixesHash: (replicaId: string, prefixes: number[][]): Sha256 => sha256Hex(canonicalBytes({ replicaId, prefixes })),
-  putPrefixes: (store: Store, replicaId: string, prefixes: number[][]) => put(store, { replicaId, prefixes }),
+  storePrefixes: (store: Store, replicaId: string, prefixes: number[][]) => begin(store, { replicaId, prefixes }),
   prefixes: (store: Store, hash: Sha256) => get(store, hash, Prefixes),
   putShardOutputs: (store: Store, shardId: string, outputs: Json[], given?: number[]) =>
     put(store, { shardId, outputs, ...(given === undefined ? {} : { given }) }),

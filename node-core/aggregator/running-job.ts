@@ -92,8 +92,7 @@ export class RunningJob {
     return (replicaId) => {
       this.prefixes.set(replicaId, prefixes);
       this.shown.given(replicaId, texts);
-      const stored = payloads.putPrefixes(this.context.store, replicaId, prefixes);
-      return { hash: payloads.prefixesHash(replicaId, prefixes), stored };
+      return payloads.storePrefixes(this.context.store, replicaId, prefixes);
     };
   }
 

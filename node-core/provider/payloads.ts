@@ -18,10 +18,16 @@ export type WorkInputs = z.infer<typeof Inputs>;
 const WorkResult = z.object({ outputs: z.array(Json), reveal: SignedReveal });
 export type WorkResult = z.infer<typeof WorkResult>;
 
-async function put(store: Store, value: unknown): Promise<Sha256> {
+/** The hash is known at once, the bytes are on the disk later. */
+function begin(store: Store, value: unknown): { hash: Sha256; stored: Promise<void> } {
   const bytes = canonicalBytes(value);
   const hash = sha256Hex(bytes);
-  await store.putBlob(bytes, hash);
+  return { hash, stored: store.putBlob(bytes, hash) };
+}
+
+async function put(store: Store, value: unknown): Promise<Sha256> {
+  const { hash, stored } = begin(store, value);
+  await stored;
   return hash;
 }
 
@@ -33,7 +39,7 @@ async function get<T>(store: Store, hash: Sha256, schema: z.ZodType<T>): Promise
 }
 
 export const payloads = {
-  putInputs: (store: Store, inputs: WorkInputs): Promise<Sha256> => put(store, inputs),
+  storeInputs: (store: Store, inputs: WorkInputs) => begin(store, inputs),
   inputs: (store: Store, hash: Sha256): Promise<WorkInputs> => get(store, hash, Inputs),
   putResult: (store: Store, result: WorkResult): Promise<Sha256> => put(store, result),
   result: (store: Store, hash: Sha256): Promise<WorkResult> => get(store, hash, WorkResult),

@@ -32,14 +32,14 @@ import {
   signBody,
 } from '../protocol/index.ts';
 import type { Reputation } from '../reputation/index.ts';
-import { creditDecline, type Decline, judgeAssignment, judgeClient, judgeRoom, type Room } from './admission.ts';
+import { creditDecline, type Decline, judgeAssignment, judgeClient, type Room } from './admission.ts';
 import { Calibration } from './calibration.ts';
 import { type Catalogue, keepingFindings, type Served, without, withSpeed } from './catalogue.ts';
 import { limitsFor } from './client-limits.ts';
 import { FairQueue, type Standing } from './fair-queue.ts';
 import { type Hours, hourFreeInMs, hoursProjection } from './hours.ts';
 import { Leases } from './leases.ts';
-import { payloads } from './payloads.ts';
+import { payloads, type WorkInputs } from './payloads.ts';
 import { Runs } from './runs.ts';
 import { isPending, type ProviderState, providerProjection, verdictEvents, type Work } from './state.ts';
 
@@ -270,7 +270,7 @@ export class Provider {
       const message = 'another client uses this replica id; the next attempt has another';
       return { type: 'shard.decline', body: { replicaId, code: 'no-capacity', message } };
     }
-    const work = this.#view.state.work[replicaId];
+    const work = this.#admitting.has(replicaId) ? undefined : this.#view.state.work[replicaId];
     const answer = work === undefined ? await this.#admitOnce(client, body) : await this.#presentState(work);
     const admitted = this.#view.state.work[replicaId];
     if (admitted !== undefined) this.#watch(admitted);
@@ -286,13 +286,12 @@ export class Provider {
     return answer;
   }
 
-  /** @param coming admissions that are being written, and are not in the state yet. */
-  #room(client: PeerId, body: MessageBody<'shard.assign'>, coming: number): Room {
+  #room(client: PeerId, body: MessageBody<'shard.assign'>): Room {
     const { payment, signer } = this.#o;
     const pending = this.#pending();
     return {
       ...this.#open(client),
-      pending: pending.length + coming,
+      pending: pending.length,
       pendingOfClient: pending.filter((work) => work.client === client).length,
       credit: client === signer.peerId ? { ok: true } : payment.admits(client, creditWish(body)),
     };
@@ -313,7 +312,7 @@ export class Provider {
     const { quote, replicaId, jobId, payload, priceMicro } = body;
     const declined = (reason: Decline): AnyMessage => ({ type: 'shard.decline', body: { replicaId, ...reason } });
     const refusal = judgeAssignment(client, body, {
-      ...this.#room(client, body, this.#admitting.size),
+      ...this.#room(client, body),
       now: clock.now(),
       served: this.#catalogue.served.get(quote.body.template),
       ownPeer: signer.peerId,
@@ -323,21 +322,17 @@ export class Provider {
       return declined(refusal ?? { code: 'policy', message: 'sealed payloads come with a later version' });
 
     const { inputs, itemSalt } = payload;
-    const inputsHash = await payloads.putInputs(store, {
+    const given: WorkInputs = {
       replicaId,
       params: body.params,
       inputs,
       itemSalt,
       stream: body.stream ?? false,
       ...(body.prefixes === undefined ? {} : { prefixes: body.prefixes }),
-    });
-    // While the blob was written others may have taken the place. From here to the commit nothing comes between.
-    const late = judgeRoom(client, signer.peerId, this.#room(client, body, 0));
-    if (late !== null) {
-      await store.deleteBlobs([inputsHash]);
-      return declined(late);
-    }
-    await journal.commit([
+    };
+    const { hash: inputsHash, stored } = payloads.storeInputs(store, given);
+    // From the judgement to here nothing comes between, so nobody else can have taken the place.
+    const admitted = journal.commit([
       {
         type: 'work.admitted',
         replicaId,
@@ -358,8 +353,11 @@ export class Provider {
       },
       ...(own ? [] : payment.extend({ replicaId, client, priceMicro })),
     ]);
+    // It may begin while the disk writes: a kill now loses the run and nothing else, and its tokens are provisional.
+    this.#runs.pump(given);
+    // What waits in the queue reads its inputs from the disk, and fails where they are not there.
+    await Promise.all([admitted, stored.catch(() => undefined)]);
     this.#o.onLoad();
-    this.#runs.pump();
     return { type: 'shard.accept', body: { replicaId, state: 'queued', itemsDone: 0 } };
   }
 

@@ -89,8 +89,11 @@ export class Runs {
     return this.#running.get(replicaId)?.itemsDone ?? 0;
   }
 
-  /** Starts what may start. */
-  pump(): void {
+  /**
+   * Starts what may start.
+   * @param fresh inputs of work that was admitted just now: it need not read them from the disk.
+   */
+  pump(fresh?: WorkInputs): void {
     if (this.#stopped) return;
     while (this.#running.size < this.#o.config.runsMax) {
       const work = this.#o.next((replicaId) => this.#running.has(replicaId));
@@ -104,7 +107,7 @@ export class Runs {
       };
       this.#stops.delete(work.replicaId);
       this.#running.set(work.replicaId, running);
-      void this.#run(work, running);
+      void this.#run(work, running, fresh?.replicaId === work.replicaId ? fresh : null);
     }
   }
 
@@ -135,9 +138,9 @@ export class Runs {
     for (const { signal } of this.#running.values()) signal.cancel();
   }
 
-  async #run(work: Work, running: Running): Promise<void> {
+  async #run(work: Work, running: Running, fresh: WorkInputs | null): Promise<void> {
     try {
-      await this.#runToCommitment(work, running);
+      await this.#runToCommitment(work, running, fresh);
     } catch (error) {
       await this.#failed(work, error);
     } finally {
@@ -147,12 +150,12 @@ export class Runs {
     }
   }
 
-  async #runToCommitment(work: Work, running: Running): Promise<void> {
+  async #runToCommitment(work: Work, running: Running, fresh: WorkInputs | null): Promise<void> {
     const { journal, store, executor, messenger, signer } = this.#o;
     const { replicaId, jobId, client } = work;
     const served = this.#o.served(work.template);
     if (served === undefined) throw new RunFailure('template-missing', 'the template is not served any more');
-    const inputs = await payloads.inputs(store, work.inputsHash);
+    const inputs = fresh ?? (await payloads.inputs(store, work.inputsHash));
     if (work.state !== 'queued') return;
     // Nothing waits for this entry: the commitment's is behind it in the log.
     const started = journal.commit([{ type: 'work.started', replicaId, jobId, client }]);
