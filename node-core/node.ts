@@ -114,6 +114,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     verifier,
     log,
     rules: config.provider,
+    spending: config.spending,
   });
   const reputation = new Reputation({
     journal,

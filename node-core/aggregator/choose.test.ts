@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { NodeConfig } from '../config/schema.ts';
 import type { Candidate } from '../directory/index.ts';
 import { MessageRefused, PeerUnreachable } from '../messaging/index.ts';
+import type { Capped } from '../payment/index.ts';
 import {
   type AnyMessage,
   idOf,
@@ -42,7 +43,7 @@ function table(change: Partial<Quote> = {}) {
   const answers = new Map<PeerId, Answer>();
   const suspects = new Set<PeerId>();
   const excluded = new Set<PeerId>();
-  const money = { spent: '0', reserved: '0', open: '0' };
+  const money = { spent: '0', reserved: '0', open: '0', capped: null as Capped | null };
   let changes = 0;
   const quoteOf = (provider: PeerId, more: Partial<Quote> = {}): SignedQuote => {
     const key = providers.find(({ peerId }) => peerId === provider);
@@ -90,7 +91,12 @@ function table(change: Partial<Quote> = {}) {
       bestFit: (): Candidate[] =>
         providers.map(({ peerId }, i) => ({ peerId, score: 1 - i / 10, terms: { speed: 1 } }) as unknown as Candidate),
     },
-    payment: { spentOf: () => money.spent, reservedOf: () => money.reserved, openWith: () => money.open },
+    payment: {
+      spentOf: () => money.spent,
+      reservedOf: () => money.reserved,
+      openWith: () => money.open,
+      cappedAt: () => money.capped,
+    },
     reputation: { scoreOf: () => ({ score: 0.5 }) },
     checks: { isExcluded: (peer: PeerId) => excluded.has(peer) },
     random: new Chance(9),
@@ -333,6 +339,17 @@ describe('the choice', () => {
     await t.ask();
     expect(t.chosen()).toBe('no-provider');
     expect(t.quotes.reasons()).toEqual([expect.stringMatching(/use smaller shards/)]);
+  });
+
+  it('keeps within the owner’s caps, and says which stands against it', async () => {
+    const t = table();
+    await t.ask();
+    t.money.capped = { message: 'enough for today', freeAt: 7 };
+    expect(t.chosen()).toBe('capped');
+    expect(t.chooser.capped).toEqual(t.money.capped);
+    // What is too dear for the budget as well is too dear tomorrow.
+    t.money.spent = '1000';
+    expect(t.chosen()).toBe('budget');
   });
 
   it('keeps within the budget, and tells money from time', async () => {

@@ -1,5 +1,6 @@
 /** Which provider gets the next replica of a shard: best fit by the directory, within what is in flight, granted and left. */
 import type { Candidate } from '../directory/index.ts';
+import type { Capped } from '../payment/index.ts';
 import {
   type FailureCode,
   isSampled,
@@ -22,7 +23,8 @@ export interface Choice {
   readonly terms: ScoreTerms;
 }
 
-export type NoChoice = 'no-provider' | 'busy' | 'budget';
+/** `capped`: the owner's caps stand against all who would take it, see {@link Chooser.capped}. */
+export type NoChoice = 'no-provider' | 'busy' | 'budget' | 'capped';
 
 /** Failures by a restart, a stop, or a client that could not be heard. */
 const interruptions: ReadonlySet<FailureCode> = new Set(['internal', 'no-capacity', 'expired']);
@@ -33,6 +35,8 @@ export class Chooser {
   readonly #c: AggregatorContext;
   readonly #quotes: Quotes;
   #candidates: readonly Candidate[] = [];
+  /** The cap that last stood against a choice. */
+  capped: Capped | null = null;
   #listedAt = Number.NEGATIVE_INFINITY;
 
   constructor(context: AggregatorContext, quotes: Quotes) {
@@ -101,6 +105,7 @@ export class Chooser {
     /** Somebody may take it later; somebody would, for more money. */
     let isLater = false;
     let isTooDear = false;
+    let capped: Capped | null = null;
     for (const candidate of this.candidates(job)) {
       const { peerId } = candidate;
       if (!isWanted(peerId) || this.#c.checks.isExcluded(peerId)) continue;
@@ -108,6 +113,11 @@ export class Chooser {
       if (standing === 'never') continue;
       if (quote !== null && !this.budgetCovers(job, priceOf(quote.body.price, shard.count))) {
         isTooDear = true;
+        continue;
+      }
+      const cap = quote === null ? null : this.#c.payment.cappedAt(peerId, priceOf(quote.body.price, shard.count));
+      if (cap !== null) {
+        capped = sooner(capped, cap);
         continue;
       }
       const at = inFlight.get(peerId) ?? 0;
@@ -136,7 +146,9 @@ export class Chooser {
         best = { provider: peerId, quote, priceMicro, terms: inThousandths(atRandom ? { atRandom: score } : terms) };
       }
     }
-    return best ?? (isLater ? 'busy' : isTooDear ? 'budget' : 'no-provider');
+    if (best !== null || isLater) return best ?? 'busy';
+    if (capped !== null) this.capped = capped;
+    return capped !== null ? 'capped' : isTooDear ? 'budget' : 'no-provider';
   }
 
   #randomly(): number {
@@ -164,6 +176,11 @@ export class Chooser {
 /** Of one job: what a provider runs at once, and as many that wait for it as with one that runs a single shard. */
 export function inFlightMax({ body }: SignedQuote, perProviderMax: number): number {
   return Math.min(perProviderMax + (body.runsMax ?? 1) - 1, body.inFlightMax);
+}
+
+function sooner(a: Capped | null, b: Capped): Capped {
+  const at = ({ freeAt }: Capped): number => freeAt ?? Number.POSITIVE_INFINITY;
+  return a === null || at(b) < at(a) ? b : a;
 }
 
 /** It ended without a vote, and not because the work cannot be done there. */

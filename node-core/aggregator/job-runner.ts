@@ -319,7 +319,16 @@ export class JobRunner {
     const outcome = this.#wants.assignWhatFits(job, this.#active);
     if (this.#dirty.size > 0) this.schedule();
     if (outcome.kind === 'waiting') this.#waiting.explain(job);
-    if (outcome.kind === 'too-dear') for (const shard of outcome.shards) this.#exhaustBudget(job, shard);
+    if (outcome.kind === 'too-dear') {
+      const reason = `the budget of ${job.job.budgetMicro} micro-credits does not cover another copy`;
+      this.#exhaustMoney(job, outcome.shards, reason);
+    }
+    if (outcome.kind === 'capped') {
+      const { cap, shards } = outcome;
+      const mayWait = cap.freeAt !== null && cap.freeAt < job.deadlineAt;
+      if (mayWait) this.#waiting.say(job, 'price', cap.message);
+      else this.#exhaustMoney(job, shards, `${cap.message}; there is no more before the job’s deadline`);
+    }
   }
 
   #assign(shard: Shard, role: Role, choice: Choice): void {
@@ -336,20 +345,16 @@ export class JobRunner {
     });
   }
 
-  #exhaustBudget(job: Job, shard: Shard): void {
-    const {
-      jobId,
-      job: { budgetMicro },
-    } = job;
-    const { shardId } = shard;
-    if (shard.before !== null) {
-      this.#effects.run(`judge ${shardId}`, () => this.#judging.restore(job, shard));
-      return;
+  #exhaustMoney(job: Job, shards: readonly Shard[], reason: string): void {
+    const { jobId } = job;
+    for (const shard of shards) {
+      const { shardId } = shard;
+      this.#effects.run(`judge ${shardId}`, () =>
+        shard.before !== null
+          ? this.#judging.restore(job, shard)
+          : this.#r.commitFor(shard, [{ type: 'shard.exhausted', jobId, shardId, code: 'price', reason }]),
+      );
     }
-    const reason = `the budget of ${budgetMicro} micro-credits does not cover another copy`;
-    this.#effects.run(`judge ${shardId}`, () =>
-      this.#r.commitFor(shard, [{ type: 'shard.exhausted', jobId, shardId, code: 'price', reason }]),
-    );
   }
 
   async #send(replica: Replica): Promise<void> {

@@ -1,10 +1,13 @@
 /** What a job would cost and who would run it, before it starts. */
+import type { Candidate } from '../directory/index.ts';
+import { nextDay } from '../payment/index.ts';
 import {
   copiesOf,
   type Id,
   type JobSpec,
   type Json,
   type MethodResult,
+  type Micro,
   micro,
   planShards,
   priceOf,
@@ -62,6 +65,7 @@ export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: 
       `the budget of ${planned.budgetMicro} micro-credits is below the expected ${expectedMicro}: raise it, or ask for fewer copies`,
     );
   }
+  missing.push(...capsMissing(context, expectedMicro, candidates, planned.deadlineMs));
   return {
     shards: shards.length,
     candidates: candidates.map(({ peerId, score, terms, offer }) => ({ peerId, score, terms, price: offer.price })),
@@ -70,4 +74,31 @@ export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: 
     expectedMicro,
     missing,
   };
+}
+
+/** What the owner's spending caps leave today, where that is less than the job is expected to cost. */
+function capsMissing(
+  { payment, clock }: AggregatorContext,
+  expectedMicro: Micro,
+  candidates: readonly Candidate[],
+  deadlineMs: number,
+): string[] {
+  const missing: string[] = [];
+  const now = clock.now();
+  const until = now + deadlineMs > nextDay(now) ? 'it would wait for midnight UTC' : 'it would end unfinished';
+  const dayLeft = payment.leftToday(null);
+  if (dayLeft !== null && micro.less(dayLeft, expectedMicro)) {
+    missing.push(
+      `the spending cap for a day leaves ${dayLeft} micro-credits today, and ${expectedMicro} are expected: ${until}; raise spending.dayMicroMax, or submit less`,
+    );
+  }
+  const peersLeft = candidates.map(({ peerId }) => payment.leftToday(peerId));
+  if (candidates.length === 0 || peersLeft.includes(null)) return missing;
+  const allLeft = micro.sum(peersLeft.filter((left) => left !== null));
+  if (micro.less(allLeft, expectedMicro)) {
+    missing.push(
+      `the spending cap for one peer and day leaves ${allLeft} micro-credits today at the ${candidates.length} providers known, and ${expectedMicro} are expected: ${until}; raise spending.peerDayMicroMax, or submit less`,
+    );
+  }
+  return missing;
 }

@@ -1,5 +1,5 @@
 /** A job for which nobody is there: looks further, and says in the log why nothing goes on. */
-import { copiesOf } from '../protocol/index.ts';
+import { copiesOf, type FailureCode } from '../protocol/index.ts';
 import type { RunningJob } from './running-job.ts';
 import type { Job } from './state.ts';
 
@@ -18,7 +18,7 @@ export class Waiting {
   }
 
   explain(job: Job): void {
-    const { clock, config, directory, journal } = this.#r.context;
+    const { clock, config, directory } = this.#r.context;
     const { template, model, templateName, policy, ownNode } = job.job;
     const now = clock.elapsed();
     if (now - this.#discoveredAt >= config.discoverMs) {
@@ -40,9 +40,21 @@ export class Waiting {
     else if (live < wanted)
       reason = `${wanted} different providers of ${templateName} are needed, ${live} ${live === 1 ? 'is' : 'are'} known${said.length > 0 ? `: ${said.join('; ')}` : ''}`;
     else reason = `no provider takes the work at present${said.length > 0 ? `: ${said.join('; ')}` : ''}`;
-    reason = reason.slice(0, 500);
+    this.#commit(job, 'no-capacity', reason);
+  }
+
+  /** It waits for something else than providers. */
+  say(job: Job, code: FailureCode, reason: string): void {
+    const { clock, config } = this.#r.context;
+    if (clock.elapsed() - Math.max(this.#r.startedAt, this.#explainedAt) < config.discoverMs) return;
+    this.#commit(job, code, reason);
+  }
+
+  #commit(job: Job, code: FailureCode, fullReason: string): void {
+    const { clock, journal } = this.#r.context;
+    const reason = fullReason.slice(0, 500);
     if (job.waiting?.reason === reason) return;
-    this.#explainedAt = now;
-    void this.#guard(() => journal.commit([{ type: 'job.waiting', jobId: job.jobId, code: 'no-capacity', reason }]));
+    this.#explainedAt = clock.elapsed();
+    void this.#guard(() => journal.commit([{ type: 'job.waiting', jobId: job.jobId, code, reason }]));
   }
 }

@@ -1,4 +1,5 @@
 /** Shards that want further replicas, and who gets them: in order, those that were begun first. */
+import type { Capped } from '../payment/index.ts';
 import type { PeerId } from '../protocol/index.ts';
 import { type Choice, Chooser, inFlightMax } from './choose.ts';
 import type { RunningJob } from './running-job.ts';
@@ -19,7 +20,11 @@ export interface WantsHooks {
 }
 
 /** What came of it: nothing is out and nothing can go out, for lack of money or of providers; or all is well. */
-export type Outcome = { readonly kind: 'going' | 'waiting' } | { readonly kind: 'too-dear'; readonly shards: Shard[] };
+export type Outcome =
+  | { readonly kind: 'going' | 'waiting' }
+  | { readonly kind: 'too-dear'; readonly shards: Shard[] }
+  /** The owner's caps stand against it. */
+  | { readonly kind: 'capped'; readonly shards: Shard[]; readonly cap: Capped };
 
 export class Wants {
   readonly #r: RunningJob;
@@ -70,14 +75,27 @@ export class Wants {
     const candidates = this.#chooser.candidates(job);
     this.#r.quotes.ask(candidates.map(({ peerId }) => peerId));
     const mayRunOwn = this.#ownNodeMayRun(job);
-    const shards = [this.#begun, this.#fresh].flatMap((wants) => this.#assignFrom(wants, job, inFlight, mayRunOwn));
+    const tooDear: Shard[] = [];
+    const capped: Shard[] = [];
+    for (const wants of [this.#begun, this.#fresh]) {
+      const without = this.#assignFrom(wants, job, inFlight, mayRunOwn);
+      tooDear.push(...without.budget);
+      capped.push(...without.capped);
+    }
     if (inFlight.size > 0 || this.size === 0) return { kind: 'going' };
-    return shards.length > 0 ? { kind: 'too-dear', shards } : { kind: 'waiting' };
+    const { capped: cap } = this.#chooser;
+    if (capped.length > 0 && cap !== null) return { kind: 'capped', shards: capped, cap };
+    return tooDear.length > 0 ? { kind: 'too-dear', shards: tooDear } : { kind: 'waiting' };
   }
 
-  /** @returns shards that nobody would take for what is left of the budget. */
-  #assignFrom(wants: Map<number, Want>, job: Job, inFlight: Map<PeerId, number>, mayRunOwn: boolean): Shard[] {
-    const tooDear: Shard[] = [];
+  /** @returns shards that nobody would take for what is left of the budget, or that a cap holds back. */
+  #assignFrom(
+    wants: Map<number, Want>,
+    job: Job,
+    inFlight: Map<PeerId, number>,
+    mayRunOwn: boolean,
+  ): { readonly budget: Shard[]; readonly capped: Shard[] } {
+    const lack: { readonly budget: Shard[]; readonly capped: Shard[] } = { budget: [], capped: [] };
     const without: Array<[number, Want]> = [];
     let fruitless = 0;
     for (const [index, want] of wants) {
@@ -88,7 +106,7 @@ export class Wants {
         const choice = own ? this.#chooseOwn(shard, inFlight) : this.#chooser.choose(job, shard, inFlight);
         if (typeof choice === 'string') {
           fruitless++;
-          if (choice === 'budget') tooDear.push(shard);
+          if (choice === 'budget' || choice === 'capped') lack[choice].push(shard);
           if (choice === 'no-provider') without.push([index, want]);
           break;
         }
@@ -101,7 +119,7 @@ export class Wants {
     }
     // They tried everybody who is there; the next time others have their turn first.
     for (const [index, want] of without) if (wants.delete(index)) wants.set(index, want);
-    return tooDear;
+    return lack;
   }
 
   /** Only where the owner allows it, and, unless it must, when nobody else is there. */

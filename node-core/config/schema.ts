@@ -141,6 +141,20 @@ export const NodeConfig = z.strictObject({
     })
     .prefault({}),
 
+  spending: z
+    .strictObject({
+      dayMicroMax: Micro.nullable()
+        .default(null)
+        .describe(
+          'most that this node spends in a day (UTC), micro-credits, what is set aside included; null = no cap',
+        ),
+      peerDayMicroMax: Micro.nullable()
+        .default(null)
+        .describe('most that it spends at one peer in a day, micro-credits; null = no cap'),
+    })
+    .prefault({})
+    .describe('caps beside the budget of each job'),
+
   directory: z
     .strictObject({
       recordTtlMs: ms(3_600_000, 'how long a node record holds'),

@@ -6,6 +6,7 @@
  */
 import type { Projection } from '../journal/index.ts';
 import {
+  type EpochMs,
   type EventOf,
   type Id,
   type Micro,
@@ -18,6 +19,7 @@ import {
 } from '../protocol/index.ts';
 import { adoptionOf } from './adopt.ts';
 import { pointAfter, pointOf, samePoint } from './chain.ts';
+import { noSpending, type Spending, spendOn } from './spending.ts';
 import { addUnpaid, minuteOf, takeUnpaid, type UnpaidByMinute } from './strangers.ts';
 import { append, newTail, priceIn, seqReaching, type Tail } from './tail.ts';
 
@@ -81,6 +83,9 @@ export interface Books {
   owed: Record<DueKey, Due>;
   /** What was admitted in the last hour and neither paid nor given back. */
   unpaid: UnpaidByMinute;
+  /** Of all reservations. */
+  reservedMicro: Micro;
+  today: Spending;
 }
 
 export function dueKey(client: PeerId, replicaId: ReplicaId): DueKey {
@@ -89,7 +94,7 @@ export function dueKey(client: PeerId, replicaId: ReplicaId): DueKey {
 
 export const booksProjection: Projection<Books> = {
   name: 'books',
-  version: 3,
+  version: 4,
   initial: () => ({
     payers: {},
     payees: {},
@@ -99,6 +104,8 @@ export const booksProjection: Projection<Books> = {
     inFlight: {},
     owed: {},
     unpaid: {},
+    reservedMicro: micro.zero,
+    today: noSpending(),
   }),
   apply(books, { seq, at, event }) {
     switch (event.type) {
@@ -115,13 +122,13 @@ export const booksProjection: Projection<Books> = {
         unreserve(books, event.replicaId);
         break;
       case 'payment.paid':
-        pay(books, event, seq);
+        pay(books, event, seq, at);
         break;
       case 'payment.acked':
         acknowledge(books, event);
         break;
       case 'payment.adopted':
-        adopt(books, event, seq);
+        adopt(books, event, seq, at);
         break;
       case 'payment.extended':
         extend(books, event, at);
@@ -170,6 +177,7 @@ function reserve(books: Books, { replicaId, peer, jobId, priceMicro }: EventOf<'
   books.reservations[replicaId] = { peer, jobId, priceMicro };
   const book = payerBook(books, peer);
   book.reservedMicro = micro.add(book.reservedMicro, priceMicro);
+  books.reservedMicro = micro.add(books.reservedMicro, priceMicro);
   books.jobs[jobId] ??= { reservedMicro: micro.zero, spentMicro: micro.zero };
   const job = books.jobs[jobId];
   job.reservedMicro = micro.add(job.reservedMicro, priceMicro);
@@ -180,6 +188,7 @@ function unreserve(books: Books, replicaId: ReplicaId): Reservation | null {
   if (reservation === undefined) return null;
   const { peer, jobId, priceMicro } = reservation;
   delete books.reservations[replicaId];
+  books.reservedMicro = micro.subtract(books.reservedMicro, priceMicro);
   const job = books.jobs[jobId];
   if (job !== undefined) job.reservedMicro = micro.subtract(job.reservedMicro, priceMicro);
   const book = payerBook(books, peer);
@@ -194,7 +203,7 @@ function spend(books: Books, jobId: Id, priceMicro: Micro): void {
 }
 
 /** @throws Error when the payment does not follow from the books: two were computed for one moment. */
-function pay(books: Books, event: EventOf<'payment.paid'>, seq: number): void {
+function pay(books: Books, event: EventOf<'payment.paid'>, seq: number, at: EpochMs): void {
   const { replicaId, peer, jobId, priceMicro } = event;
   const book = payerBook(books, peer);
   const reservation = books.reservations[replicaId];
@@ -211,6 +220,7 @@ function pay(books: Books, event: EventOf<'payment.paid'>, seq: number): void {
   book.changedAt = seq;
   unreserve(books, replicaId);
   spend(books, jobId, priceMicro);
+  spendOn(books.today, at, peer, priceMicro);
 }
 
 function acknowledge(books: Books, { peer, cumulativeMicro }: EventOf<'payment.acked'>): void {
@@ -220,7 +230,7 @@ function acknowledge(books: Books, { peer, cumulativeMicro }: EventOf<'payment.a
   book.ackedSeq = seqReaching(book.tail, cumulativeMicro);
 }
 
-function adopt(books: Books, { voucher, replicas }: EventOf<'payment.adopted'>, seq: number): void {
+function adopt(books: Books, { voucher, replicas }: EventOf<'payment.adopted'>, seq: number, at: EpochMs): void {
   const { body } = voucher;
   const book = payerBook(books, body.payee);
   const adoption = adoptionOf(book.tail, pointOf(body), replicas);
@@ -232,21 +242,22 @@ function adopt(books: Books, { voucher, replicas }: EventOf<'payment.adopted'>, 
   book.changedAt = seq;
   book.adoptedAt = seq;
   for (const { replicaId, priceMicro } of adoption.kind === 'merged' ? adoption.forgotten : replicas) {
-    if (!paidHere.has(replicaId)) settleByAdoption(books, body.payee, replicaId, priceMicro);
+    if (!paidHere.has(replicaId)) settleByAdoption(books, body.payee, replicaId, priceMicro, at);
   }
   if (adoption.kind === 'merged') return;
   for (const [replicaId, { peer, priceMicro }] of Object.entries(books.reservations)) {
-    if (peer === body.payee) settleByAdoption(books, peer, replicaId, priceMicro);
+    if (peer === body.payee) settleByAdoption(books, peer, replicaId, priceMicro, at);
   }
   book.doubtfulJobs = Object.keys(books.jobs).sort();
 }
 
-function settleByAdoption(books: Books, peer: PeerId, replicaId: ReplicaId, priceMicro: Micro): void {
+function settleByAdoption(books: Books, peer: PeerId, replicaId: ReplicaId, priceMicro: Micro, at: EpochMs): void {
   if (books.reservations[replicaId]?.peer === peer) unreserve(books, replicaId);
   const jobId = jobOf(replicaId);
   if (books.jobs[jobId] === undefined) return;
   books.adopted[replicaId] = peer;
   spend(books, jobId, priceMicro);
+  spendOn(books.today, at, peer, priceMicro);
 }
 
 function endJob(books: Books, jobId: Id): void {
@@ -280,7 +291,7 @@ function forgetIfEmpty(books: Books, client: PeerId): void {
 }
 
 /** What a voucher has paid already (a payee restored from a backup may run a replica twice) is not due again. */
-function extend(books: Books, { replicaId, peer, priceMicro }: EventOf<'payment.extended'>, at: number): void {
+function extend(books: Books, { replicaId, peer, priceMicro }: EventOf<'payment.extended'>, at: EpochMs): void {
   const book = payeeBook(books, peer);
   const dueMicro = lessPaid(priceMicro, priceIn(book.recent, replicaId) ?? micro.zero);
   if (dueMicro !== micro.zero) {

@@ -1,1 +1,2 @@
 export { type CreditWish, Payment } from './payment.ts';
+export { type Capped, nextDay } from './spending.ts';

@@ -66,6 +66,7 @@ class Node {
       verifier,
       log: silent,
       rules,
+      spending: { dayMicroMax: null, peerDayMicroMax: null },
     });
     this.books = this.journal.register({ ...booksProjection, name: 'books-seen' });
     const { entries } = await this.journal.open();

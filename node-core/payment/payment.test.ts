@@ -41,6 +41,7 @@ const rules = {
   creditEarnedPercent: 10,
   strangersPerHourMicro: '1000',
 };
+const spending = { dayMicroMax: null, peerDayMicroMax: null };
 /** As if all shards were small. */
 const wish = (priceMicro: string) => ({ priceMicro, shardMicro: '0' });
 
@@ -70,6 +71,7 @@ async function boot(signer: typeof alice, wire: Wire, disk: Disk): Promise<Runni
     verifier,
     log: silent,
     rules,
+    spending,
   });
   const books = journal.register({ ...booksProjection, name: 'books-seen' });
   await journal.open();

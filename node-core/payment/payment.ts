@@ -34,7 +34,8 @@ import { creditRail } from './credit-rail.ts';
 import { type CreditLimit, type CreditRules, creditLimitOf } from './limits.ts';
 import type { Fault } from './rail.ts';
 import { type Mail, VoucherSender } from './sender.ts';
-import { roomForStranger } from './strangers.ts';
+import { type Capped, cappedBy, leftOf, nextDay, type Outlay, type SpendingRules, spentOn } from './spending.ts';
+import { roomForStranger, type StrangerView, strangersUse } from './strangers.ts';
 import { summarise } from './summary.ts';
 import { priceIn } from './tail.ts';
 
@@ -48,6 +49,8 @@ export interface PaymentOptions {
   readonly log: Logger;
   /** What clients are granted. Read at every decision, so that the owner may change it meanwhile. */
   readonly rules: CreditRules;
+  /** What this node may spend. Read at every decision. */
+  readonly spending: SpendingRules;
 }
 
 /** Work that a client wants done on credit. */
@@ -77,6 +80,7 @@ export class Payment {
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #rules: CreditRules;
+  readonly #spending: SpendingRules;
   readonly #sender: VoucherSender;
   readonly #collector: VoucherCollector;
 
@@ -91,6 +95,7 @@ export class Payment {
     this.#log = log;
     this.#clock = clock;
     this.#rules = options.rules;
+    this.#spending = options.spending;
     this.#sender = new VoucherSender({ self, journal, books, mail, clock, rail, log });
     this.#collector = new VoucherCollector({ self, journal, books, rail, log });
     mail.handle('payment.voucher', (from, { voucher, replicas }) => this.#collector.onVoucher(from, voucher, replicas));
@@ -177,6 +182,38 @@ export class Payment {
     return this.#books.state.jobs[jobId]?.spentMicro ?? micro.zero;
   }
 
+  /** Which of the owner's caps stands against setting so much aside for a peer now; null = none. */
+  cappedAt(payee: PeerId, priceMicro: Micro): Capped | null {
+    const { dayMicroMax, peerDayMicroMax } = this.#spending;
+    if (dayMicroMax === null && peerDayMicroMax === null) return null;
+    const now = this.#clock.now();
+    return (
+      cappedBy(dayMicroMax, 'the spending cap for a day (spending.dayMicroMax)', this.outlay(null), priceMicro, now) ??
+      cappedBy(
+        peerDayMicroMax,
+        'the spending cap for one peer and day (spending.peerDayMicroMax)',
+        this.outlay(payee),
+        priceMicro,
+        now,
+      )
+    );
+  }
+
+  /** Spent today and set aside. @param peer null = at all of them. */
+  outlay(peer: PeerId | null): Outlay {
+    const { today, reservedMicro, payers } = this.#books.state;
+    return {
+      spentMicro: spentOn(today, this.#clock.now(), peer),
+      reservedMicro: peer === null ? reservedMicro : (payers[peer]?.reservedMicro ?? micro.zero),
+    };
+  }
+
+  /** What the caps leave for today; null = as much as the jobs' budgets allow. @param peer null = at all of them. */
+  leftToday(peer: PeerId | null): Micro | null {
+    const max = peer === null ? this.#spending.dayMicroMax : this.#spending.peerDayMicroMax;
+    return max === null ? null : leftOf(max, this.outlay(peer));
+  }
+
   /** What the payee may count as unpaid: reserved, and paid by a voucher that it has not acknowledged. */
   openWith(payee: PeerId): Micro {
     const book = this.#books.state.payers[payee];
@@ -224,8 +261,7 @@ export class Payment {
    * hour ≤ their cap.
    */
   admits(client: PeerId, { priceMicro, shardMicro, quotedMicro }: CreditWish): Admission {
-    const { payees, unpaid } = this.#books.state;
-    const book = payees[client];
+    const book = this.#books.state.payees[client];
     const unpaidMicro = micro.add(book?.inFlightMicro ?? micro.zero, book?.owedMicro ?? micro.zero);
     const limit = this.creditLimitOf(client, shardMicro);
     const limitMicro = quotedMicro === undefined ? limit.limitMicro : micro.min(limit.limitMicro, quotedMicro);
@@ -235,17 +271,7 @@ export class Payment {
       const message = `${unpaidMicro} micro-credits of work for you are unpaid and this costs ${priceMicro}; the limit is ${limitMicro}${lost}`;
       return { ok: false, leftMicro, message, retryAfterMs: unpaidMicro === micro.zero ? laterMs : soonMs };
     }
-    const room = roomForStranger(
-      this.#rules,
-      {
-        unpaid,
-        settledMicro: (peer) => payees[peer]?.settledMicro ?? micro.zero,
-        inFlightMicro: (peer) => payees[peer]?.inFlightMicro ?? micro.zero,
-      },
-      client,
-      priceMicro,
-      this.#clock.now(),
-    );
+    const room = roomForStranger(this.#rules, this.#strangers, client, priceMicro, this.#clock.now());
     if (room.ok) return { ok: true, leftMicro };
     const message = `all new clients together are granted ${this.#rules.strangersPerHourMicro} micro-credits of unpaid work in an hour, and that is used up; who has paid for work here is not affected`;
     return { ok: false, leftMicro, message, retryAfterMs: room.retryAfterMs };
@@ -293,7 +319,31 @@ export class Payment {
   // ── both ──
 
   summary(): WalletSummary {
-    return summarise(this.#books.state, (peer) => this.creditLimitOf(peer).limitMicro);
+    const now = this.#clock.now();
+    return summarise(this.#books.state, {
+      caps: {
+        ...this.#spending,
+        spentTodayMicro: this.outlay(null).spentMicro,
+        leftTodayMicro: this.leftToday(null),
+        resetsAt: nextDay(now),
+      },
+      strangers: {
+        capMicro: this.#rules.strangersPerHourMicro,
+        usedMicro: strangersUse(this.#strangers, now),
+      },
+      limitOf: (peer) => this.creditLimitOf(peer),
+      outlay: (peer) => this.outlay(peer),
+      leftToday: (peer) => this.leftToday(peer),
+    });
+  }
+
+  get #strangers(): StrangerView {
+    const { payees, unpaid } = this.#books.state;
+    return {
+      unpaid,
+      settledMicro: (peer) => payees[peer]?.settledMicro ?? micro.zero,
+      inFlightMicro: (peer) => payees[peer]?.inFlightMicro ?? micro.zero,
+    };
   }
 
   /** Reconnected: each side shows its books of both directions, and the other sends what is missing (crash rule 5). */

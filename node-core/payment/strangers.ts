@@ -81,6 +81,14 @@ export function roomForStranger(
   return { ok: false, retryAfterMs: windowMinutes * minuteMs };
 }
 
+/** What of the cap is in use. */
+export function strangersUse(view: StrangerView, now: number): Micro {
+  const oldest = minuteOf(now) - windowMinutes;
+  let exposed = 0n;
+  for (const peer of Object.keys(view.unpaid)) exposed += beyondSettled(view, peer, oldest, 0n);
+  return exposed.toString();
+}
+
 /** Of all clients, with `price` for one of them, as if nothing before minute `oldest` had been. */
 function exposureOf(view: StrangerView, client: PeerId, oldest: number, price: bigint): bigint {
   let exposed = beyondSettled(view, client, oldest, price);

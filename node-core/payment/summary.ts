@@ -1,27 +1,45 @@
 /** The wallet, as the control API shows it. */
 import { type Micro, micro, type PeerId, type WalletSummary } from '../protocol/index.ts';
 import type { Books } from './books.ts';
+import type { CreditLimit } from './limits.ts';
+import type { Outlay } from './spending.ts';
 
 const notice =
   'Credits are not money: they count work that peers owe each other, pair by pair. Nobody has to redeem them, and they cannot be transferred.';
 
-/** @param limitFor unpaid work that a peer is granted, micro-credits. */
-export function summarise(books: Books, limitFor: (peer: PeerId) => Micro): WalletSummary {
+/** What follows from the owner's rules and not from the books alone. */
+export interface WalletView {
+  readonly caps: WalletSummary['caps'];
+  readonly strangers: WalletSummary['strangers'];
+  limitOf(peer: PeerId): CreditLimit;
+  outlay(peer: PeerId): Outlay;
+  leftToday(peer: PeerId): Micro | null;
+}
+
+export function summarise(books: Books, view: WalletView): WalletSummary {
   const ids = new Set([...Object.keys(books.payers), ...Object.keys(books.payees)]);
   const peers = [...ids].sort().map((peerId) => {
     const payer = books.payers[peerId];
     const payee = books.payees[peerId];
+    const paidMicro = payer?.tail.end.cumulativeMicro ?? micro.zero;
     const receivedMicro = payee?.best?.body.cumulativeMicro ?? micro.zero;
     const owedMicro = payee?.owedMicro ?? micro.zero;
+    const earnedMicro = micro.add(receivedMicro, owedMicro);
+    const { limitMicro, ...creditLimit } = view.limitOf(peerId);
     return {
       peerId,
-      paidMicro: payer?.tail.end.cumulativeMicro ?? micro.zero,
+      paidMicro,
       paidAckedMicro: payer?.ackedMicro ?? micro.zero,
       reservedMicro: payer?.reservedMicro ?? micro.zero,
       receivedMicro,
-      earnedMicro: micro.add(receivedMicro, owedMicro),
+      earnedMicro,
       unpaidMicro: micro.add(payee?.inFlightMicro ?? micro.zero, owedMicro),
-      creditLimitMicro: limitFor(peerId),
+      creditLimitMicro: limitMicro,
+      creditLimit,
+      owesUsMicro: beyond(earnedMicro, paidMicro),
+      weOweMicro: beyond(paidMicro, earnedMicro),
+      spentTodayMicro: view.outlay(peerId).spentMicro,
+      leftTodayMicro: view.leftToday(peerId),
     };
   });
   return {
@@ -31,6 +49,18 @@ export function summarise(books: Books, limitFor: (peer: PeerId) => Micro): Wall
     receivedMicro: micro.sum(peers.map((peer) => peer.receivedMicro)),
     reservedMicro: micro.sum(peers.map((peer) => peer.reservedMicro)),
     owedToUsMicro: micro.sum(Object.values(books.payees).map((book) => book.owedMicro)),
+    net: {
+      owedByPeersMicro: micro.sum(peers.map((peer) => peer.owesUsMicro)),
+      peersOwing: peers.filter((peer) => peer.owesUsMicro !== micro.zero).length,
+      owedToPeersMicro: micro.sum(peers.map((peer) => peer.weOweMicro)),
+      peersOwed: peers.filter((peer) => peer.weOweMicro !== micro.zero).length,
+    },
+    caps: view.caps,
+    strangers: view.strangers,
     peers,
   };
+}
+
+function beyond(a: Micro, b: Micro): Micro {
+  return micro.less(b, a) ? micro.subtract(a, b) : micro.zero;
 }

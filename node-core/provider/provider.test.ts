@@ -168,7 +168,11 @@ class Bench {
       onFatal() {},
     });
     const common = { journal, messenger: mail, clock, signer: this.key, verifier: keys, log: silent };
-    const payment = new Payment({ ...common, rules: this.config });
+    const payment = new Payment({
+      ...common,
+      rules: this.config,
+      spending: { dayMicroMax: null, peerDayMicroMax: null },
+    });
     const reputation = { isOurWork: () => false };
     const options = {
       ...common,

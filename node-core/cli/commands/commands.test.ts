@@ -473,6 +473,51 @@ describe('export', () => {
   });
 });
 
+describe('wallet', () => {
+  it('says what peers owe, what is left of the caps, and how each limit came about', async () => {
+    const summary: MethodResult<'wallet.summary'> = {
+      unit: 'micro-credit',
+      notice: 'Credits are not money.',
+      paidMicro: '9000',
+      receivedMicro: '30000',
+      reservedMicro: '2000',
+      owedToUsMicro: '0',
+      net: { owedByPeersMicro: '21000', peersOwing: 1, owedToPeersMicro: '0', peersOwed: 0 },
+      caps: {
+        dayMicroMax: '20000',
+        peerDayMicroMax: null,
+        spentTodayMicro: '9000',
+        leftTodayMicro: '9000',
+        resetsAt: noon,
+      },
+      strangers: { capMicro: '160000', usedMicro: '4000' },
+      peers: [
+        {
+          peerId: provider,
+          paidMicro: '9000',
+          paidAckedMicro: '9000',
+          reservedMicro: '2000',
+          receivedMicro: '30000',
+          earnedMicro: '30000',
+          unpaidMicro: '0',
+          creditLimitMicro: '14900',
+          creditLimit: { baseMicro: '16000', earnedMicro: '900', lostMicro: '2000' },
+          owesUsMicro: '21000',
+          weOweMicro: '0',
+          spentTodayMicro: '9000',
+          leftTodayMicro: null,
+        },
+      ],
+    };
+    const { out } = await runCli(['wallet'], { connect: () => clientOf({ 'wallet.summary': () => summary }) });
+    expect(out).toContain('0.021 credits owed by 1 peer, 0 credits owed to 0 peers');
+    expect(out).toContain('0.009 credits spent; 0.009 credits of 0.02 credits left until midnight UTC');
+    expect(out).toContain('0.0149 credits = 0.016 credits + 0.0009 credits earned − 0.002 credits never paid');
+    expect(out).toContain('owes us 0.021 credits');
+    expect(out).toContain('Credits are not money.');
+  });
+});
+
 describe('identity', () => {
   const seed = new Uint8Array(32).fill(7);
 

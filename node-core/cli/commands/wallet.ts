@@ -3,12 +3,14 @@ import { defineCommand, option, toggle } from '../command.ts';
 import { answer, type Context } from '../context.ts';
 import { findPeer, peerRef } from '../job/find-peer.ts';
 import { pairLines, tableLines } from '../text/table.ts';
-import { creditsText, jobIdText, peerText, timeText } from '../text/units.ts';
+import { countText, creditsText, jobIdText, peerText, timeText } from '../text/units.ts';
 import { data, json, wholeNumber } from '../values.ts';
+
+type Summary = MethodResult<'wallet.summary'>;
 
 export const wallet = defineCommand({
   name: 'wallet',
-  summary: 'Credits paid, received, reserved and owed, by peer.',
+  summary: 'Credits owed, paid, received and reserved, limits and caps, by peer.',
   shape: {
     ledger: toggle('--ledger', 'the single payments, newest first'),
     peer: option('--peer <peer>', 'with --ledger, only this one', peerRef().optional()),
@@ -31,10 +33,16 @@ async function showSummary(context: Context, node: NodeApi, asJson: boolean): Pr
   const summary = await node.call('wallet.summary', {});
   answer(context, asJson, summary, () => [
     ...pairLines(context.out, [
+      ['net', netText(summary)],
       ['paid', creditsText(summary.paidMicro)],
       ['received', creditsText(summary.receivedMicro)],
       ['reserved', `${creditsText(summary.reservedMicro)} for work that is out`],
       ['owed to us', `${creditsText(summary.owedToUsMicro)} for accepted work that no voucher covers yet`],
+      ['today', todayText(summary)],
+      [
+        'newcomers',
+        `${creditsText(summary.strangers.usedMicro)} of ${creditsText(summary.strangers.capMicro)} granted in the last hour to clients beyond what they ever settled`,
+      ],
     ]),
     ...peerLines(context, summary),
     context.out.paint('dim', summary.notice),
@@ -42,7 +50,37 @@ async function showSummary(context: Context, node: NodeApi, asJson: boolean): Pr
   return 'ok';
 }
 
-function peerLines(context: Context, { peers }: MethodResult<'wallet.summary'>): string[] {
+function netText({ net }: Summary): string {
+  const owed = `${creditsText(net.owedByPeersMicro)} owed by ${countText(net.peersOwing, 'peer')}`;
+  return `${owed}, ${creditsText(net.owedToPeersMicro)} owed to ${countText(net.peersOwed, 'peer')}`;
+}
+
+function todayText({ caps }: Summary): string {
+  const spent = `${creditsText(caps.spentTodayMicro)} spent`;
+  const ofDay =
+    caps.dayMicroMax === null || caps.leftTodayMicro === null
+      ? 'no cap for a day (spending.dayMicroMax)'
+      : `${creditsText(caps.leftTodayMicro)} of ${creditsText(caps.dayMicroMax)} left until midnight UTC`;
+  const ofPeer = caps.peerDayMicroMax === null ? '' : `; at most ${creditsText(caps.peerDayMicroMax)} at one peer`;
+  return `${spent}; ${ofDay}${ofPeer}`;
+}
+
+/** How it came about: “0.016 = 0.016 + 0 earned”. */
+function limitText({ creditLimitMicro, creditLimit: { baseMicro, earnedMicro, lostMicro } }: Summary['peers'][number]) {
+  const parts = [
+    creditsText(baseMicro),
+    ...(earnedMicro === '0' ? [] : [`+ ${creditsText(earnedMicro)} earned`]),
+    ...(lostMicro === '0' ? [] : [`− ${creditsText(lostMicro)} never paid`]),
+  ];
+  return parts.length === 1 ? creditsText(creditLimitMicro) : `${creditsText(creditLimitMicro)} = ${parts.join(' ')}`;
+}
+
+function balanceText({ owesUsMicro, weOweMicro }: Summary['peers'][number]): string {
+  if (owesUsMicro !== '0') return `owes us ${creditsText(owesUsMicro)}`;
+  return weOweMicro === '0' ? 'even' : `we owe ${creditsText(weOweMicro)}`;
+}
+
+function peerLines(context: Context, { peers }: Summary): string[] {
   if (peers.length === 0) {
     return [
       '',
@@ -50,7 +88,17 @@ function peerLines(context: Context, { peers }: MethodResult<'wallet.summary'>):
       '',
     ];
   }
-  const titles = ['paid', 'acknowledged', 'reserved', 'received', 'earned', 'unpaid', 'credit limit'];
+  const titles = [
+    'net',
+    'paid',
+    'acknowledged',
+    'reserved',
+    'received',
+    'earned',
+    'unpaid',
+    'spent today',
+    'credit limit',
+  ];
   return [
     '',
     ...tableLines(
@@ -58,6 +106,7 @@ function peerLines(context: Context, { peers }: MethodResult<'wallet.summary'>):
       [{ title: 'peer' }, ...titles.map((title) => ({ title, align: 'right' as const }))],
       peers.map((peer) => [
         peerText(peer.peerId),
+        balanceText(peer),
         ...[
           peer.paidMicro,
           peer.paidAckedMicro,
@@ -65,8 +114,9 @@ function peerLines(context: Context, { peers }: MethodResult<'wallet.summary'>):
           peer.receivedMicro,
           peer.earnedMicro,
           peer.unpaidMicro,
-          peer.creditLimitMicro,
+          peer.spentTodayMicro,
         ].map(creditsText),
+        limitText(peer),
       ]),
     ),
     '',

@@ -38,6 +38,9 @@ beforeEach(async () => {
     receivedMicro: '5',
     reservedMicro: '0',
     owedToUsMicro: '0',
+    net: { owedByPeersMicro: '0', peersOwing: 0, owedToPeersMicro: '0', peersOwed: 0 },
+    caps: { dayMicroMax: null, peerDayMicroMax: null, spentTodayMicro: '0', leftTodayMicro: null, resetsAt: 0 },
+    strangers: { capMicro: '0', usedMicro: '0' },
     peers: [],
   };
   api.answer = (method) => {

@@ -162,6 +162,26 @@ export const WalletSummary = z.object({
   receivedMicro: Micro,
   reservedMicro: Micro,
   owedToUsMicro: Micro.describe('accepted work that no voucher covers yet'),
+  net: z
+    .object({
+      owedByPeersMicro: Micro,
+      peersOwing: z.int(),
+      owedToPeersMicro: Micro,
+      peersOwed: z.int(),
+    })
+    .describe('work that peers owe us and we owe them, pair by pair: what each did for the other is set off'),
+  caps: z
+    .object({
+      dayMicroMax: Micro.nullable().describe('null = no cap'),
+      peerDayMicroMax: Micro.nullable().describe('null = no cap'),
+      spentTodayMicro: Micro,
+      leftTodayMicro: Micro.nullable().describe('what is reserved counts as spent'),
+      resetsAt: EpochMs,
+    })
+    .describe('what this node may spend in a day (UTC)'),
+  strangers: z
+    .object({ capMicro: Micro, usedMicro: Micro })
+    .describe('unpaid work of the last hour for clients beyond what they ever settled'),
   peers: z.array(
     z.object({
       peerId: PeerId,
@@ -171,7 +191,18 @@ export const WalletSummary = z.object({
       receivedMicro: Micro,
       earnedMicro: Micro,
       unpaidMicro: Micro.describe('work for this peer, running or done, that no voucher covers'),
-      creditLimitMicro: Micro,
+      creditLimitMicro: Micro.describe('base + earned − lost'),
+      creditLimit: z
+        .object({
+          baseMicro: Micro.describe('what everybody begins with'),
+          earnedMicro: Micro.describe('a share of the work done for work'),
+          lostMicro: Micro.describe('for results that it saw and never paid'),
+        })
+        .describe('how the limit came about'),
+      owesUsMicro: Micro.describe('net: what it owes us beyond what we owe it'),
+      weOweMicro: Micro.describe('net: what we owe it beyond what it owes us'),
+      spentTodayMicro: Micro,
+      leftTodayMicro: Micro.nullable().describe('by the cap for one peer; null = no cap'),
     }),
   ),
 });
