@@ -19,7 +19,7 @@ import type { AggregatorContext, Shows } from './context.ts';
 import { blobsOf, mergedResults } from './end.ts';
 import { JobRunner } from './job-runner.ts';
 import { Liveness } from './liveness.ts';
-import { type JobInputs, payloads, type Results } from './payloads.ts';
+import { type JobInputs, payloads, type Results, writtenBefore } from './payloads.ts';
 import { planJob, shardsOf } from './plan.ts';
 import { aggregatorProjection, type Job, type Replica } from './state.ts';
 import { newItemSalt, resolveSpec } from './submit.ts';
@@ -37,6 +37,8 @@ export class Aggregator {
   readonly #verdicts: Verdicts;
   readonly #sweeper: Sweeper;
   #stopping = false;
+  /** Jobs whose inputs, large ones, are being written. */
+  #submitting = 0;
 
   constructor(options: AggregatorOptions) {
     const view = options.journal.register(aggregatorProjection);
@@ -137,7 +139,7 @@ export class Aggregator {
   async submit(spec: JobSpec): Promise<Id> {
     const { clock, random, store, journal, config } = this.#c;
     if (this.#stopping) throw new ApiError('unavailable', 'the node is stopping');
-    if (this.activeJobs >= config.jobsActiveMax) {
+    if (this.activeJobs + this.#submitting >= config.jobsActiveMax) {
       throw new ApiError(
         'unavailable',
         `${this.activeJobs} jobs are under way, at most ${config.jobsActiveMax} (aggregator.jobsActiveMax); wait for one to end`,
@@ -145,21 +147,28 @@ export class Aggregator {
     }
     const { planned, itemBytes } = resolveSpec(spec, this.#c.known(), config);
     const jobId = idOf(random.bytes(16));
-    const inputs = { jobId, inputs: spec.inputs, itemSalt: newItemSalt(this.#c) };
-    const { hash: inputsHash, stored } = payloads.storeInputs(store, inputs);
-    const deadlineAt = clock.now() + planned.deadlineMs;
-    const counts = shardsOf(jobId, spec.inputs, planned.itemsPerShard).map(({ count }) => count);
-    const created = journal.commit([
-      { type: 'job.created', jobId, job: planned, inputsHash, itemBytes, deadlineAt },
-      { type: 'job.planned', jobId, counts },
-    ]);
-    // It looks for providers while the disk writes. No work leaves before its own entry, which is behind these, is durable.
-    const begun = this.#begin(jobId, inputs);
-    const written = stored.catch(async (error: unknown) => {
-      await this.#runners.get(jobId)?.cancel('its inputs could not be written');
-      throw error;
-    });
-    await Promise.all([written, created, begun]);
+    this.#submitting++;
+    let created: Promise<void>;
+    let begun: Promise<void>;
+    try {
+      const inputs = { jobId, inputs: spec.inputs, itemSalt: newItemSalt(this.#c) };
+      const blob = payloads.ofInputs(inputs);
+      const blobs = await writtenBefore(store, blob);
+      const deadlineAt = clock.now() + planned.deadlineMs;
+      const counts = shardsOf(jobId, spec.inputs, planned.itemsPerShard).map((shard) => shard.count);
+      created = journal.commit(
+        [
+          { type: 'job.created', jobId, job: planned, inputsHash: blob.hash, itemBytes, deadlineAt },
+          { type: 'job.planned', jobId, counts },
+        ],
+        blobs,
+      );
+      // What it decides now goes into the same transaction, or the next; nothing of it leaves before it is durable.
+      begun = this.#begin(jobId, inputs);
+    } finally {
+      this.#submitting--;
+    }
+    await Promise.all([created, begun]);
     return jobId;
   }
 
@@ -188,12 +197,13 @@ export class Aggregator {
     if (job !== undefined) return mergedResults(this.#c, job);
     const kept = this.#c.view.state.kept[jobId];
     if (kept === undefined) return null;
-    const outputs = (await payloads.results(this.#c.store, kept.resultsHash))?.outputs ?? null;
+    const outputs = (await payloads.results(this.#c.journal, kept.resultsHash))?.outputs ?? null;
     const isDoubted = (index: number): boolean =>
       kept.doubted.some(({ start, count }) => index >= start && index < start + count);
     return outputs?.map((each, index) => (isDoubted(index) ? { ...each, mark: 'doubted' } : each)) ?? null;
   }
 
+  /** @param inputs where they are in memory. */
   async #begin(jobId: Id, inputs?: JobInputs): Promise<void> {
     const { turns } = this.#c;
     const runner = new JobRunner(this.#c, jobId, () => {

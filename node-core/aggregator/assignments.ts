@@ -1,5 +1,6 @@
 /** The life of single replicas on the wire: assigned, sent, declined, failed, cancelled, lost, told the verdict. */
 import { MessageRefused, PeerUnreachable } from '../messaging/index.ts';
+import type { StoredBlob } from '../ports/index.ts';
 import {
   copiesOf,
   type FailureCode,
@@ -38,7 +39,7 @@ export class Assignments {
     shard: Shard,
     role: Role,
     choice: Choice,
-    prefixesFor: (replicaId: ReplicaId) => { hash: Sha256; stored: Promise<unknown> } | null,
+    prefixesFor: (replicaId: ReplicaId) => StoredBlob | null,
   ): { replicaId: ReplicaId; durable: Promise<void> } {
     const { clock, config, journal, payment, liveness } = this.#c;
     const { jobId } = job;
@@ -65,8 +66,7 @@ export class Assignments {
     });
     if (role !== 'own-node') events.push(...payment.reserve({ jobId, replicaId, payee: provider, priceMicro }));
     liveness.expect(provider);
-    const durable = journal.commit(events);
-    return { replicaId, durable: prefixes === null ? durable : Promise.all([durable, prefixes.stored]).then(() => {}) };
+    return { replicaId, durable: journal.commit(events, prefixes === null ? [] : [prefixes]) };
   }
 
   /** A second attempt at the shard of a sampled policy would be known for a check by its number. */
@@ -183,8 +183,10 @@ export class Assignments {
 
   /** Asks for a release. If the provider has committed meanwhile, its result is judged like any other. */
   async cancel(replica: Replica, reason: string): Promise<void> {
-    const { messenger, config, clock } = this.#c;
+    const { messenger, config, clock, journal } = this.#c;
     const { replicaId, provider } = replica;
+    // Why it is not needed any more may still be on its way to the disk.
+    await journal.settled();
     const pause = () => new Promise<void>((resolve) => clock.after(config.leaseRenewMs, resolve));
     try {
       const { body } = await messenger.request(

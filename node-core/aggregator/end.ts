@@ -1,7 +1,7 @@
 /** The end of a job: merges what was accepted, in the order of the inputs, and deletes what is not needed any more. */
 import type { NodeEvent, Sha256 } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
-import { payloads, type Results } from './payloads.ts';
+import { payloads, type Results, writtenBefore } from './payloads.ts';
 import { isFinalShard, type Job } from './state.ts';
 
 /** Payloads of a job under way; its results are not among them. */
@@ -18,7 +18,8 @@ export function blobsOf({ inputsHash, shards }: Job): Sha256[] {
 export async function mergedResults(context: AggregatorContext, job: Job): Promise<Results['outputs']> {
   const outputs: Results['outputs'] = [];
   for (const shard of job.shards) {
-    const accepted = shard.outputsHash === null ? null : await payloads.shardOutputs(context.store, shard.outputsHash);
+    const accepted =
+      shard.outputsHash === null ? null : await payloads.shardOutputs(context.journal, shard.outputsHash);
     for (let i = 0; i < shard.count; i++) {
       const output = accepted?.outputs[i];
       const given = accepted?.given?.[i] ?? 0;
@@ -43,7 +44,8 @@ export async function endJob(context: AggregatorContext, job: Job): Promise<bool
   const failed = job.shards.find((shard) => shard.failure !== null)?.failure ?? null;
   const complete = job.shards.length > 0 && accepted.length === job.shards.length;
   const itemsAccepted = accepted.reduce((sum, shard) => sum + shard.count, 0);
-  const resultsHash = itemsAccepted > 0 ? await payloads.putResults(store, { jobId, outputs }) : null;
+  const results = itemsAccepted > 0 ? payloads.ofResults({ jobId, outputs }) : null;
+  const blobs = results === null ? [] : await writtenBefore(store, results);
 
   if (!job.shards.every(isFinalShard) || answers() !== begun) return false;
   // What was not begun when its owner stopped the job has no answer.
@@ -63,13 +65,13 @@ export async function endJob(context: AggregatorContext, job: Job): Promise<bool
     state,
     code,
     reason: `${reason}${waiting}`.slice(0, 500),
-    resultsHash,
+    resultsHash: results?.hash ?? null,
     shardsAccepted: accepted.length,
     shardsTotal: job.shards.length,
     itemsAccepted,
     spentMicro: payment.spentOf(jobId),
   };
-  await journal.commit([ended]);
+  await journal.commit([ended], blobs);
   log.info({ jobId, state, code, itemsAccepted, items: job.job.items }, 'a job ended');
   try {
     await store.deleteBlobs(blobsOf(job));

@@ -69,15 +69,12 @@ export class JobRunner {
     return this.#r.job;
   }
 
-  /**
-   * Begins, or goes on from the log after a restart.
-   * @param given what else is read from the disk.
-   */
+  /** Begins, or goes on from the log after a restart. @param given the inputs, where they are in memory. */
   async start(given?: JobInputs): Promise<void> {
     const job = this.job;
     if (job === undefined) return;
     const template = this.#c.known().templates.get(job.job.template) ?? null;
-    const inputs = given ?? (await payloads.inputs(this.#c.store, job.inputsHash));
+    const inputs = given ?? (await payloads.inputs(this.#c.journal, job.inputsHash));
     this.#r.template = template;
     this.#r.inputs = inputs;
     if (inputs === null || template === null) {
@@ -214,11 +211,13 @@ export class JobRunner {
 
   async committed(replica: Replica, body: MessageBody<'shard.commit'>): Promise<AnyMessage | null> {
     const { result } = body;
-    await this.#reveals.committed(replica, body);
-    if (result !== undefined && replica.state === 'committed') {
-      await this.#effects.once(`reveal ${replica.replicaId}`, () => this.#reveals.take(replica, result));
-    }
+    const durable = this.#reveals.committed(replica, body);
+    const taken =
+      result !== undefined && replica.state === 'committed'
+        ? this.#effects.once(`reveal ${replica.replicaId}`, () => this.#reveals.take(replica, result))
+        : null;
     this.touch(replica.shardId);
+    await Promise.all([durable, taken]);
     if (replicaMachine.isFinal(replica.state) && replica.state !== 'accepted') {
       return this.#verdictMessage(replica);
     }

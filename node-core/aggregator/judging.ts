@@ -1,4 +1,5 @@
 /** Verdicts of one job: compares what was revealed, and writes what follows from it in one transaction. */
+import type { StoredBlob } from '../ports/index.ts';
 import { isSampled, type NodeEvent, quorumOf, type SignedStreamHead } from '../protocol/index.ts';
 import { checkEvents, drawAudit } from './audits.ts';
 import { afterVerdicts, badReceipt, type JudgedCopy, judgeCopies, type RevealedCopy, verdictEvents } from './judge.ts';
@@ -29,8 +30,7 @@ export class Judging {
       const { outputs } = judgement;
       const [first] = copies;
       const given = first === undefined || copies.length > 1 ? null : await this.#r.prefixesOf(first.replica);
-      const outputsHash = await payloads.putShardOutputs(
-        context.store,
+      const blob = payloads.ofShardOutputs(
         shardId,
         outputs,
         given?.map((tokens) => tokens.length),
@@ -41,9 +41,17 @@ export class Judging {
         shard,
         [
           ...(judgement.how === 'checked' ? checkEvents(context, job, shard, template, judgement.verdicts) : []),
-          { type: 'shard.accepted', jobId, shardId, how: judgement.how, outputsHash, ...markOf(shard, outputsHash) },
+          {
+            type: 'shard.accepted',
+            jobId,
+            shardId,
+            how: judgement.how,
+            outputsHash: blob.hash,
+            ...markOf(shard, blob.hash),
+          },
         ],
         judgement.verdicts,
+        [blob],
       );
       return;
     }
@@ -136,15 +144,16 @@ export class Judging {
     shard: Shard,
     events: readonly NodeEvent[],
     verdicts: readonly JudgedCopy[],
+    blobs: readonly StoredBlob[] = [],
   ): Promise<void> {
     const { context, revealed, itemsDone, assignments } = this.#r;
     const fresh = verdicts.filter(({ replica }) => replica.state !== 'accepted');
     const paidBefore = verdicts.filter(({ replica }) => replica.state === 'accepted');
-    const durable = this.#r.commitFor(shard, [
-      ...fresh.flatMap((judged) => verdictEvents(context, job, shard, judged)),
-      ...paidBefore.flatMap((judged) => badReceipt(context, job, shard, judged)),
-      ...events,
-    ]);
+    const judged = [
+      ...fresh.flatMap((verdict) => verdictEvents(context, job, shard, verdict)),
+      ...paidBefore.flatMap((verdict) => badReceipt(context, job, shard, verdict)),
+    ];
+    const durable = this.#r.commitFor(shard, [...judged, ...events], blobs);
     // At once: their jobs may be about to end.
     for (const event of events) if (event.type === 'shard.reopened') context.touch(event.shardId);
     await durable;
@@ -161,7 +170,8 @@ export class Judging {
     const copies: RevealedCopy[] = [];
     for (const replica of replicas) {
       if (replica.resultHash === null) continue;
-      const revealed = inMemory.get(replica.replicaId) ?? (await payloads.revealed(context.store, replica.resultHash));
+      const revealed =
+        inMemory.get(replica.replicaId) ?? (await payloads.revealed(context.journal, replica.resultHash));
       if (revealed !== null) copies.push({ replica, revealed });
       // The disk lost it: it cannot be judged.
       else if (replica.state === 'revealed') await assignments.undecidable(replica);

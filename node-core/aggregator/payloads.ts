@@ -1,6 +1,9 @@
 /** What lies in the aggregator's blobs: never in the log, deleted when the job is over; results by their retention. */
-import type { Store } from '../ports/index.ts';
+import type { Store, StoredBlob } from '../ports/index.ts';
 import { AnswerMark, canonicalBytes, Json, Opening, type Sha256, sha256Hex, utf8, z } from '../protocol/index.ts';
+
+/** The journal, or a store: only the journal also has what is still on its way to the disk. */
+type BlobSource = Pick<Store, 'getBlob'>;
 
 const Inputs = z.object({ jobId: z.string(), inputs: z.array(Json), itemSalt: z.string() });
 export type JobInputs = z.infer<typeof Inputs>;
@@ -28,35 +31,40 @@ const Results = z.object({
 });
 export type Results = z.infer<typeof Results>;
 
-/** The hash is known at once, the bytes are on the disk later. */
-function begin(store: Store, value: unknown): { hash: Sha256; stored: Promise<void> } {
+function blobOf(value: unknown): StoredBlob {
   const bytes = canonicalBytes(value);
-  const hash = sha256Hex(bytes);
-  return { hash, stored: store.putBlob(bytes, hash) };
+  return { hash: sha256Hex(bytes), bytes };
 }
 
-async function put(store: Store, value: unknown): Promise<Sha256> {
-  const { hash, stored } = begin(store, value);
-  await stored;
-  return hash;
+/** Of a blob that goes into one transaction with the event that names it. */
+const withEventBytesMax = 1024 * 1024;
+
+/**
+ * Writes a blob that is too large for the transaction of its event before it.
+ * @returns what is still to be committed with the event.
+ */
+export async function writtenBefore(store: Store, blob: StoredBlob): Promise<StoredBlob[]> {
+  if (blob.bytes.length <= withEventBytesMax) return [blob];
+  await store.putBlob(blob.bytes, blob.hash);
+  return [];
 }
 
-async function get<T>(store: Store, hash: Sha256, schema: z.ZodType<T>): Promise<T | null> {
-  const bytes = await store.getBlob(hash);
+async function get<T>(from: BlobSource, hash: Sha256, schema: z.ZodType<T>): Promise<T | null> {
+  const bytes = await from.getBlob(hash);
   return bytes === null ? null : schema.parse(JSON.parse(utf8.decode(bytes)));
 }
 
 /** Readers answer null when the blob is gone or damaged. */
 export const payloads = {
-  storeInputs: (store: Store, inputs: JobInputs) => begin(store, inputs),
-  inputs: (store: Store, hash: Sha256) => get(store, hash, Inputs),
-  putRevealed: (store: Store, revealed: Revealed) => put(store, revealed),
-  revealed: (store: Store, hash: Sha256) => get(store, hash, Revealed),
-  storePrefixes: (store: Store, replicaId: string, prefixes: number[][]) => begin(store, { replicaId, prefixes }),
-  prefixes: (store: Store, hash: Sha256) => get(store, hash, Prefixes),
-  putShardOutputs: (store: Store, shardId: string, outputs: Json[], given?: number[]) =>
-    put(store, { shardId, outputs, ...(given === undefined ? {} : { given }) }),
-  shardOutputs: (store: Store, hash: Sha256) => get(store, hash, ShardOutputs),
-  putResults: (store: Store, results: Results) => put(store, results),
-  results: (store: Store, hash: Sha256) => get(store, hash, Results),
+  ofInputs: (inputs: JobInputs) => blobOf(inputs),
+  inputs: (from: BlobSource, hash: Sha256) => get(from, hash, Inputs),
+  ofRevealed: (revealed: Revealed) => blobOf(revealed),
+  revealed: (from: BlobSource, hash: Sha256) => get(from, hash, Revealed),
+  ofPrefixes: (replicaId: string, prefixes: number[][]) => blobOf({ replicaId, prefixes }),
+  prefixes: (from: BlobSource, hash: Sha256) => get(from, hash, Prefixes),
+  ofShardOutputs: (shardId: string, outputs: Json[], given?: number[]) =>
+    blobOf({ shardId, outputs, ...(given === undefined ? {} : { given }) }),
+  shardOutputs: (from: BlobSource, hash: Sha256) => get(from, hash, ShardOutputs),
+  ofResults: (results: Results) => blobOf(results),
+  results: (from: BlobSource, hash: Sha256) => get(from, hash, Results),
 };

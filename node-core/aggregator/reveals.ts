@@ -19,7 +19,7 @@ export class Reveals {
     this.#judging = judging;
   }
 
-  /** @throws MessageRefused when the commitment is not its provider's word on this replica. */
+  /** In memory at once; resolves when durable. @throws MessageRefused when the commitment is not its provider's word on this replica. */
   async committed(replica: Replica, body: MessageBody<'shard.commit'>): Promise<void> {
     const prefixes = await this.#r.prefixesOf(replica);
     // From here to the commit nothing comes between: the same may be said twice at once.
@@ -28,11 +28,12 @@ export class Reveals {
     if (fault !== null) throw new MessageRefused('bad-signature', fault);
     const { jobId, shardId, replicaId, provider } = replica;
     const { commitment } = body;
-    await this.#r.context.journal.commit([
+    const durable = this.#r.context.journal.commit([
       { type: 'replica.committed', jobId, shardId, replicaId, provider, commitment },
     ]);
     this.#r.stragglers.ended(replica);
     this.#r.quotes.worked(provider);
+    await durable;
   }
 
   #commitmentFault(
@@ -92,7 +93,7 @@ export class Reveals {
     const { commitment } = replica;
     if (replica.state !== 'committed' || commitment === null) return;
     if (shard === undefined || template === null || inputs === null) return;
-    const { verifier, store } = context;
+    const { verifier } = context;
     const check = checkReveal(replica, commitment, result, {
       verifier,
       template,
@@ -119,12 +120,13 @@ export class Reveals {
     const { outputs, opening } = check;
     const { jobId, shardId, replicaId, provider } = replica;
     const revealed: Revealed = { replicaId, outputs, opening };
-    const resultHash = await payloads.putRevealed(store, revealed);
-    if (!replicaMachine.allows(replica.state, 'reveal')) return;
+    const blob = payloads.ofRevealed(revealed);
     this.#r.revealed.set(replicaId, revealed);
     const { outputsHash } = opening.reveal.body;
-    await this.#r.commitFor(shard, [
-      { type: 'replica.revealed', jobId, shardId, replicaId, provider, resultHash, outputsHash },
-    ]);
+    await this.#r.commitFor(
+      shard,
+      [{ type: 'replica.revealed', jobId, shardId, replicaId, provider, resultHash: blob.hash, outputsHash }],
+      [blob],
+    );
   }
 }

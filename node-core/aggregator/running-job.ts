@@ -1,13 +1,6 @@
 /** What the parts of one job under way share. All of it may be lost in a kill: the log and the blobs bring it back. */
-import {
-  copiesOf,
-  type Id,
-  type Json,
-  type NodeEvent,
-  type ReplicaId,
-  type Sha256,
-  taskHashOf,
-} from '../protocol/index.ts';
+import type { StoredBlob } from '../ports/index.ts';
+import { copiesOf, type Id, type Json, type NodeEvent, type ReplicaId, taskHashOf } from '../protocol/index.ts';
 import { Assignments } from './assignments.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import { type JobInputs, payloads, type Revealed } from './payloads.ts';
@@ -71,7 +64,8 @@ export class RunningJob {
   /** Tokens that a replica was given to begin with. @returns null where the disk has lost them. */
   async prefixesOf({ replicaId, prefixesHash }: Replica): Promise<readonly number[][] | null | undefined> {
     if (prefixesHash === undefined) return undefined;
-    const known = this.prefixes.get(replicaId) ?? (await payloads.prefixes(this.context.store, prefixesHash))?.prefixes;
+    const known =
+      this.prefixes.get(replicaId) ?? (await payloads.prefixes(this.context.journal, prefixesHash))?.prefixes;
     if (known !== undefined) this.prefixes.set(replicaId, known);
     return known ?? null;
   }
@@ -80,11 +74,7 @@ export class RunningJob {
    * What a new replica of a shard has to begin with: the tokens that were shown, where the shard has one copy. Where copies are
    * compared each makes its own text; and so does a validator.
    */
-  prefixesFor(
-    job: Job,
-    shard: Shard,
-    role: Role,
-  ): (replicaId: ReplicaId) => { hash: Sha256; stored: Promise<unknown> } | null {
+  prefixesFor(job: Job, shard: Shard, role: Role): (replicaId: ReplicaId) => StoredBlob | null {
     const isAlone = copiesOf(job.job.policy) === 1 && (role === 'copy' || role === 'hedge');
     const texts = isAlone ? this.shown.prefixesFor(shard) : null;
     if (texts === null) return () => null;
@@ -92,7 +82,7 @@ export class RunningJob {
     return (replicaId) => {
       this.prefixes.set(replicaId, prefixes);
       this.shown.given(replicaId, texts);
-      return payloads.storePrefixes(this.context.store, replicaId, prefixes);
+      return payloads.ofPrefixes(replicaId, prefixes);
     };
   }
 
@@ -106,8 +96,10 @@ export class RunningJob {
     return taskHashOf({ template, model, params, inputsHash, itemSalt: this.inputs.itemSalt, prefixes, stopped });
   }
 
-  async commitFor(shard: Shard, events: readonly NodeEvent[]): Promise<void> {
-    await this.context.journal.commit(events);
+  /** What follows in memory need not wait for the disk: whatever of it leaves this computer waits for its own events. */
+  async commitFor(shard: Shard, events: readonly NodeEvent[], blobs: readonly StoredBlob[] = []): Promise<void> {
+    const durable = this.context.journal.commit(events, blobs);
     this.touch(shard.shardId);
+    await durable;
   }
 }

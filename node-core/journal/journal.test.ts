@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Durability, History, Store, StoredLog, StoredSnapshot } from '../ports/index.ts';
+import type { Durability, History, Store, StoredBlob, StoredLog, StoredSnapshot } from '../ports/index.ts';
 import type { LogEntry, NodeEvent } from '../protocol/index.ts';
 import { Chance } from '../simulation/chance.ts';
 import { KeyRing } from '../simulation/keys.ts';
@@ -10,6 +10,7 @@ import type { Projection } from './projection.ts';
 /** A disk whose writes end when the test says so. */
 class SlowStore implements Store {
   entries: LogEntry[] = [];
+  readonly blobs = new Map<string, Uint8Array>();
   snapshot: StoredSnapshot | null = null;
   /** Groups of entries that were appended, by their events' reasons. */
   readonly groups: Array<{ seqs: number[]; durability: Durability }> = [];
@@ -23,19 +24,20 @@ class SlowStore implements Store {
     const { snapshot } = this;
     return { snapshot, tail: this.entries.filter(({ seq }) => seq > (snapshot?.seq ?? 0)) };
   }
-  async append(entries: readonly LogEntry[], durability: Durability): Promise<void> {
+  async append(entries: readonly LogEntry[], durability: Durability, blobs: readonly StoredBlob[] = []): Promise<void> {
     this.groups.push({ seqs: entries.map(({ seq }) => seq), durability });
     if (this.isManual) await new Promise<void>((resolve) => this.waiting.push(resolve));
     if (this.fails !== null) throw this.fails;
     this.entries.push(...structuredClone([...entries]));
+    for (const { hash, bytes } of blobs) this.blobs.set(hash, bytes);
   }
   async saveSnapshot(snapshot: StoredSnapshot): Promise<void> {
     if (this.snapshotFails) throw new Error('no room');
     this.snapshot = snapshot;
   }
   async putBlob(): Promise<void> {}
-  async getBlob(): Promise<null> {
-    return null;
+  async getBlob(hash: string): Promise<Uint8Array | null> {
+    return this.blobs.get(hash) ?? null;
   }
   async deleteBlobs(): Promise<void> {}
   async blobHashes(): Promise<string[]> {
@@ -121,6 +123,25 @@ describe('commit', () => {
     store.waiting.shift()?.();
     await commit;
     expect([journal.durableSeq, store.entries.length]).toEqual([1, 1]);
+  });
+
+  it('gives the disk the blobs together with the events that name them, and others from the same moment on', async () => {
+    const store = new SlowStore();
+    const { journal } = journalOn(store);
+    await journal.open();
+    store.isManual = true;
+    const first = journal.commit([said('a')], [{ hash: 'h1', bytes: Uint8Array.of(1) }]);
+    await soon();
+    const second = journal.commit([said('b')], [{ hash: 'h2', bytes: Uint8Array.of(2) }]);
+    expect([await journal.getBlob('h1'), await journal.getBlob('h2')]).toEqual([Uint8Array.of(1), Uint8Array.of(2)]);
+    expect(store.blobs.size).toBe(0);
+    store.waiting.shift()?.();
+    await first;
+    expect([...store.blobs.keys()]).toEqual(['h1']);
+    store.waiting.shift()?.();
+    await second;
+    expect([...store.blobs.keys()]).toEqual(['h1', 'h2']);
+    expect([await journal.getBlob('h1'), await journal.getBlob('h3')]).toEqual([Uint8Array.of(1), null]);
   });
 
   it('writes what came in one moment at once, and what came during a write as the next one', async () => {

@@ -15,7 +15,7 @@
  * the disk says: the journal takes nothing more and the node has to stop. What was durable stays, and a restart goes on
  * from there.
  */
-import type { Clock, Durability, Logger, Signer, Store, StoredSnapshot, Verifier } from '../ports/index.ts';
+import type { Clock, Durability, Logger, Signer, Store, StoredBlob, StoredSnapshot, Verifier } from '../ports/index.ts';
 import {
   canonicalJson,
   type EventType,
@@ -68,6 +68,7 @@ interface Registered {
 
 interface Waiting {
   readonly entries: LogEntry[];
+  readonly blobs: readonly StoredBlob[];
   readonly durability: Durability;
   resolve(): void;
   reject(error: Error): void;
@@ -80,6 +81,8 @@ export class Journal {
   readonly #projections: Registered[] = [];
   readonly #subscribers = new Set<(entry: LogEntry) => void>();
   #waiting: Waiting[] = [];
+  /** Those of commits that are not durable yet. */
+  readonly #blobs = new Map<Sha256, Uint8Array>();
   #writing: Promise<void> | null = null;
   #seq = 0;
   #durableSeq = 0;
@@ -159,8 +162,11 @@ export class Journal {
     return { entries: this.#seq };
   }
 
-  /** Applies and makes durable; see the module's head. An empty list waits for nothing. */
-  commit(events: readonly NodeEvent[]): Promise<void> {
+  /**
+   * Applies and makes durable; see the module's head. An empty list waits for nothing.
+   * @param blobs that the events name, small ones: the disk gets them together, or nothing of all.
+   */
+  commit(events: readonly NodeEvent[], blobs: readonly StoredBlob[] = []): Promise<void> {
     if (this.#failed !== null) return Promise.reject(this.#failed);
     if (!this.#opened || this.#closed) return Promise.reject(new JournalError('the log is not open'));
     if (events.length === 0) return Promise.resolve();
@@ -178,9 +184,10 @@ export class Journal {
       this.#fail(fault, [], 'an event does not follow from the log; the node stops');
       return Promise.reject(fault);
     }
+    for (const { hash, bytes } of blobs) this.#blobs.set(hash, bytes);
     const durability: Durability = events.some((event) => fullyDurable.has(event.type)) ? 'full' : 'normal';
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ entries, durability, resolve, reject });
+      this.#waiting.push({ entries, blobs, durability, resolve, reject });
       this.#writing ??= this.#write();
     });
   }
@@ -193,9 +200,14 @@ export class Journal {
     if (this.#failed !== null) return Promise.reject(this.#failed);
     if (this.#durableSeq === this.#seq) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ entries: [], durability: 'normal', resolve, reject });
+      this.#waiting.push({ entries: [], blobs: [], durability: 'normal', resolve, reject });
       this.#writing ??= this.#write();
     });
+  }
+
+  /** A blob, also one that was committed and is still on its way to the disk. */
+  async getBlob(hash: Sha256): Promise<Uint8Array | null> {
+    return this.#blobs.get(hash) ?? (await this.#options.store.getBlob(hash));
   }
 
   /** Durable entries from now on, in order. @returns a function that ends it. */
@@ -237,14 +249,16 @@ export class Journal {
       const durability = group.some((waiting) => waiting.durability === 'full') ? 'full' : 'normal';
       // Nothing waits besides this group: memory is exactly what the disk will be after it.
       const snapshot = this.#snapshotIfDue();
+      const blobs = group.flatMap((waiting) => waiting.blobs);
       try {
-        if (entries.length > 0) await this.#options.store.append(entries, durability);
+        if (entries.length > 0) await this.#options.store.append(entries, durability, blobs);
       } catch (error) {
         const fault = error instanceof Error ? error : new JournalError(String(error));
         this.#fail(fault, group, 'the log could not be written; the node stops');
         break;
       }
       this.#durableSeq = entries.at(-1)?.seq ?? this.#durableSeq;
+      for (const { hash } of blobs) this.#blobs.delete(hash);
       for (const waiting of group) waiting.resolve();
       for (const entry of entries) this.#tell(entry);
       if (snapshot !== null) await this.#save(snapshot);

@@ -9,9 +9,10 @@ export interface Store {
   open(): Promise<StoredLog>;
   /**
    * Appends entries whose `seq` continue the log, all or none. Calls of the same moment share one transaction, and
-   * complete in order. @throws StoreError; then nothing of this call is durable and the log accepts no more.
+   * complete in order. Blobs that the entries name go into the same transaction, and are as durable as they.
+   * @throws StoreError; then nothing of this call is durable and the log accepts no more.
    */
-  append(entries: readonly LogEntry[], durability: Durability): Promise<void>;
+  append(entries: readonly LogEntry[], durability: Durability, blobs?: readonly StoredBlob[]): Promise<void>;
   /** Replaces the snapshot. The log stays for history. */
   saveSnapshot(snapshot: StoredSnapshot): Promise<void>;
 
@@ -26,6 +27,12 @@ export interface Store {
   readonly history: History;
   /** Waits for what was appended, then closes. */
   close(): Promise<void>;
+}
+
+/** Bytes and their SHA-256. */
+export interface StoredBlob {
+  readonly hash: Sha256;
+  readonly bytes: Uint8Array;
 }
 
 export interface StoredLog {

@@ -116,8 +116,8 @@ export function judgeAssignment(
   return judgeRoom(client, ownPeer, view);
 }
 
-/** Is there room for one more? Asked again when the payload was written, since others may have taken it. */
-export function judgeRoom(client: PeerId, ownPeer: PeerId, view: Room): Decline | null {
+/** Is there room for one more? */
+function judgeRoom(client: PeerId, ownPeer: PeerId, view: Room): Decline | null {
   const refusal = judgeClient(client, ownPeer, view);
   if (refusal !== null) return refusal;
   const { config } = view;

@@ -1,6 +1,9 @@
 /** What lies in the provider's blobs: never in the log, deleted after settlement. */
-import type { Store } from '../ports/index.ts';
+import type { Store, StoredBlob } from '../ports/index.ts';
 import { canonicalBytes, Json, type Sha256, SignedReveal, sha256Hex, utf8, z } from '../protocol/index.ts';
+
+/** The journal, or a store: only the journal also has what is still on its way to the disk. */
+type BlobSource = Pick<Store, 'getBlob'>;
 
 const Inputs = z.object({
   /** Makes the blob unique, so that its deletion never takes away another's. */
@@ -18,29 +21,22 @@ export type WorkInputs = z.infer<typeof Inputs>;
 const WorkResult = z.object({ outputs: z.array(Json), reveal: SignedReveal });
 export type WorkResult = z.infer<typeof WorkResult>;
 
-/** The hash is known at once, the bytes are on the disk later. */
-function begin(store: Store, value: unknown): { hash: Sha256; stored: Promise<void> } {
+/** It travelled in a message, or will: small enough for the transaction of the event that names it. */
+function blobOf(value: unknown): StoredBlob {
   const bytes = canonicalBytes(value);
-  const hash = sha256Hex(bytes);
-  return { hash, stored: store.putBlob(bytes, hash) };
-}
-
-async function put(store: Store, value: unknown): Promise<Sha256> {
-  const { hash, stored } = begin(store, value);
-  await stored;
-  return hash;
+  return { hash: sha256Hex(bytes), bytes };
 }
 
 /** @throws Error when the blob is gone or damaged. */
-async function get<T>(store: Store, hash: Sha256, schema: z.ZodType<T>): Promise<T> {
-  const bytes = await store.getBlob(hash);
+async function get<T>(from: BlobSource, hash: Sha256, schema: z.ZodType<T>): Promise<T> {
+  const bytes = await from.getBlob(hash);
   if (bytes === null) throw new Error(`the blob ${hash} is missing or damaged`);
   return schema.parse(JSON.parse(utf8.decode(bytes)));
 }
 
 export const payloads = {
-  storeInputs: (store: Store, inputs: WorkInputs) => begin(store, inputs),
-  inputs: (store: Store, hash: Sha256): Promise<WorkInputs> => get(store, hash, Inputs),
-  putResult: (store: Store, result: WorkResult): Promise<Sha256> => put(store, result),
-  result: (store: Store, hash: Sha256): Promise<WorkResult> => get(store, hash, WorkResult),
+  ofInputs: (inputs: WorkInputs): StoredBlob => blobOf(inputs),
+  inputs: (from: BlobSource, hash: Sha256): Promise<WorkInputs> => get(from, hash, Inputs),
+  ofResult: (result: WorkResult): StoredBlob => blobOf(result),
+  result: (from: BlobSource, hash: Sha256): Promise<WorkResult> => get(from, hash, WorkResult),
 };

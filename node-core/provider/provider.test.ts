@@ -504,8 +504,9 @@ describe('admission', () => {
     const bench = await Bench.up();
     const assignment = await bench.assignment();
     const both = [bench.asking('shard.assign', assignment), bench.asking('shard.assign', assignment)];
-    const accepted = { type: 'shard.accept', body: { state: 'queued' } };
-    expect(await bench.done(Promise.all(both))).toMatchObject([accepted, accepted]);
+    // It runs while its admission is being written.
+    const accepted = (state: string) => ({ type: 'shard.accept', body: { state } });
+    expect(await bench.done(Promise.all(both))).toMatchObject([accepted('queued'), accepted('running')]);
     expect(await bench.ask('shard.assign', assignment)).toMatchObject({ body: { state: 'running' } });
     bench.executor.runs[0]?.request.onProgress(1);
     expect(await bench.ask('shard.assign', assignment)).toMatchObject({ body: { state: 'running', itemsDone: 1 } });
@@ -797,15 +798,17 @@ describe('a cancel', () => {
     await expect(cancel).rejects.toMatchObject({ code: 'unknown-replica' });
   });
 
-  it('while the outputs are being written leaves nothing behind', async () => {
+  it('while the outputs are being written comes too late: the commitment follows, and may be judged', async () => {
     const bench = await at('running');
     bench.disk.speed = { normalMs: 1, fullMs: 50 };
     bench.executor.runs[0]?.end({ ok: true, outputs: [right(0), right(1)] });
     await bench.pass(10);
     const cancelled = bench.asking('shard.cancel', { replicaId: bench.replicaId(), reason: '' });
     await bench.pass(500);
-    expect(await cancelled).toMatchObject({ body: { state: 'cancelled' } });
-    expect([bench.disk.blobs.size, bench.mail.of('shard.commit').length]).toEqual([0, 0]);
+    expect(await cancelled).toMatchObject({ body: { state: 'committed', release: null } });
+    expect(bench.mail.of('shard.commit')).toHaveLength(1);
+    await judge(bench, 'superseded');
+    expect([unpaid(bench), bench.disk.blobs.size]).toEqual(['0', 0]);
   });
 });
 

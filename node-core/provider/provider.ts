@@ -39,7 +39,7 @@ import { limitsFor } from './client-limits.ts';
 import { FairQueue, type Standing } from './fair-queue.ts';
 import { type Hours, hourFreeInMs, hoursProjection } from './hours.ts';
 import { Leases } from './leases.ts';
-import { payloads, type WorkInputs } from './payloads.ts';
+import { payloads } from './payloads.ts';
 import { Runs } from './runs.ts';
 import { isPending, type ProviderState, providerProjection, verdictEvents, type Work } from './state.ts';
 
@@ -79,8 +79,8 @@ export class Provider {
   #catalogue: Catalogue = emptyCatalogue;
   /** What was taken is run, though its template is not served any more. */
   readonly #formerly = new Map<Cid, Served>();
-  /** Replicas whose admission is being written: a repeated assignment of the same moment waits for it. */
-  readonly #admitting = new Map<ReplicaId, { client: PeerId; answer: Promise<AnyMessage> }>();
+  /** Commitments on their way to their clients. */
+  #sending = 0;
   #draining = false;
   #drained: (() => void) | null = null;
 
@@ -264,25 +264,15 @@ export class Provider {
 
   async #assign(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
     const { replicaId } = body;
-    const known = this.#view.state.work[replicaId] ?? this.#admitting.get(replicaId);
-    if (known !== undefined && known.client !== client) {
+    const work = this.#view.state.work[replicaId];
+    if (work !== undefined && work.client !== client) {
       // Ids are made by clients, and those who compute the same shard can guess them.
       const message = 'another client uses this replica id; the next attempt has another';
       return { type: 'shard.decline', body: { replicaId, code: 'no-capacity', message } };
     }
-    const work = this.#admitting.has(replicaId) ? undefined : this.#view.state.work[replicaId];
-    const answer = work === undefined ? await this.#admitOnce(client, body) : await this.#presentState(work);
+    const answer = await (work === undefined ? this.#admit(client, body) : this.#presentState(work));
     const admitted = this.#view.state.work[replicaId];
     if (admitted !== undefined) this.#watch(admitted);
-    return answer;
-  }
-
-  #admitOnce(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
-    const { replicaId } = body;
-    const admitting = this.#admitting.get(replicaId);
-    if (admitting !== undefined) return admitting.answer;
-    const answer = this.#admit(client, body).finally(() => this.#admitting.delete(replicaId));
-    this.#admitting.set(replicaId, { client, answer });
     return answer;
   }
 
@@ -306,8 +296,9 @@ export class Provider {
     return { on: this.on, draining: this.#draining, hourFreeInMs: freeInMs, config };
   }
 
+  /** In the state before anything is awaited: of two assignments of one moment, the second finds the first. */
   async #admit(client: PeerId, body: MessageBody<'shard.assign'>): Promise<AnyMessage> {
-    const { clock, journal, payment, signer, verifier, store } = this.#o;
+    const { clock, journal, payment, signer, verifier } = this.#o;
     const own = client === signer.peerId;
     const { quote, replicaId, jobId, payload, priceMicro } = body;
     const declined = (reason: Decline): AnyMessage => ({ type: 'shard.decline', body: { replicaId, ...reason } });
@@ -322,41 +313,41 @@ export class Provider {
       return declined(refusal ?? { code: 'policy', message: 'sealed payloads come with a later version' });
 
     const { inputs, itemSalt } = payload;
-    const given: WorkInputs = {
+    const blob = payloads.ofInputs({
       replicaId,
       params: body.params,
       inputs,
       itemSalt,
       stream: body.stream ?? false,
       ...(body.prefixes === undefined ? {} : { prefixes: body.prefixes }),
-    };
-    const { hash: inputsHash, stored } = payloads.storeInputs(store, given);
-    // From the judgement to here nothing comes between, so nobody else can have taken the place.
-    const admitted = journal.commit([
-      {
-        type: 'work.admitted',
-        replicaId,
-        jobId,
-        client,
-        shardId: body.shardId,
-        attempt: body.attempt,
-        template: quote.body.template,
-        model: quote.body.model,
-        items: inputs.length,
-        priceMicro,
-        inputsHash,
-        deadlineAt: body.deadlineAt,
-        leaseMs: body.leaseMs,
-        graceMs: body.graceMs,
-        reveal: body.reveal,
-        priority: body.priority,
-      },
-      ...(own ? [] : payment.extend({ replicaId, client, priceMicro })),
-    ]);
-    // It may begin while the disk writes: a kill now loses the run and nothing else, and its tokens are provisional.
-    this.#runs.pump(given);
-    // What waits in the queue reads its inputs from the disk, and fails where they are not there.
-    await Promise.all([admitted, stored.catch(() => undefined)]);
+    });
+    const durable = journal.commit(
+      [
+        {
+          type: 'work.admitted',
+          replicaId,
+          jobId,
+          client,
+          shardId: body.shardId,
+          attempt: body.attempt,
+          template: quote.body.template,
+          model: quote.body.model,
+          items: inputs.length,
+          priceMicro,
+          inputsHash: blob.hash,
+          deadlineAt: body.deadlineAt,
+          leaseMs: body.leaseMs,
+          graceMs: body.graceMs,
+          reveal: body.reveal,
+          priority: body.priority,
+        },
+        ...(own ? [] : payment.extend({ replicaId, client, priceMicro })),
+      ],
+      [blob],
+    );
+    // It may begin while the disk is still writing: nobody hears of it before.
+    this.#runs.pump();
+    await durable;
     this.#o.onLoad();
     return { type: 'shard.accept', body: { replicaId, state: 'queued', itemsDone: 0 } };
   }
@@ -387,8 +378,6 @@ export class Provider {
   }
 
   async #stopItem(client: PeerId, { replicaId, item }: MessageBody<'shard.stop'>): Promise<null> {
-    // A stop, too, can overtake the write of its own admission.
-    await this.#admitting.get(replicaId)?.answer;
     const work = this.#ownedBy(client, replicaId);
     if (isPending(work)) this.#runs.stopItem(replicaId, item);
     return null;
@@ -396,8 +385,6 @@ export class Provider {
 
   async #cancel(client: PeerId, body: MessageBody<'shard.cancel'>): Promise<AnyMessage> {
     const { replicaId } = body;
-    // A cancel can overtake the write of its own admission.
-    await this.#admitting.get(replicaId)?.answer;
     const work = this.#ownedBy(client, replicaId);
     if (isPending(work)) {
       await this.#end(
@@ -421,6 +408,7 @@ export class Provider {
   async #sendCommit(work: Work): Promise<void> {
     const { commitment, resultHash, client, replicaId } = work;
     if (commitment === null || resultHash === null) return;
+    this.#sending++;
     try {
       // A client that asks, or comes back, can be faster than the disk.
       await this.#o.journal.settled();
@@ -430,10 +418,12 @@ export class Provider {
         await this.#markRevealed(work);
       }
       await this.#o.messenger.send(client, { type: 'shard.commit', body });
-      this.#idle();
     } catch (error) {
       // The client asks for it when it is back, or the lease ends.
       this.#o.log.debug({ replicaId, error: textOf(error) }, 'a commitment could not be sent');
+    } finally {
+      this.#sending--;
+      this.#idle();
     }
   }
 
@@ -453,7 +443,7 @@ export class Provider {
 
   async #resultOf(work: Work): Promise<MessageBody<'shard.reveal'>> {
     if (work.resultHash === null) throw new Error('no result');
-    const { outputs, reveal } = await payloads.result(this.#o.store, work.resultHash);
+    const { outputs, reveal } = await payloads.result(this.#o.journal, work.resultHash);
     return { replicaId: work.replicaId, outputs, reveal };
   }
 
@@ -607,7 +597,7 @@ export class Provider {
 
   #isInHand(): boolean {
     const { state } = this.#view;
-    if (Object.keys(state.pending).length > 0) return true;
+    if (Object.keys(state.pending).length > 0 || this.#sending > 0) return true;
     return Object.values(state.work).some(
       (work) => work.state === 'committed' && this.#o.messenger.channelOf(work.client) !== null,
     );

@@ -3,7 +3,7 @@ import type { NodeConfig } from '../config/schema.ts';
 import type { Journal } from '../journal/index.ts';
 import type { Messenger } from '../messaging/index.ts';
 import type { Payment } from '../payment/index.ts';
-import type { Clock, Executor, Logger, Random, RunOutcome, Signer, Store } from '../ports/index.ts';
+import type { Clock, Executor, Logger, Random, RunOutcome, Signer } from '../ports/index.ts';
 import {
   type Cid,
   canonicalBytes,
@@ -12,6 +12,7 @@ import {
   hashOf,
   itemHashesOf,
   type Json,
+  type NodeEvent,
   normaliseOutput,
   outputsHashOf,
   type PeerId,
@@ -33,7 +34,6 @@ export interface RunsOptions {
   readonly messenger: Messenger;
   readonly payment: Payment;
   readonly executor: Executor;
-  readonly store: Store;
   readonly clock: Clock;
   readonly random: Random;
   readonly signer: Signer;
@@ -89,12 +89,10 @@ export class Runs {
     return this.#running.get(replicaId)?.itemsDone ?? 0;
   }
 
-  /**
-   * Starts what may start.
-   * @param fresh inputs of work that was admitted just now: it need not read them from the disk.
-   */
-  pump(fresh?: WorkInputs): void {
-    if (this.#stopped) return;
+  /** Starts what may start. */
+  pump(): void {
+    // Without a log nothing can be committed, and what waits would begin again and again.
+    if (this.#stopped || this.#o.journal.failed) return;
     while (this.#running.size < this.#o.config.runsMax) {
       const work = this.#o.next((replicaId) => this.#running.has(replicaId));
       if (work === null) return;
@@ -107,7 +105,7 @@ export class Runs {
       };
       this.#stops.delete(work.replicaId);
       this.#running.set(work.replicaId, running);
-      void this.#run(work, running, fresh?.replicaId === work.replicaId ? fresh : null);
+      void this.#run(work, running);
     }
   }
 
@@ -138,9 +136,9 @@ export class Runs {
     for (const { signal } of this.#running.values()) signal.cancel();
   }
 
-  async #run(work: Work, running: Running, fresh: WorkInputs | null): Promise<void> {
+  async #run(work: Work, running: Running): Promise<void> {
     try {
-      await this.#runToCommitment(work, running, fresh);
+      await this.#runToCommitment(work, running);
     } catch (error) {
       await this.#failed(work, error);
     } finally {
@@ -150,21 +148,21 @@ export class Runs {
     }
   }
 
-  async #runToCommitment(work: Work, running: Running, fresh: WorkInputs | null): Promise<void> {
-    const { journal, store, executor, messenger, signer } = this.#o;
+  async #runToCommitment(work: Work, running: Running): Promise<void> {
+    const { journal, executor, messenger, signer } = this.#o;
     const { replicaId, jobId, client } = work;
     const served = this.#o.served(work.template);
     if (served === undefined) throw new RunFailure('template-missing', 'the template is not served any more');
-    const inputs = fresh ?? (await payloads.inputs(store, work.inputsHash));
+    const inputs = await payloads.inputs(journal, work.inputsHash);
     if (work.state !== 'queued') return;
-    // Nothing waits for this entry: the commitment's is behind it in the log.
+    // Only tokens wait for it: the commitment's entry is behind it in the log.
     const started = journal.commit([{ type: 'work.started', replicaId, jobId, client }]);
     started.catch(() => undefined);
     const { template } = served.installed;
     const { prefixes, itemSalt } = inputs;
     const sender =
       inputs.stream && template.streaming
-        ? new TokenSender({ messenger, signer, client, replicaId, itemSalt, prefixes: prefixes ?? [] })
+        ? new TokenSender({ messenger, signer, client, replicaId, itemSalt, prefixes: prefixes ?? [], started })
         : null;
     running.sender = sender;
     const outcome = await executor.run(
@@ -210,7 +208,7 @@ export class Runs {
   }
 
   async #commit(work: Work, { stop, sender }: Running, given: WorkInputs, outputs: Json[]): Promise<void> {
-    const { journal, store, signer, clock, random } = this.#o;
+    const { journal, signer, clock, random } = this.#o;
     const { replicaId, jobId, shardId, client } = work;
     const salt = toBase64Url(random.bytes(16));
     const outputsHash = outputsHashOf(itemHashesOf(given.itemSalt, outputs));
@@ -227,11 +225,7 @@ export class Runs {
       stopped,
     });
     const reveal = signBody(signer, 'reveal', { v: 1 as const, replicaId, digest, outputsHash, salt });
-    const resultHash = await payloads.putResult(store, { outputs, reveal });
-    if (!isPending(work)) {
-      await store.deleteBlobs([resultHash]);
-      return;
-    }
+    const blob = payloads.ofResult({ outputs, reveal });
     const commitment = signBody(signer, 'commitment', {
       v: 1 as const,
       jobId,
@@ -244,7 +238,12 @@ export class Runs {
       ...(stopped.length === 0 ? {} : { stopped }),
       ...(shown === undefined ? {} : { shown }),
     });
-    await journal.commit([{ type: 'work.committed', replicaId, jobId, client, commitment, resultHash }]);
+    const events: NodeEvent[] = [
+      { type: 'work.committed', replicaId, jobId, client, commitment, resultHash: blob.hash },
+    ];
+    // The result leaves together with the commitment.
+    if (work.reveal === 'with-commit') events.push({ type: 'work.revealed', replicaId, jobId, client });
+    await journal.commit(events, [blob]);
     this.#o.onCommitted(work);
   }
 

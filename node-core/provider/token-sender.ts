@@ -34,6 +34,8 @@ export interface TokenSenderOptions {
   readonly itemSalt: string;
   /** Tokens that the client has shown before, per item. */
   readonly prefixes: readonly (readonly number[])[];
+  /** The replica's admission and start are durable: nothing is said before. */
+  readonly started: Promise<void>;
 }
 
 interface Item {
@@ -120,6 +122,7 @@ export class TokenSender {
     if (this.#isSending) return;
     this.#isSending = true;
     try {
+      await this.#o.started;
       for (let message = this.#next(); message !== null && !this.#isOver; message = this.#next()) {
         await this.#o.messenger.deliver(this.#o.client, message);
       }

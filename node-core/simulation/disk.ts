@@ -2,7 +2,7 @@
  * A disk with the semantics of a crash: what was not durable is gone. A killed process loses what it had not handed to the
  * system; a computer without power also loses what was not synced, up to a torn tail.
  */
-import type { Clock, Durability, Store, StoredLog, StoredSnapshot } from '../ports/index.ts';
+import type { Clock, Durability, Store, StoredBlob, StoredLog, StoredSnapshot } from '../ports/index.ts';
 import { type LogEntry, parseEvent, type Sha256 } from '../protocol/index.ts';
 import type { Chance } from './chance.ts';
 import { historyOf } from './history.ts';
@@ -152,11 +152,13 @@ class SimulatedStore implements Store {
     return { snapshot, tail: this.#disk.entries(snapshot?.seq ?? 0) };
   }
 
-  append(entries: readonly LogEntry[], durability: Durability): Promise<void> {
+  append(entries: readonly LogEntry[], durability: Durability, blobs: readonly StoredBlob[] = []): Promise<void> {
     const what = entries.map(({ event }) => event.type).join(' ');
-    return this.#write(what, durability === 'full' ? this.#disk.speed.fullMs : this.#disk.speed.normalMs, () =>
-      this.#disk.write(entries, durability),
-    );
+    const { fullMs, normalMs } = this.#disk.speed;
+    return this.#write(what, durability === 'full' ? fullMs : normalMs, () => {
+      for (const { hash, bytes } of blobs) this.#disk.blobs.set(hash, bytes.slice());
+      this.#disk.write(entries, durability);
+    });
   }
 
   saveSnapshot(snapshot: StoredSnapshot): Promise<void> {

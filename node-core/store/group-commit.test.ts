@@ -29,6 +29,7 @@ const append = (after: number, durability: Durability, ...events: NodeEvent[]): 
   id: ++id,
   bytes: 40,
   op: 'append',
+  blobs: [],
   durability,
   entries: JSON.stringify(entriesOf(events, after)),
 });
@@ -54,6 +55,23 @@ test('a group is synced if any of it asks for that', () => {
   expect(synchronous()).toBe(1);
   kinds([put('a blob')]);
   expect(synchronous()).toBe(2);
+});
+
+test('a blob is written with the entries that name it, or neither is', () => {
+  const content = new TextEncoder().encode('outputs');
+  const withBlob = (after: number, hash: string): WriteRequest => ({
+    id: ++id,
+    bytes: 40,
+    op: 'append',
+    blobs: [{ hash, content }],
+    durability: 'normal',
+    entries: JSON.stringify(entriesOf([stopped('a')], after)),
+  });
+  const blobs = () => db.prepare('SELECT hash FROM blobs').pluck().all();
+  expect(kinds([withBlob(0, sha256('outputs'))])).toEqual([null]);
+  expect([synchronous(), blobs(), lastSeqOf(db)]).toEqual([1, [sha256('outputs')], 1]);
+  expect(kinds([withBlob(1, sha256('another'))])).not.toEqual([null]);
+  expect([blobs(), lastSeqOf(db)]).toEqual([[sha256('outputs')], 1]);
 });
 
 test('groups are cut by size, and one request always fits', () => {

@@ -11,7 +11,7 @@ import { StoreError } from './errors.ts';
 import { type Fault, faultOf } from './faults.ts';
 import type { StoreLimits } from './limits.ts';
 import { lastSeqOf, prepareInsert } from './log-table.ts';
-import type { WriteRequest, WriteResult } from './messages.ts';
+import type { BlobContent, WriteRequest, WriteResult } from './messages.ts';
 import { prepareReadModels } from './read-models/index.ts';
 import { prepareSave } from './snapshot-table.ts';
 
@@ -115,8 +115,10 @@ export class GroupCommit {
       case 'append': {
         if (this.#logFault !== null) throw new StoreError(this.#logFault.kind, this.#logFault.message);
         const entries = this.#parse(request.entries);
+        for (const blob of request.blobs) checkHash(blob);
         this.#lastSeq += entries.length;
         return () => {
+          for (const { hash, content } of request.blobs) this.#blobs.put(hash, content);
           for (const entry of entries) {
             this.#insert(entry);
             this.#project(entry);
@@ -125,9 +127,7 @@ export class GroupCommit {
       }
       case 'put-blob': {
         const { hash, content } = request;
-        const actual = sha256Of(content);
-        if (actual !== hash)
-          throw new TypeError(`the blob of ${content.byteLength} bytes has SHA-256 ${actual}, expected ${hash}`);
+        checkHash(request);
         return () => this.#blobs.put(hash, content);
       }
       case 'delete-blobs':
@@ -170,6 +170,13 @@ const doing: Readonly<Record<WriteRequest['op'], string>> = {
   'delete-blobs': 'Deleting blobs',
   'save-snapshot': 'Saving the snapshot',
 };
+
+/** @throws TypeError */
+function checkHash({ hash, content }: BlobContent): void {
+  const actual = sha256Of(content);
+  if (actual !== hash)
+    throw new TypeError(`the blob of ${content.byteLength} bytes has SHA-256 ${actual}, expected ${hash}`);
+}
 
 function isFull(request: WriteRequest): boolean {
   return request.op === 'put-blob' || (request.op === 'append' && request.durability === 'full');

@@ -18,6 +18,11 @@ export interface WorkerData {
   readonly limits: StoreLimits;
 }
 
+export interface BlobContent {
+  readonly hash: string;
+  readonly content: Uint8Array;
+}
+
 /** `bytes` is the size of what the request carries, for the limits. */
 export type WriteRequest = { readonly id: number; readonly bytes: number } & (
   | {
@@ -25,8 +30,9 @@ export type WriteRequest = { readonly id: number; readonly bytes: number } & (
       readonly durability: Durability;
       /** JSON of the entries: one string is cloned much faster than a tree of objects. */
       readonly entries: string;
+      readonly blobs: readonly BlobContent[];
     }
-  | { readonly op: 'put-blob'; readonly hash: string; readonly content: Uint8Array }
+  | ({ readonly op: 'put-blob' } & BlobContent)
   | { readonly op: 'delete-blobs'; readonly hashes: readonly string[] }
   | { readonly op: 'save-snapshot'; readonly snapshot: StoredSnapshot }
 );

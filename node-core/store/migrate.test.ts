@@ -153,7 +153,7 @@ test('an interrupted creation is simply finished', () => {
   const { db } = openDatabase(folder, { checkAll: true });
   const writer = new GroupCommit(db, folder, defaultLimits);
   expect(
-    writer.write([{ id: 1, bytes: 0, op: 'append', durability: 'full', entries: JSON.stringify(entries) }]),
+    writer.write([{ id: 1, bytes: 0, op: 'append', durability: 'full', blobs: [], entries: JSON.stringify(entries) }]),
   ).toEqual([{ id: 1, fault: null }]);
   db.close();
 });

@@ -1,5 +1,5 @@
 /** What lives from `open` to `close`: the two workers and who waits for them. */
-import type { Durability, Logger, StoredLog, StoredSnapshot } from '../ports/index.ts';
+import type { Durability, Logger, StoredBlob, StoredLog, StoredSnapshot } from '../ports/index.ts';
 import type { LogEntry } from '../protocol/events/events.ts';
 import { StoreError } from './errors.ts';
 import type { Fault } from './faults.ts';
@@ -13,6 +13,7 @@ import type {
   WriteRequest,
   WriteResult,
 } from './messages.ts';
+import { RecentBlobs } from './recent-blobs.ts';
 import { WorkerLink } from './worker-link.ts';
 
 interface Waiting<T> {
@@ -34,6 +35,7 @@ export class Session {
   readonly #writer: WorkerLink<WriteRequest, FromWriter>;
   /** Started with the first question: the database has to be there before. */
   #reader: ReaderLink | null = null;
+  readonly #recent: RecentBlobs;
   readonly #writes = new Map<number, Waiting<void> & { bytes: number; isAppend: boolean }>();
   readonly #reads = new Map<number, Waiting<ReadAnswer>>();
   #lastId = 0;
@@ -46,6 +48,7 @@ export class Session {
 
   constructor(data: WorkerData, log: Logger | undefined) {
     this.#data = data;
+    this.#recent = new RecentBlobs(data.limits.recentBlobBytesMax);
     this.#log = log;
     const { promise, resolve, reject } = Promise.withResolvers<StoredLog>();
     this.opened = promise;
@@ -58,10 +61,14 @@ export class Session {
     });
   }
 
-  append(entries: readonly LogEntry[], durability: Durability): Promise<void> {
+  append(entries: readonly LogEntry[], durability: Durability, blobs: readonly StoredBlob[] = []): Promise<void> {
     if (this.#logError !== null) return Promise.reject(this.#logError);
     const json = JSON.stringify(entries);
-    return this.#write({ op: 'append', durability, entries: json }, json.length);
+    const contents = blobs.map(({ hash, bytes }) => ({ hash, content: new Uint8Array(bytes) }));
+    const bytes = blobs.reduce((sum, blob) => sum + blob.bytes.byteLength, json.length);
+    const transfer = contents.map(({ content }) => content.buffer);
+    const written = this.#write({ op: 'append', durability, entries: json, blobs: contents }, bytes, transfer);
+    return this.#remember(blobs, written);
   }
 
   saveSnapshot(snapshot: StoredSnapshot): Promise<void> {
@@ -80,14 +87,23 @@ export class Session {
     }
     // A copy, moved to the worker: the bytes may be a view into a larger buffer, which would be cloned as a whole.
     const content = new Uint8Array(bytes);
-    return this.#write({ op: 'put-blob', hash, content }, content.byteLength, content.buffer);
+    const written = this.#write({ op: 'put-blob', hash, content }, content.byteLength, [content.buffer]);
+    return this.#remember([{ hash, bytes }], written);
+  }
+
+  async #remember(blobs: readonly StoredBlob[], written: Promise<void>): Promise<void> {
+    await written;
+    for (const blob of blobs) this.#recent.add(blob);
   }
 
   deleteBlobs(hashes: readonly string[]): Promise<void> {
+    for (const hash of hashes) this.#recent.delete(hash);
     return this.#write({ op: 'delete-blobs', hashes: [...hashes] }, 0);
   }
 
   async getBlob(hash: string): Promise<Uint8Array | null> {
+    const recent = this.#recent.get(hash);
+    if (recent !== null) return recent;
     const { content, damage } = await this.ask('blob', { op: 'blob', hash });
     if (damage !== null) this.#log?.error({ hash, damage }, 'a blob is damaged on the disk and is treated as missing');
     return content;
@@ -122,7 +138,7 @@ export class Session {
     await this.#writer.close();
   }
 
-  #write(payload: Payload, bytes: number, transfer?: ArrayBuffer): Promise<void> {
+  #write(payload: Payload, bytes: number, transfer: readonly ArrayBuffer[] = []): Promise<void> {
     const fault = this.#lost ?? this.#overLimit(bytes);
     const isAppend = payload.op === 'append';
     if (fault !== null) {

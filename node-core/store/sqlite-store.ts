@@ -41,7 +41,7 @@ export function createSqliteStore({ folder, log, limits }: SqliteStoreOptions): 
         throw error;
       }
     },
-    append: async (entries, durability) => opened().append(entries, durability),
+    append: async (entries, durability, blobs) => opened().append(entries, durability, blobs),
     saveSnapshot: async (snapshot) => opened().saveSnapshot(snapshot),
     putBlob: async (bytes, hash) => opened().putBlob(bytes, hash),
     getBlob: async (hash) => opened().getBlob(hash),

@@ -35,9 +35,9 @@ export class WorkerLink<Outgoing, Incoming> {
   }
 
   /** @param transfer memory that moves to the worker instead of being copied. */
-  send(item: Outgoing, transfer?: ArrayBuffer): void {
+  send(item: Outgoing, transfer: readonly ArrayBuffer[] = []): void {
     if (this.#outbox.push(item) === 1) queueMicrotask(() => this.#flush());
-    if (transfer !== undefined) this.#transfer.push(transfer);
+    this.#transfer.push(...transfer);
   }
 
   /** Ends the worker after everything that was sent. */

@@ -9,6 +9,11 @@ export function createSystemClock(): Clock {
     now: () => Date.now(),
     elapsed: () => performance.now(),
     after(ms, run) {
+      // A timer of 0 ms fires after 1 ms; what is only to come after this moment need not wait for it.
+      if (ms <= 0) {
+        const soon = setImmediate(run);
+        return () => clearImmediate(soon);
+      }
       let timer: NodeJS.Timeout;
       const wait = (left: number) => {
         const step = Math.min(Math.max(left, 0), timerMsMax);

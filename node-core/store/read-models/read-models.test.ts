@@ -46,6 +46,7 @@ function open(): Opened {
         id: 1,
         bytes: 0,
         op: 'append',
+        blobs: [],
         durability: 'normal',
         entries: JSON.stringify(entries),
       } as const;
