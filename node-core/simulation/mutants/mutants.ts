@@ -219,10 +219,10 @@ export const mutants: readonly Mutant[] = [
   },
   {
     name: 'admitted-twice',
-    about: 'an assignment that is sent again while it is being written is a second one',
+    about: 'an assignment that is sent again is a second one',
     file: 'node-core/provider/provider.ts',
-    search: 'if (admitting !== undefined) return admitting.answer;',
-    replace: '',
+    search: 'await (work === undefined ? this.#admit(client, body) : this.#presentState(work))',
+    replace: 'await this.#admit(client, body)',
     scenarios: ['duplicates', 'slow-disk'],
   },
   {
