@@ -6,7 +6,7 @@ import type { Simulation } from '../simulation.ts';
 import type { SimulatedNode } from '../world.ts';
 
 /** At least as many as there are in the life of one shard with two copies; walk.test.ts counts them. */
-export const walkSteps = { client: 88, provider: 44 } as const;
+export const walkSteps = { client: 66, provider: 38 } as const;
 
 /** So many numbers in a row come to each step of the client and of a provider once. */
 export const walkLength = walkSteps.client + walkSteps.provider;
