@@ -4,6 +4,7 @@ import { compareCopies, tieBreakNeeded } from '../verification/index.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import type { Revealed } from './payloads.ts';
 import type { How, Job, Replica, Shard } from './state.ts';
+import { comparableHashes, stoppedAnswer } from './stopped.ts';
 
 export interface RevealedCopy {
   readonly replica: Replica;
@@ -34,14 +35,16 @@ export function judgeCopies(
   { template: { verifier, honestDisagreementPpm } }: KnownTemplate,
   copies: readonly RevealedCopy[],
   { checks, verification }: Pick<AggregatorContext, 'checks' | 'verification'>,
+  textShown: (item: number) => string = () => '',
 ): Judgement {
   const own = copies.find(({ replica }) => replica.role === 'own-node');
   const { policy, template, model } = job.job;
   const quorum = own === undefined ? quorumOf(policy, shard.audit !== null) : 1;
-  const hashes = copies.map(({ replica, revealed }) => ({
+  const comparable = comparableHashes(copies);
+  const hashes = copies.map(({ replica }, i) => ({
     replicaId: replica.replicaId,
     peerId: replica.provider,
-    itemHashes: revealed.opening.itemHashes,
+    itemHashes: comparable[i] ?? [],
   }));
   const outcome = compareCopies({
     verifier,
@@ -79,7 +82,9 @@ export function judgeCopies(
     return { kind: 'no-quorum', itemsWithout: outcome.itemsWithout.length, moreMayHelp, verdicts };
   }
   const outputs = outcome.items.map((replicaId, index) => {
-    const output = byId.get(replicaId)?.revealed.outputs[index];
+    const hash = hashes.find((copy) => copy.replicaId === replicaId)?.itemHashes[index];
+    const agreeing = copies.filter((_, i) => hashes[i]?.itemHashes[index] === hash);
+    const output = stoppedAnswer(index, agreeing, textShown(index)) ?? byId.get(replicaId)?.revealed.outputs[index];
     if (output === undefined) throw new Error(`no output ${index} in ${replicaId}`);
     return output;
   });
@@ -107,6 +112,8 @@ function evidenceAgainst(accused: RevealedCopy, holders: readonly RevealedCopy[]
   const part = ({ replica, revealed }: RevealedCopy) =>
     replica.commitment === null ? [] : [{ commitment: replica.commitment, opening: revealed.opening }];
   const own = part(accused)[0];
+  // Hashes of answers that ended elsewhere differ, whatever they say.
+  if ((accused.replica.commitment?.body.stopped?.length ?? 0) > 0) return null;
   const quorum = holders
     .filter(
       ({ replica }) =>

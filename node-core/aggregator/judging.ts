@@ -25,11 +25,15 @@ export class Judging {
       await this.#r.commitFor(shard, drawn);
       return;
     }
-    const judgement = judgeCopies(job, shard, template, copies, context);
+    const judgement = judgeCopies(job, shard, template, copies, context, (item) =>
+      this.#r.shown.textShown(shard, item),
+    );
     if (judgement.kind === 'agreed') {
       const { outputs } = judgement;
       const [first] = copies;
-      const given = first === undefined || copies.length > 1 ? null : await this.#r.prefixesOf(first.replica);
+      // What all of them were given, none of them has said.
+      const isGiven = copies.every(({ replica }) => replica.prefixesHash !== undefined);
+      const given = first === undefined || !isGiven ? null : await this.#r.prefixesOf(first.replica);
       const blob = payloads.ofShardOutputs(
         shardId,
         outputs,

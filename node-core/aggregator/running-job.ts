@@ -71,17 +71,18 @@ export class RunningJob {
   }
 
   /**
-   * What a new replica of a shard has to begin with: the tokens that were shown, where the shard has one copy. Where copies are
-   * compared each makes its own text; and so does a validator.
+   * What a new replica of a shard has to begin with: the tokens that were shown, where the shard has one copy; of a validator,
+   * what the copy that it checks was given. Where copies are compared each makes its own text.
    */
   prefixesFor(job: Job, shard: Shard, role: Role): (replicaId: ReplicaId) => StoredBlob | null {
-    const isAlone = copiesOf(job.job.policy) === 1 && (role === 'copy' || role === 'hedge');
+    const checked = shard.replicas.find(({ state, replicaId }) => state === 'revealed' && this.prefixes.has(replicaId));
+    const isAlone = copiesOf(job.job.policy) === 1 && shard.audit === null && (role === 'copy' || role === 'hedge');
     const texts = isAlone ? this.shown.prefixesFor(shard) : null;
-    if (texts === null) return () => null;
-    const prefixes = texts.map(({ tokens }) => [...tokens]);
+    const prefixes = texts?.map(({ tokens }) => [...tokens]) ?? this.prefixes.get(checked?.replicaId ?? '');
+    if (prefixes === undefined) return () => null;
     return (replicaId) => {
       this.prefixes.set(replicaId, prefixes);
-      this.shown.given(replicaId, texts);
+      if (texts !== null) this.shown.given(replicaId, texts);
       return payloads.ofPrefixes(replicaId, prefixes);
     };
   }

@@ -122,7 +122,10 @@ export class Shown {
     if (items === undefined || this.#r.template?.template.streaming !== true) return null;
     const texts = Array.from({ length: shard.count }, (_, item): Text => {
       const shown = items.get(item);
-      return shown === undefined ? nothing : { tokens: [...shown.tokens], text: shown.text };
+      // What a liar has shown is no beginning for anybody.
+      return shown === undefined || this.#faulty.has(shown.by.replicaId)
+        ? nothing
+        : { tokens: [...shown.tokens], text: shown.text };
     });
     const count = texts.reduce((sum, { tokens }) => sum + tokens.length, 0);
     return count > 0 && count <= prefixTokensMax ? texts : null;
@@ -143,12 +146,23 @@ export class Shown {
     return this.#streams.get(replicaId)?.get(item)?.tokens.length ?? given;
   }
 
+  isPrimary(replica: Replica, shard: Shard): boolean {
+    const primary = this.#shards.get(shard.index)?.primary ?? null;
+    return primary === null || primary === replica;
+  }
+
   textShown(shard: Shard, item: number): string {
     return this.#shards.get(shard.index)?.items.get(item)?.text ?? '';
   }
 
   /** Is what a replica reveals what it has streamed? */
-  check({ replicaId }: Replica, { body }: SignedCommitment, outputs: readonly Json[]): StreamCheck {
+  check(replica: Replica, commitment: SignedCommitment, outputs: readonly Json[]): StreamCheck {
+    const result = this.#check(replica, commitment, outputs);
+    if (result.kind !== 'good') this.#faulty.add(replica.replicaId);
+    return result;
+  }
+
+  #check({ replicaId }: Replica, { body }: SignedCommitment, outputs: readonly Json[]): StreamCheck {
     for (const [item, stream] of this.#streams.get(replicaId) ?? []) {
       const { signed, text, given, tokens } = stream;
       if (signed !== null && contradicts(body.shown ?? [], signed.body)) return { kind: 'mismatch', stream: signed };
@@ -174,7 +188,11 @@ export class Shown {
     const shown = this.#shardOf(shard);
     for (const [item, output] of outputs.entries()) {
       const parsed = Streamed.safeParse(output).data;
-      if (parsed !== undefined) this.#show(shard, shown, item, by, { tokens: parsed.tokenIds, text: parsed.text });
+      if (parsed === undefined) continue;
+      const said = { tokens: parsed.tokenIds, text: parsed.text };
+      // What was shown beyond it does not hold.
+      const isLess = said.text.length < (shown.items.get(item)?.text.length ?? 0);
+      this.#show(shard, shown, item, by, said, isLess);
     }
     for (const { replicaId } of shard.replicas) {
       this.#streams.delete(replicaId);
@@ -203,10 +221,11 @@ export class Shown {
     return shown;
   }
 
-  #show(shard: Shard, { items }: ShownShard, item: number, by: Replica, said: Text): void {
+  /** @param isFinal also where it is less than was shown. */
+  #show(shard: Shard, { items }: ShownShard, item: number, by: Replica, said: Text, isFinal = false): void {
     const { context, jobId } = this.#r;
     const before = items.get(item) ?? { tokens: [], text: '', by };
-    if (beginsWith(before, said)) {
+    if (!isFinal && beginsWith(before, said)) {
       items.set(item, before);
       return;
     }

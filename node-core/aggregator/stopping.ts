@@ -9,10 +9,8 @@ import { isActive, type Job, type Replica, type Shard } from './state.ts';
 
 export class Stopping {
   readonly #r: { readonly context: AggregatorContext; readonly shown: Shown };
-  /** Tokens that were shown of an item of the job when it was stopped. */
-  readonly #shownAt = new Map<number, number>();
-  /** Monotonic time at which a replica was last told. */
-  readonly #toldAt = new Map<ReplicaId, number>();
+  /** Monotonic time at which a replica was last told to stop an item, or all (null). */
+  readonly #toldAt = new Map<ReplicaId, Map<number | null, number>>();
 
   /** @param running the job under way. */
   constructor(running: { readonly context: AggregatorContext; readonly shown: Shown }) {
@@ -21,13 +19,6 @@ export class Stopping {
 
   /** Stops an item of the job, or all. */
   async stop(job: Job, item: number | null): Promise<void> {
-    for (const shard of job.shards) {
-      for (let i = 0; i < shard.count; i++) {
-        const index = shard.start + i;
-        if (item !== null && item !== index) continue;
-        if (!this.#shownAt.has(index)) this.#shownAt.set(index, this.#r.shown.tokensShown(shard, i));
-      }
-    }
     if (isStopped(job, item)) return;
     await this.#r.context.journal.commit([{ type: 'job.stopping', jobId: job.jobId, item }]);
   }
@@ -35,23 +26,24 @@ export class Stopping {
   /** Tells the replicas of a shard that have enough; again and again, since nobody acknowledges it. */
   tell(job: Job, shard: Shard): void {
     if (job.stopping === undefined) return;
-    const { clock, config, messenger } = this.#r.context;
     const items = Array.from({ length: shard.count }, (_, item) => item).filter((item) =>
       isStopped(job, shard.start + item),
     );
     for (const replica of shard.replicas) {
-      const { replicaId, provider } = replica;
       if (items.length === 0 || (replica.state !== 'assigned' && replica.state !== 'running')) continue;
       const enough = items.filter((item) => this.#hasEnough(replica, shard, item));
       if (enough.length === 0) continue;
-      const toldAt = this.#toldAt.get(replicaId) ?? Number.NEGATIVE_INFINITY;
-      if (clock.elapsed() - toldAt < config.leaseRenewMs) continue;
-      this.#toldAt.set(replicaId, clock.elapsed());
-      const all = enough.length === shard.count;
-      for (const item of all ? [null] : enough) {
-        messenger.send(provider, { type: 'shard.stop', body: { replicaId, item } }).catch(() => undefined);
-      }
+      for (const item of enough.length === shard.count ? [null] : enough) this.#tellOne(replica, item);
     }
+  }
+
+  #tellOne({ replicaId, provider }: Replica, item: number | null): void {
+    const { clock, config, messenger } = this.#r.context;
+    const told = this.#toldAt.get(replicaId) ?? new Map<number | null, number>();
+    this.#toldAt.set(replicaId, told);
+    if (clock.elapsed() - (told.get(item) ?? Number.NEGATIVE_INFINITY) < config.leaseRenewMs) return;
+    told.set(item, clock.elapsed());
+    messenger.send(provider, { type: 'shard.stop', body: { replicaId, item } }).catch(() => undefined);
   }
 
   /** Nobody has begun it, and nothing of it was shown: there is nothing to keep. */
@@ -63,7 +55,8 @@ export class Stopping {
   }
 
   #hasEnough(replica: Replica, shard: Shard, item: number): boolean {
-    return this.#r.shown.tokensOf(replica, item) >= (this.#shownAt.get(shard.start + item) ?? 0);
+    const { shown } = this.#r;
+    return shown.isPrimary(replica, shard) || shown.tokensOf(replica, item) >= shown.tokensShown(shard, item);
   }
 }
 

@@ -213,7 +213,7 @@ export class Simulation {
   async #submission(node: SimulatedNode, { items, mayFail = this.mayFail, ...spec }: JobWish): Promise<SubmittedJob> {
     const first = this.chance.below(1_000_000);
     const inputs = Array.from({ length: items }, (_, i) => ({ n: first + i }));
-    const template = 'colours';
+    const template = spec.stream === true ? 'stories' : 'colours';
     const { jobId } = await node.node.api.call('jobs.submit', { template, inputs, budgetMicro: '100000000', ...spec });
     const job: SubmittedJob = { node, jobId, inputs, mayFail };
     this.jobs.push(job);

@@ -20,6 +20,7 @@ import { honest, type Manner, SimulatedExecutor } from './executor.ts';
 import { KeyRing } from './keys.ts';
 import { Observers } from './observers/observers.ts';
 import { checkReplay } from './observers/replay.ts';
+import { Screen } from './observers/screen.ts';
 import type { Subject } from './observers/subject.ts';
 import type { Said } from './observers/wire.ts';
 import { TappedNetwork } from './tap.ts';
@@ -55,6 +56,8 @@ export class SimulatedNode {
   readonly options: NodeOptions;
   readonly config: NodeConfig;
   readonly subject: Subject;
+  /** What its owner was shown of answers, over all its lives. */
+  readonly screen = { pieces: 0, restarts: 0 };
   readonly #world: World;
   #clock: NodeClock;
   #node: InfernetNode | null = null;
@@ -128,6 +131,8 @@ export class SimulatedNode {
       this.ended = error;
       if (error !== null) timeline.note(this.name, `— cannot go on: ${error.message}`);
     });
+    const screen = new Screen(this.subject, this.screen);
+    node.api.subscribe(0, (item) => this.#world.observers.told(this.subject, screen, item));
     this.#node = node;
     this.subject.believed.clear();
     this.subject.upSinceMs = this.#world.time.elapsed;

@@ -2,12 +2,13 @@
  * Watches a world: every entry at the moment at which it is on a disk, every frame as it leaves, every process as it ends.
  * The first thing that breaks is kept in {@link Observers.broken}; the world stops at it after the step.
  */
-import type { LogEntry, PeerId } from '../../protocol/index.ts';
+import type { LogEntry, PeerId, StreamItem } from '../../protocol/index.ts';
 import { Broken } from '../broken.ts';
 import { booksDiffer } from './books-agree.ts';
 import { CreditFacts, type CreditRules } from './credit.ts';
 import { checkBelieved } from './records.ts';
 import { checkResults } from './results.ts';
+import type { Screen } from './screen.ts';
 import { creditRulesOf, Subject, type SubjectOptions } from './subject.ts';
 import { checkWaits } from './waits.ts';
 import { checkSaid, readFrame, type Said } from './wire.ts';
@@ -73,6 +74,11 @@ export class Observers {
       });
     }
     return messages;
+  }
+
+  /** Somebody who watches its stream is given an item. */
+  told(subject: Subject, screen: Screen, item: StreamItem): void {
+    this.#guard(subject, () => screen.take(item));
   }
 
   believed(subject: Subject, key: string, value: Uint8Array): void {

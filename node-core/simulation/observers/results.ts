@@ -86,7 +86,8 @@ export function countWrong(node: Subject, job: JobFacts, truth: Truth, inputs: r
     .length;
 }
 
-function read(node: Subject, hash: Sha256 | null, field: string): unknown[] {
+/** A list in a blob on the disk. */
+export function read(node: Subject, hash: Sha256 | null, field: string): unknown[] {
   const bytes = hash === null ? undefined : node.disk.blobs.get(hash);
   if (bytes === undefined) node.fault('I6', `the log names the blob ${hash}, and it is not on the disk`);
   const parsed: unknown = JSON.parse(utf8.decode(bytes));

@@ -18,6 +18,7 @@ import { sleepers } from './sleepers.ts';
 import { slowDisk } from './slow-disk.ts';
 import { starved } from './starved.ts';
 import { stragglers } from './stragglers.ts';
+import { streaming } from './streaming.ts';
 import { sybilClients } from './sybil-clients.ts';
 import { thousand } from './thousand.ts';
 
@@ -42,5 +43,6 @@ export const scenarios: readonly Scenario[] = [
   adaptive,
   sleepers,
   starved,
+  streaming,
   thousand,
 ];
