@@ -44,7 +44,7 @@ export class Assignments {
     const { clock, config, journal, payment, liveness } = this.#c;
     const { jobId } = job;
     const { shardId } = shard;
-    const { provider, priceMicro, terms, quote } = choice;
+    const { provider, priceMicro, terms, quote, others } = choice;
     const attempt = this.#attempt(job, shard);
     const replicaId = replicaIdOf(shardId, attempt, provider);
     const deadlineAt = Math.min(clock.now() + config.replicaMs, job.deadlineAt);
@@ -62,6 +62,7 @@ export class Assignments {
       priceMicro,
       deadlineAt,
       terms,
+      ...(others.length === 0 ? {} : { others: [...others] }),
       ...(prefixes === null ? {} : { prefixesHash: prefixes.hash }),
     });
     if (role !== 'own-node') events.push(...payment.reserve({ jobId, replicaId, payee: provider, priceMicro }));

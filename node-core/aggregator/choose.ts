@@ -6,11 +6,14 @@ import {
   isSampled,
   type Micro,
   micro,
+  type NotChosen,
+  notChosenMax,
   type Offer,
   type PeerId,
   priceOf,
   type ScoreTerms,
   type SignedQuote,
+  type WhyNot,
 } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Quotes } from './quotes.ts';
@@ -21,6 +24,8 @@ export interface Choice {
   readonly quote: SignedQuote;
   readonly priceMicro: Micro;
   readonly terms: ScoreTerms;
+  /** The best of those that did not get it, and why not. */
+  readonly others: readonly NotChosen[];
 }
 
 /** `capped`: the owner's caps stand against all who would take it, see {@link Chooser.capped}. */
@@ -100,29 +105,42 @@ export class Chooser {
     isWanted: (peer: PeerId) => boolean,
     atRandom: boolean,
   ): Choice | NoChoice {
-    let best: Choice | null = null;
+    let best: Omit<Choice, 'others'> | null = null;
     let bestScore = Number.NEGATIVE_INFINITY;
+    const rest = new Best();
+    const not = (candidate: Candidate, why: WhyNot, share = 1): void =>
+      rest.offer({ provider: candidate.peerId, score: Math.round(candidate.score * share * 1000), why });
     /** Somebody may take it later; somebody would, for more money. */
     let isLater = false;
     let isTooDear = false;
     let capped: Capped | null = null;
     for (const candidate of this.candidates(job)) {
       const { peerId } = candidate;
-      if (!isWanted(peerId) || this.#c.checks.isExcluded(peerId)) continue;
+      if (!isWanted(peerId) || this.#c.checks.isExcluded(peerId)) {
+        not(candidate, isWanted(peerId) ? 'excluded' : 'tried');
+        continue;
+      }
       const { quote, standing } = this.#quotes.of(peerId);
-      if (standing === 'never') continue;
+      if (standing === 'never') {
+        not(candidate, 'refused');
+        continue;
+      }
       if (quote !== null && !this.budgetCovers(job, priceOf(quote.body.price, shard.count))) {
         isTooDear = true;
+        not(candidate, 'price');
         continue;
       }
       const cap = quote === null ? null : this.#c.payment.cappedAt(peerId, priceOf(quote.body.price, shard.count));
       if (cap !== null) {
         capped = sooner(capped, cap);
+        not(candidate, 'cap');
         continue;
       }
       const at = inFlight.get(peerId) ?? 0;
-      if (quote === null || standing === 'later' || this.#c.liveness.isSuspect(peerId)) {
+      const isSilent = this.#c.liveness.isSuspect(peerId);
+      if (quote === null || standing === 'later' || isSilent) {
         isLater = true;
+        not(candidate, isSilent ? 'silent' : quote === null ? 'no-quote' : 'paused');
         continue;
       }
       const priceMicro = priceOf(quote.body.price, shard.count);
@@ -131,22 +149,26 @@ export class Chooser {
           peerId,
           `a provider grants a credit of ${quote.body.creditLimitMicro} micro-credits, and a shard costs ${priceMicro}: use smaller shards`,
         );
+        not(candidate, 'credit-limit');
         continue;
       }
       const isFull = at >= inFlightMax(quote, this.#c.config.inFlightPerProviderMax);
       if (isFull || !this.#hasRoom(job, quote, priceMicro)) {
         isLater = true;
+        not(candidate, isFull ? 'full' : 'no-room');
         continue;
       }
       const share = 1 / (1 + at);
       const terms = { ...candidate.terms, inFlight: share };
       const score = atRandom ? this.#randomly() : candidate.score * share;
+      not(candidate, atRandom ? 'lot' : 'lower-score', share);
       if (score > bestScore) {
         bestScore = score;
         best = { provider: peerId, quote, priceMicro, terms: inThousandths(atRandom ? { atRandom: score } : terms) };
       }
     }
-    if (best !== null || isLater) return best ?? 'busy';
+    if (best !== null) return { ...best, others: rest.without(best.provider) };
+    if (isLater) return 'busy';
     if (capped !== null) this.capped = capped;
     return capped !== null ? 'capped' : isTooDear ? 'budget' : 'no-provider';
   }
@@ -170,6 +192,23 @@ export class Chooser {
     const hasRoom = turns.at(provider) + before.places < inFlightMax && !micro.less(creditLimitMicro, open);
     if (!hasRoom) turns.denied(job.jobId, provider, priceMicro);
     return hasRoom;
+  }
+}
+
+/** Of many, the few with the highest scores, and one to spare: the chosen one may be among them. */
+class Best {
+  readonly #few: NotChosen[] = [];
+
+  offer(one: NotChosen): void {
+    let at = this.#few.length;
+    while (at > 0 && (this.#few[at - 1]?.score ?? 0) < one.score) at--;
+    if (at > notChosenMax) return;
+    this.#few.splice(at, 0, one);
+    this.#few.length = Math.min(this.#few.length, notChosenMax + 1);
+  }
+
+  without(chosen: PeerId): NotChosen[] {
+    return this.#few.filter(({ provider }) => provider !== chosen).slice(0, notChosenMax);
   }
 }
 

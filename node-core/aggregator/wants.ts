@@ -138,6 +138,6 @@ export class Wants {
     const quote = quotes.usable(self);
     if (quote === null || shard.replicas.some(isActive)) return 'busy' as const;
     if ((inFlight.get(self) ?? 0) >= inFlightMax(quote, context.config.inFlightPerProviderMax)) return 'busy' as const;
-    return { provider: self, quote, priceMicro: '0', terms: { ownNode: 1000 } };
+    return { provider: self, quote, priceMicro: '0', terms: { ownNode: 1000 }, others: [] };
   }
 }

@@ -20,6 +20,7 @@ describe('a node that did a job', () => {
       'jobs.plan': { template: 'colours', inputs, budgetMicro: '10000' },
       'jobs.get': { jobId },
       'jobs.results': { jobId },
+      'jobs.why': { jobId },
       'jobs.stop': { jobId },
       'provider.switch': { on: false },
     };
@@ -85,6 +86,29 @@ describe('a node that did a job', () => {
     await expect(call).rejects.toMatchObject({ kind: 'invalid-params', message: expect.stringMatching(message) });
   });
 
+  it('says why these providers, and why not others', async () => {
+    const { shards, more } = await market.call('jobs.why', { jobId });
+    expect([shards.length, more]).toEqual([2, 0]);
+    for (const { outcome, replicas } of shards) {
+      expect(outcome).toBe('accepted (checked)');
+      expect(replicas.map((replica) => [replica.role, replica.outcome])).toEqual(Array(2).fill(['copy', 'accepted']));
+      const [first, second] = replicas;
+      expect(first?.terms.find(({ name }) => name === 'price')).toMatchObject({
+        value: 1,
+        words: 'the cheapest of all',
+      });
+      const product = first?.terms.reduce((all, { value }) => all * value, 1) ?? 0;
+      expect(first?.score).toBeCloseTo(product, 2);
+      // Of two providers the other one is the one that was not chosen; and the second copy goes to another one.
+      expect(first?.others).toMatchObject([{ provider: second?.provider, words: expect.any(String) }]);
+      expect(second?.others).toMatchObject([{ provider: first?.provider, why: 'tried' }]);
+    }
+    const one = await market.call('jobs.why', { jobId, shardId: `${jobId}.1` });
+    expect(one.shards.map(({ shardId }) => shardId)).toEqual([`${jobId}.1`]);
+    expect(await market.call('jobs.why', { jobId, limit: 1 })).toMatchObject({ more: 1 });
+    await expect(market.call('jobs.why', { jobId: nobody })).rejects.toMatchObject({ kind: 'not-found' });
+  });
+
   it('tells unknown jobs from those that have ended', async () => {
     for (const method of ['jobs.get', 'jobs.results', 'jobs.cancel'] as const) {
       await expect(market.call(method, { jobId: nobody })).rejects.toMatchObject({
@@ -145,6 +169,53 @@ describe('a job under way', () => {
     await expect(market.call('jobs.submit', spec)).rejects.toThrow(
       /3 jobs are under way, at most 3 \(aggregator.jobsActiveMax\)/,
     );
+  });
+});
+
+describe('a provider without jobs', () => {
+  const codes = async (market: Market, node = market.providers[0]) => {
+    const { findings } = await market.call('provider.why', {}, node);
+    return findings.map(({ code, weight }) => `${code} ${weight}`);
+  };
+
+  it('is told that it is off, alone, or offers nothing', async () => {
+    const market = await Market.open([], { provider: true, config: { provider: { templates: ['none'] } } });
+    const { findings } = await market.call('provider.why', {});
+    expect(findings.map(({ code, weight }) => `${code} ${weight}`)).toEqual([
+      'alone blocks',
+      'no-offers blocks',
+      'no-demand hinders',
+      'not-offered note',
+    ]);
+    for (const { weight, advice } of findings) expect(advice === '').toBe(weight === 'note');
+    await market.call('provider.switch', { on: false });
+    expect(await codes(market, market.client)).toContain('off blocks');
+  });
+
+  it('is told of a price above the others’, and what it declined', async () => {
+    const dear = { provider: { defaultPrice: { shardMicro: '9000', itemMicro: '100' } } };
+    const market = await Market.open([{ config: dear }, {}, {}]);
+    await market.run({}, 20);
+    const [provider] = market.providers;
+    const { findings, offers, demand } = await market.call('provider.why', {}, provider);
+    expect(findings.map(({ code }) => code)).toContain('price');
+    expect(findings.find(({ code }) => code === 'price')?.text).toMatch(
+      /colours: place 3 of 3 by price \(0\.20, and 1\.00 at best\): 5 times the price of the cheapest/,
+    );
+    expect(offers).toMatchObject([{ templateName: 'colours', place: 3, of: 3 }]);
+    // It was asked, and others were chosen.
+    expect(demand).toMatchObject({ quotes: 1, assignments: 0, taken: 0, clients: 1 });
+    expect(findings.map(({ code }) => code)).toContain('no-demand');
+
+    provider?.config.provider.blockedClients.push(market.client.peerId);
+    await market.run({}, 20);
+    const after = await market.call('provider.why', {}, provider);
+    expect(after.demand.declined).toMatchObject([
+      { code: 'policy', count: 1, advice: expect.stringContaining('blocked') },
+    ]);
+    expect(after.findings.map(({ code }) => code)).toEqual(expect.arrayContaining(['declined', 'lists']));
+    // Who works hears that it does.
+    expect(await codes(market, market.providers[1])).toContain('working note');
   });
 });
 

@@ -15,6 +15,8 @@ import { listPeers } from './peers.ts';
 import type { Rooms } from './rooms.ts';
 import { nodeStatus, providerStatus, setSettings, settings, switchProvider } from './status.ts';
 import type { EventStream } from './stream.ts';
+import { jobWhy } from './why-job.ts';
+import { providerWhy } from './why-provider.ts';
 
 type Handlers = { readonly [M in MethodName]: (params: MethodParams<M>) => MethodResult<M> | Promise<MethodResult<M>> };
 /** The same schemas, indexable by a method that is only known as one of them. */
@@ -28,12 +30,14 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
       return {};
     },
     'provider.status': () => providerStatus(rooms),
+    'provider.why': () => providerWhy(rooms),
     'provider.switch': ({ on }) => switchProvider(rooms, on),
     'jobs.templates': () => listTemplates(rooms),
     'jobs.plan': (spec) => rooms.aggregator.plan(spec),
     'jobs.submit': async (spec) => ({ jobId: await rooms.aggregator.submit(spec) }),
     'jobs.list': (params) => listJobs(rooms, params),
     'jobs.get': ({ jobId }) => getJob(rooms, jobId),
+    'jobs.why': (params) => jobWhy(rooms, params),
     'jobs.results': ({ jobId }) => jobResults(rooms, jobId),
     'jobs.cancel': (params) => cancelJob(rooms, params),
     'jobs.stop': (params) => stopJob(rooms, params),

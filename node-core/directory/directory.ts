@@ -40,6 +40,7 @@ import type {
   FitQuery,
   FitTerms,
   KnownGood,
+  OwnStanding,
   ProviderQuery,
 } from './types.ts';
 import { Vitals } from './vitals.ts';
@@ -199,6 +200,22 @@ export class Directory {
       if (!terms.exclude.has(peer)) facts.push(this.#factsOf(peer, terms));
     }
     const { goneMs } = this.#options.config;
+    return rank(facts, query, { goneMs, price: (offer) => terms.price(offer) }, limit);
+  }
+
+  /** As {@link bestFit} with this node among them: how it looks to somebody who knows as much. */
+  compare(query: FitQuery, terms: FitTerms, own: OwnStanding, limit: number): Candidate[] {
+    const peers = [...this.#roll.table.providers(capabilityOf(query))].filter((peer) => !terms.exclude.has(peer));
+    const self: Facts = {
+      ...own,
+      peerId: this.#options.signer.peerId,
+      liveness: 'connected',
+      silentMs: null,
+      nextMs: null,
+      inFlight: 0,
+    };
+    const { goneMs } = this.#options.config;
+    const facts = [self, ...peers.map((peer) => this.#factsOf(peer, terms))];
     return rank(facts, query, { goneMs, price: (offer) => terms.price(offer) }, limit);
   }
 

@@ -86,6 +86,14 @@ export interface FitTerms {
   inFlight(peer: PeerId): number;
 }
 
+/** What this node knows of itself as a provider. */
+export interface OwnStanding {
+  readonly offers: readonly Offer[];
+  readonly hardware: HardwarePassport | null;
+  readonly load: Load | null;
+  readonly reputation: number;
+}
+
 export interface Candidate {
   readonly peerId: PeerId;
   readonly offer: Offer;

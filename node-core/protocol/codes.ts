@@ -24,6 +24,26 @@ export const FailureCode = z.enum(
 );
 export type FailureCode = z.infer<typeof FailureCode>;
 
+/** Why a provider did not get a shard that another got. */
+export const whyNotCodes = {
+  'lower-score': 'its score was lower',
+  lot: 'another one was drawn by lot: who checks is not chosen by score',
+  excluded: 'its results were wrong too often: this node pays it for nothing more',
+  tried: 'it has tried this shard already, or holds another copy of it',
+  refused: 'it does not take this job; or its quote was not about it',
+  paused: 'it had declined, failed or not answered a moment before, and was left alone for a while',
+  'no-quote': 'it had not said its price yet',
+  silent: 'it had fallen silent, and may be dead',
+  price: 'what is left of the budget does not cover it',
+  cap: 'a cap of the owner on what is spent stands against it',
+  'credit-limit': 'it grants less credit than the shard costs',
+  full: 'it had as many shards of this job as it may have at once',
+  'no-room': 'it had no room left: for this client, by its credit limit, or beside this node’s other jobs',
+} as const;
+
+export const WhyNot = z.enum(Object.keys(whyNotCodes) as [keyof typeof whyNotCodes, ...(keyof typeof whyNotCodes)[]]);
+export type WhyNot = z.infer<typeof WhyNot>;
+
 /** Codes of the `error` message, for what is wrong with a message as such. */
 export const wireErrorCodes = {
   unsupported: 'unknown message type, or a feature of a later version',

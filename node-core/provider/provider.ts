@@ -36,6 +36,7 @@ import { creditDecline, type Decline, judgeAssignment, judgeClient, type Room } 
 import { Calibration } from './calibration.ts';
 import { type Catalogue, keepingFindings, type Served, without, withSpeed } from './catalogue.ts';
 import { limitsFor } from './client-limits.ts';
+import { Demand, type DemandCounts } from './demand.ts';
 import { FairQueue, type Standing } from './fair-queue.ts';
 import { type Hours, hourFreeInMs, hoursProjection } from './hours.ts';
 import { Leases } from './leases.ts';
@@ -73,6 +74,7 @@ export class Provider {
   readonly #view: View<ProviderState>;
   readonly #hours: View<Hours>;
   readonly #fairQueue: FairQueue;
+  readonly #demand: Demand;
   readonly #leases: Leases;
   readonly #runs: Runs;
   readonly #calibration: Calibration;
@@ -88,6 +90,7 @@ export class Provider {
     this.#o = options;
     this.#view = options.journal.register(providerProjection);
     this.#hours = options.journal.register(hoursProjection);
+    this.#demand = new Demand(() => options.clock.now());
     this.#fairQueue = new FairQueue({
       standing: (client) => this.#standing(client),
       ageMs: () => options.config.queueAgeMs,
@@ -117,8 +120,8 @@ export class Provider {
       onBroken: (template, model, reason) => this.#offer(without(this.#catalogue, template, model, reason)),
     });
     const { messenger, reputation } = options;
-    messenger.handle('job.quote', (from, body) => this.#quote(from, body));
-    messenger.handle('shard.assign', (from, body) => this.#assign(from, body));
+    messenger.handle('job.quote', (from, body) => this.#noted(from, 'quote', this.#quote(from, body)));
+    messenger.handle('shard.assign', (from, body) => this.#noted(from, 'assignment', this.#assign(from, body)));
     messenger.handle('lease.renew', (from, body) => this.#renew(from, body));
     messenger.handle('shard.reveal.request', (from, body) => this.#reveal(from, body));
     messenger.handle('shard.stop', (from, body) => this.#stopItem(from, body));
@@ -218,6 +221,20 @@ export class Provider {
     this.#leases.stop();
     this.#calibration.stop();
     this.#runs.stop();
+  }
+
+  /** What others asked since the start. */
+  get demand(): DemandCounts {
+    return this.#demand.counts();
+  }
+
+  async #noted(client: PeerId, what: 'quote' | 'assignment', answer: Promise<AnyMessage>): Promise<AnyMessage> {
+    if (client === this.#o.signer.peerId) return answer;
+    this.#demand.asked(client, what);
+    const said = await answer;
+    if (said.type === 'job.decline' || said.type === 'shard.decline')
+      this.#demand.declined(said.body.code, said.body.message);
+    return said;
   }
 
   // ——— asked for a price ———
@@ -348,6 +365,7 @@ export class Provider {
     // It may begin while the disk is still writing: nobody hears of it before.
     this.#runs.pump();
     await durable;
+    if (!own) this.#demand.took();
     this.#o.onLoad();
     return { type: 'shard.accept', body: { replicaId, state: 'queued', itemsDone: 0 } };
   }

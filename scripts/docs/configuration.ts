@@ -14,6 +14,7 @@ const groupMeanings: Readonly<Record<string, string>> = {
     'Receipts for work between others: [how they count](reputation.md). Receipts reveal who worked for whom; `gossip: false` keeps this node’s own between it and the other side, and hears nothing of others.',
   messaging: 'Limits of channels to peers.',
   store: 'The log on disk.',
+  spending: 'How much the node may pay to others, whatever its jobs allow.',
   control: 'The [control API](control-api.md).',
   log: 'Log lines, as JSON.',
 };

@@ -293,11 +293,69 @@ describe('jobs', () => {
     });
   });
 
-  it('show who runs their shards, and why', async () => {
+  it('show who runs their shards', async () => {
     const { connect } = jobNode([detail()]);
-    const { exit, out } = await runCli(['job', '--why'], { connect });
+    const { exit, out } = await runCli(['job'], { connect });
     expect(exit).toBe('ok');
-    expect(out).toMatch(/0 {2}0–1 +open +…bbbbbbbb +copy +running +1\/2 +0\.0011 credits +speed 0\.50/);
+    expect(out).toMatch(/0 {2}0–1 +open +…bbbbbbbb +copy +running +1\/2 +0\.0011 credits/);
+  });
+
+  it('show why their shards are where they are', async () => {
+    const other = `12D3KooW${'c'.repeat(44)}`;
+    const replica = {
+      replicaId: `${jobId}.0.1.bbbbbbbb`,
+      provider,
+      at: noon,
+      role: 'copy',
+      score: 0.5,
+      terms: [{ name: 'speed', value: 0.5, words: 'half as fast' }],
+      outcome: 'it is under way',
+      others: [{ provider: other, score: 0.4, why: 'lower-score', words: 'its score was lower' }],
+    };
+    const shards = [{ shardId: `${jobId}.0`, outcome: 'it is under way', replicas: [replica] }];
+    const asked: unknown[] = [];
+    const { connect } = jobNode([detail()], {
+      'jobs.why': (params) => {
+        asked.push(params);
+        return { jobId, waitsFor: 'somebody', shards, more: 3 };
+      },
+    });
+    const { exit, out } = await runCli(['job', '--why', '--shard', '0'], { connect });
+    expect(exit).toBe('ok');
+    expect(asked).toEqual([{ jobId, shardId: `${jobId}.0` }]);
+    for (const line of [
+      'nothing goes on at present: somebody',
+      'shard 0: it is under way',
+      '  …bbbbbbbb as copy, score 0.500: it is under way',
+      '    speed  0.50  half as fast',
+      '    not …cccccccc, score 0.400: its score was lower',
+      'and 3 further shards: --shard <index>',
+    ]) {
+      expect(out.split('\n')).toContain(line);
+    }
+    expect((await runCli(['job', '--shard', '0'], { connect })).exit).toBe('usage');
+  });
+
+  it('are kept away from a provider for reasons that it is told', async () => {
+    const offer = { template: 'x', templateName: 'colours', model: null, modelName: null, place: 2, of: 3, score: 0.1 };
+    const terms = [{ name: 'price', value: 0.5, best: 1, words: 'twice the price of the cheapest' }];
+    const connect = () =>
+      clientOf({
+        'provider.why': () => ({
+          findings: [
+            { code: 'off', weight: 'blocks', text: 'it is off', advice: 'switch it on' },
+            { code: 'lists', weight: 'note', text: '1 is blocked', advice: '' },
+          ],
+          demand: { since: noon, quotes: 3, assignments: 2, taken: 1, clients: 1, lastAt: noon + 1000, declined: [] },
+          offers: [{ ...offer, terms }],
+        }),
+      });
+    const { exit, out } = await runCli(['status', '--why'], { connect });
+    expect(exit).toBe('ok');
+    expect(out).toMatch(/in the way {2}it is off\n {12}→ switch it on\nnote {8}1 is blocked\n/);
+    expect(out).toContain('1 client, 3 questions for the price, 2 shards offered, 1 taken');
+    expect(out).toContain('colours: place 2 of 3, score 0.100');
+    expect(out).toContain('  price  0.50 (best other 1.00)  twice the price of the cheapest');
   });
 
   it('that failed end a wait with 1', async () => {

@@ -1,12 +1,13 @@
-import { jobMachine, type MethodResult, type NodeApi, z } from '../../protocol/index.ts';
-import { argument, defineCommand, toggle } from '../command.ts';
+import { jobMachine, type MethodResult, type NodeApi, shardIdOf, z } from '../../protocol/index.ts';
+import { argument, defineCommand, option, toggle } from '../command.ts';
 import { answer, type Context } from '../context.ts';
 import { findJob, jobRef } from '../job/find-job.ts';
 import { followJob, type JobDetail } from '../job/follow.ts';
+import { jobWhyLines } from '../job/why-text.ts';
 import { pairLines, tableLines } from '../text/table.ts';
 import { plain } from '../text/terminal.ts';
 import { agoText, creditsText, durationText, jobIdText, peerText, timeText } from '../text/units.ts';
-import { data, json } from '../values.ts';
+import { data, json, wholeNumber } from '../values.ts';
 import { stateStyles } from './jobs.ts';
 import { detached, exitOf } from './submit.ts';
 
@@ -22,15 +23,18 @@ export const job = defineCommand({
   shape: {
     job: argument('[job]', 'its id or the first letters of it; `last` where left out', jobRef().default('last')),
     wait: toggle('-w, --wait', 'follow it to its end; its failure is exit code 1'),
-    why: toggle('--why', 'why these providers: the factors of their scores'),
+    why: toggle('--why', 'why these providers, and why not others: in words and numbers'),
+    shard: option('--shard <index>', 'with --why: only this shard', wholeNumber(0, 9_999_999).optional()),
     json: json(),
     data: data(),
   },
   examples: [
     { line: 'job 3fa9', says: 'the job whose id begins so' },
     { line: 'job last --wait', says: 'follows the newest one' },
+    { line: 'job last --why --shard 3', says: 'why the providers of its fourth shard were chosen' },
   ],
-  async run(context, { job: ref, wait, why, json: asJson }) {
+  check: ({ why, shard }) => (shard !== undefined && !why ? '--shard goes with --why' : null),
+  async run(context, { job: ref, wait, why, shard, json: asJson }) {
     const node = await context.connect();
     const jobId = await findJob(node, ref);
     let detail: JobDetail = await node.call('jobs.get', { jobId });
@@ -40,10 +44,16 @@ export const job = defineCommand({
       detail = ended;
     }
     const attempts = jobMachine.isFinal(detail.state) ? await endingsOf(await context.connect(), jobId) : [];
-    answer(context, asJson, detail, () => [
+    const reasons = why
+      ? await (await context.connect()).call('jobs.why', {
+          jobId,
+          ...(shard !== undefined && { shardId: shardIdOf(jobId, shard) }),
+        })
+      : null;
+    answer(context, asJson, reasons === null ? detail : { ...detail, why: reasons }, () => [
       ...headLines(context, detail),
       '',
-      ...bodyLines(context, detail, attempts, why),
+      ...(reasons === null ? bodyLines(context, detail, attempts) : jobWhyLines(context.out, reasons)),
     ]);
     return wait ? exitOf(detail) : 'ok';
   },
@@ -86,12 +96,12 @@ function headLines(context: Context, detail: JobDetail): string[] {
   ]);
 }
 
-function bodyLines(context: Context, detail: JobDetail, attempts: readonly Attempt[], why: boolean): string[] {
-  if (!jobMachine.isFinal(detail.state)) return shardLines(context, detail, why);
+function bodyLines(context: Context, detail: JobDetail, attempts: readonly Attempt[]): string[] {
+  if (!jobMachine.isFinal(detail.state)) return shardLines(context, detail);
   return [...providerLines(context, attempts), `answers: ${context.commandLine(`results ${jobIdText(detail.jobId)}`)}`];
 }
 
-function shardLines({ out }: Context, { shards }: JobDetail, why: boolean): string[] {
+function shardLines({ out }: Context, { shards }: JobDetail): string[] {
   if (shards.length === 0) return ['it is being cut into shards'];
   return tableLines(
     out,
@@ -104,7 +114,6 @@ function shardLines({ out }: Context, { shards }: JobDetail, why: boolean): stri
       { title: 'attempt' },
       { title: 'done', align: 'right' },
       { title: 'price', align: 'right' },
-      ...(why ? [{ title: 'why' }] : []),
     ],
     shards.flatMap((shard) => {
       const range = `${shard.start}–${shard.start + shard.count - 1}`;
@@ -117,13 +126,6 @@ function shardLines({ out }: Context, { shards }: JobDetail, why: boolean): stri
         replica.state,
         `${replica.itemsDone}/${shard.count}`,
         creditsText(replica.priceMicro),
-        ...(why
-          ? [
-              Object.entries(replica.terms)
-                .map(([name, value]) => `${plain(name)} ${value.toFixed(2)}`)
-                .join(', '),
-            ]
-          : []),
       ]);
     }),
   );

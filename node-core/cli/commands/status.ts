@@ -1,6 +1,7 @@
 import type { MethodResult } from '../../protocol/index.ts';
-import { defineCommand } from '../command.ts';
+import { defineCommand, toggle } from '../command.ts';
 import { answer, type Context } from '../context.ts';
+import { providerWhyLines } from '../job/why-text.ts';
 import { pairLines } from '../text/table.ts';
 import { plain, type Style } from '../text/terminal.ts';
 import { bytesText, countText, creditsText, durationText, speedText } from '../text/units.ts';
@@ -21,10 +22,18 @@ const states: Readonly<Record<Status['state'], readonly [Style, string]>> = {
 export const status = defineCommand({
   name: 'status',
   summary: 'State of the node: peers, provider, jobs, credits, and what is wrong.',
-  shape: { json: json(), data: data() },
-  examples: [{ line: 'status --data ./my-node', says: 'of the node in that folder' }],
-  async run(context, { json: asJson }) {
+  shape: { why: toggle('--why', 'why it gets no jobs, or few, and what to do'), json: json(), data: data() },
+  examples: [
+    { line: 'status --data ./my-node', says: 'of the node in that folder' },
+    { line: 'status --why', says: 'what keeps jobs away from it' },
+  ],
+  async run(context, { why, json: asJson }) {
     const node = await context.connect();
+    if (why) {
+      const reasons = await node.call('provider.why', {});
+      answer(context, asJson, reasons, () => providerWhyLines(context.out, reasons));
+      return 'ok';
+    }
     const [own, provider, wallet] = await Promise.all([
       node.call('node.status', {}),
       node.call('provider.status', {}),

@@ -2,7 +2,7 @@
  * The control API: what desktop, browser, command line and phone may ask of a node. JSON-RPC 2.0 over several carriers
  * (`control/`); each method names the scope that its caller needs.
  */
-import { FailureCode } from '../codes.ts';
+import { FailureCode, WhyNot } from '../codes.ts';
 import { HardwarePassport, Offer, Price } from '../discovery/node-record.ts';
 import { events, type NodeEvent } from '../events/events.ts';
 import { JobSpec } from '../job/job-spec.ts';
@@ -98,6 +98,93 @@ export const JobDetail = JobSummary.extend({
   shards: z.array(ShardView).describe('of a running job; a finished one is told by its log entries'),
 });
 export type JobDetail = z.infer<typeof JobDetail>;
+
+/** One factor of a score, in a number and in words. */
+const WhyTerm = z.object({ name: z.string(), value: z.number().describe('0…1'), words: z.string() });
+
+export const JobWhy = z.object({
+  jobId: Id,
+  waitsFor: z.string().describe('why nothing goes on at present; empty where it does'),
+  shards: z.array(
+    z.object({
+      shardId: ShardId,
+      outcome: z.string().describe('what became of it so far, in words'),
+      replicas: z.array(
+        z.object({
+          replicaId: ReplicaId,
+          provider: PeerId,
+          at: EpochMs.describe('when it was chosen'),
+          role: z.string(),
+          score: z.number().describe('product of the terms'),
+          terms: z.array(WhyTerm),
+          outcome: z.string(),
+          others: z
+            .array(z.object({ provider: PeerId, score: z.number(), why: WhyNot, words: z.string() }))
+            .describe('the best of those that were not chosen'),
+        }),
+      ),
+    }),
+  ),
+  more: z.int().describe('further shards with replicas that were left out'),
+});
+export type JobWhy = z.infer<typeof JobWhy>;
+
+export const ProviderWhy = z.object({
+  findings: z
+    .array(
+      z.object({
+        code: z.enum([
+          'off',
+          'alone',
+          'not-reachable',
+          'no-offers',
+          'not-offered',
+          'lists',
+          'no-demand',
+          'declined',
+          'full',
+          'price',
+          'speed',
+          'reputation',
+          'working',
+        ]),
+        weight: z
+          .enum(['blocks', 'hinders', 'note'])
+          .describe('blocks = no job can come; hinders = others are chosen before; note = good to know'),
+        text: z.string(),
+        advice: z.string().describe('what to do; empty where nothing is to be done'),
+      }),
+    )
+    .describe('what weighs most first'),
+  demand: z
+    .object({
+      since: EpochMs.describe('the start of the node: what was before is not counted'),
+      quotes: z.int(),
+      assignments: z.int(),
+      taken: z.int(),
+      clients: z.int(),
+      lastAt: EpochMs.nullable(),
+      declined: z.array(
+        z.object({ code: FailureCode, count: z.int(), lastAt: EpochMs, message: z.string(), advice: z.string() }),
+      ),
+    })
+    .describe('what other nodes asked'),
+  offers: z
+    .array(
+      z.object({
+        template: Cid,
+        templateName: z.string(),
+        model: Cid.nullable(),
+        modelName: z.string().nullable(),
+        place: z.int().describe('1 = the best'),
+        of: z.int().describe('providers, this one among them'),
+        score: z.number(),
+        terms: z.array(WhyTerm.extend({ best: z.number().describe('the best of the others; 0 = there are none') })),
+      }),
+    )
+    .describe('each offer by its score beside the others’, as this node would choose'),
+});
+export type ProviderWhy = z.infer<typeof ProviderWhy>;
 
 export const JobPlan = z.object({
   shards: z.int(),
@@ -242,6 +329,12 @@ export const nodeMethods = {
     z.object({ on: z.boolean() }),
     ProviderStatus,
   ),
+  'provider.why': method(
+    'follow',
+    'Why this node gets no jobs, or few: what stands in the way, with what to do.',
+    none,
+    ProviderWhy,
+  ),
   'jobs.templates': method(
     'follow',
     'Templates and models that jobs may name.',
@@ -271,6 +364,15 @@ export const nodeMethods = {
     z.object({ jobs: z.array(JobSummary.extend({ seq: z.int() })) }),
   ),
   'jobs.get': method('follow', 'One job with its shards.', ofJob, JobDetail),
+  'jobs.why': method(
+    'follow',
+    'Why these providers: the terms of each choice, and why the next best were not chosen.',
+    ofJob.extend({
+      shardId: ShardId.optional().describe('only this one; else those that are still open first'),
+      limit: z.int().min(1).max(100).default(5).describe('shards'),
+    }),
+    JobWhy,
+  ),
   'jobs.results': method('submit', 'Outputs so far, in the order of the inputs.', ofJob, JobResults),
   'jobs.cancel': method(
     'submit',

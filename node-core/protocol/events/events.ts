@@ -3,7 +3,7 @@
  * these events; SQLite's tables are read models of them; the event stream of the control API shows them.
  * Never in here: a token, a payload, a heartbeat. Outputs, inputs and salts lie in blobs, by hash.
  */
-import { FailureCode } from '../codes.ts';
+import { FailureCode, WhyNot } from '../codes.ts';
 import { NodeRecord } from '../discovery/node-record.ts';
 import { PlannedJob } from '../job/job-spec.ts';
 import { AnswerMark, AuditWhy, ReplicaRole } from '../job/shards.ts';
@@ -25,6 +25,16 @@ const ofBook = { replicaId: ReplicaId, peer: PeerId, priceMicro: Micro };
 /** Named factors of a provider's score, each 0…1; thousandths, so that the log holds integers. */
 export const ScoreTerms = z.record(z.string(), z.int());
 export type ScoreTerms = z.infer<typeof ScoreTerms>;
+
+/** Kept of those that were not chosen: the log is written for every replica. */
+export const notChosenMax = 3;
+
+const NotChosen = z.object({
+  provider: PeerId,
+  score: z.int().describe('thousandths'),
+  why: WhyNot,
+});
+export type NotChosen = z.infer<typeof NotChosen>;
 
 function event<const Room extends string, const Type extends string, Shape extends z.ZodRawShape>(
   room: Room,
@@ -152,6 +162,11 @@ export const events = {
     priceMicro: Micro,
     deadlineAt: EpochMs,
     terms: ScoreTerms.describe('why this node'),
+    others: z
+      .array(NotChosen)
+      .max(notChosenMax)
+      .optional()
+      .describe('why not those: the best of the rest, by their scores'),
     prefixesHash: Sha256.optional().describe('blob with the tokens that it was given to begin with'),
   }),
   'replica.started': event('aggregator', 'replica.started', 'The provider took the replica.', ofReplica),
