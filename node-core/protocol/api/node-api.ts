@@ -432,10 +432,10 @@ export const nodeMethods = {
     'Changes settings in the configuration file, all or none; those that can take effect at once.',
     z.object({
       values: z
-        .record(z.string().min(1).max(200), Json)
+        .record(z.string(), Json)
         .default({})
         .describe('by path, as `provider.queueMax`; checked with the whole configuration'),
-      reset: z.array(z.string().min(1).max(200)).max(100).default([]).describe('paths that get their defaults again'),
+      reset: z.array(z.string().max(200)).max(100).default([]).describe('paths that get their defaults again'),
     }),
     z.object({
       changed: z.array(z.string()).describe('have another value from now on'),
