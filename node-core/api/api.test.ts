@@ -23,6 +23,7 @@ describe('a node that did a job', () => {
       'jobs.why': { jobId },
       'jobs.stop': { jobId },
       'provider.switch': { on: false },
+      'peers.reputation': { peerId: market.providers[0]?.peerId ?? '' },
     };
     for (const method of Object.keys(nodeMethods) as MethodName[]) {
       if (['node.stop', 'jobs.submit', 'jobs.cancel', 'settings.set'].includes(method)) continue;
@@ -41,6 +42,31 @@ describe('a node that did a job', () => {
     for (const peer of worked) expect(peer).toMatchObject({ live: true, reputation: { good: 2 }, channel: {} });
     const idle = await market.call('provider.status', {}, market.providers[2]);
     expect(idle).toMatchObject({ on: true, offers: [], notOffered: [{ template: 'colours' }] });
+  });
+
+  it('shows the evidence of a score, page by page, and the parts are its sums', async () => {
+    const peerId = market.providers[0]?.peerId ?? '';
+    const { score, parts, evidence, next } = await market.call('peers.reputation', { peerId });
+    expect(evidence).toHaveLength(2);
+    const client = market.client.peerId;
+    for (const each of evidence)
+      expect(each).toMatchObject({ what: 'good', footing: 'own', client, signers: [client, peerId], kept: 1, adds: 1 });
+    expect([parts.own, next]).toEqual([{ good: 2, bad: 0 }, null]);
+    expect(score).toBe(4 / 6);
+    const first = await market.call('peers.reputation', { peerId, limit: 1 });
+    expect(first.evidence).toEqual(evidence.slice(0, 1));
+    const second = await market.call('peers.reputation', { peerId, limit: 1, after: first.next ?? 0 });
+    expect([second.evidence, second.next]).toEqual([evidence.slice(1), null]);
+    // The other provider was told by the client, whom it does not know otherwise.
+    await market.pass(10_000);
+    const told = await market.call('peers.reputation', { peerId }, market.providers[1]);
+    expect(told.evidence).toMatchObject([
+      { footing: 'stranger', witness: client, weight: 1 },
+      { footing: 'stranger', witness: client, weight: 1 },
+    ]);
+    const sum = told.evidence.reduce((total, { adds }) => total + adds, 0);
+    expect(told.parts.strangers.good).toBeCloseTo(sum, 9);
+    expect(told.score).toBeCloseTo((2 + sum) / (4 + sum), 9);
   });
 
   it('lists and shows the job, its results, its payments and its log', async () => {

@@ -42,6 +42,7 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
     'jobs.cancel': (params) => cancelJob(rooms, params),
     'jobs.stop': (params) => stopJob(rooms, params),
     'peers.list': () => listPeers(rooms),
+    'peers.reputation': (params) => rooms.reputation.evidence(params),
     'wallet.summary': () => rooms.payment.summary(),
     'wallet.ledger': (params) => ledger(rooms, params),
     'logs.query': (params) => queryLog(rooms, params),

@@ -20,8 +20,10 @@ import {
   hashOf,
   isShareable,
   isSigned,
+  type MethodParams,
   type NodeEvent,
   type PeerId,
+  type PeerReputation,
   type Receipt,
   type ReceiptBody,
   type ReplicaId,
@@ -30,13 +32,14 @@ import {
   signBody,
   type z,
 } from '../protocol/index.ts';
-import { type Hearsay, weigh } from './hearsay.ts';
+import { evidenceOf } from './evidence.ts';
+import { type Hearsay, type Outcomes, weigh } from './hearsay.ts';
 import { Meetings } from './meetings.ts';
 import { PendingReceipts } from './pending.ts';
 import { knownHash, type Memory, memoryProjection } from './projection.ts';
 import { fitsGossip, Publisher } from './publisher.ts';
 import { ReceiptDoor } from './receipt-door.ts';
-import { outcomesAt, type Score, scoreAt } from './scores.ts';
+import { outcomesAt, priorMilli, type Score, scoreAt } from './scores.ts';
 import { type Held, held, refusal, type Testimony, testimonyProjection } from './testimony.ts';
 import type { ReputationConfig } from './types.ts';
 
@@ -60,6 +63,11 @@ type Added = 'v' | 'kind' | 'client' | 'at' | 'shared';
 export type GoodWork = Omit<z.infer<typeof GoodReceipt>, Added>;
 /** What a bad receipt says, with its evidence. */
 export type BadWork = Omit<z.infer<typeof BadReceipt>, Added>;
+
+const formula =
+  'score = good / (good + bad); good and bad are the sums of the parts. Of a receipt: weight × kept × trust; half is kept after 30 days; the word of somebody who did r good and s bad pieces of work here, and says R good and S bad things, is trusted to the share 2r / ((s + 2)(R + S + 2) + 2r); trusted ones add 4 at most, strangers 0.5 (docs/reputation.md)';
+
+const inOutcomes = ({ goodMilli, badMilli }: Outcomes) => ({ good: goodMilli / 1_000, bad: badMilli / 1_000 });
 
 export class Reputation {
   /**
@@ -193,6 +201,23 @@ export class Reputation {
     const now = this.#o.clock.now();
     const ownOf = (witness: PeerId) => outcomesAt(this.#memory.state.peers[witness], now);
     return weigh(this.#testimony.state.about[peer] ?? [], this.#self, ownOf, now);
+  }
+
+  /** The score of a peer with its parts and, page by page, what they are made of. */
+  async evidence({ peerId, after, limit }: MethodParams<'peers.reputation'>): Promise<PeerReputation> {
+    const now = this.#o.clock.now();
+    const hearsay = this.hearsayOf(peerId);
+    const { score } = this.scoreOf(peerId);
+    const prior = { goodMilli: priorMilli, badMilli: priorMilli };
+    const parts = {
+      prior: inOutcomes(prior),
+      own: inOutcomes(outcomesAt(this.#memory.state.peers[peerId], now)),
+      proofs: inOutcomes(hearsay.proofs),
+      trusted: inOutcomes(hearsay.trusted),
+      strangers: inOutcomes(hearsay.strangers),
+    };
+    const query = { peer: peerId, self: this.#self, now, hearsay, after, limit };
+    return { peerId, score, formula, parts, ...(await evidenceOf(this.#o.history, query)) };
   }
 
   /** Client: asks for the countersignature. */

@@ -1,6 +1,8 @@
 import type { MethodResult } from '../../protocol/index.ts';
-import { defineCommand, toggle } from '../command.ts';
+import { argument, defineCommand, toggle } from '../command.ts';
 import { answer } from '../context.ts';
+import { showEvidence } from '../job/evidence.ts';
+import { findPeer, peerRef } from '../job/find-peer.ts';
 import { offerTexts } from '../text/offers.ts';
 import { tableLines } from '../text/table.ts';
 import { plain } from '../text/terminal.ts';
@@ -13,16 +15,24 @@ export const peers = defineCommand({
   name: 'peers',
   summary: 'Nodes that this node knows of, with load and reputation.',
   shape: {
+    peer: argument('[peer]', 'only this one: its id, or the last letters of it', peerRef().optional()),
+    evidence: toggle('--evidence', 'how its reputation comes about: every receipt and note, and what it adds'),
     live: toggle('--live', 'only those that were heard of lately'),
     full: toggle('--full', 'whole peer ids, and addresses'),
     json: json(),
     data: data(),
   },
-  examples: [{ line: 'peers --live', says: 'who is there' }],
-  async run(context, { live, full, json: asJson }) {
+  examples: [
+    { line: 'peers --live', says: 'who is there' },
+    { line: 'peers 7Qx2 --evidence', says: 'why the peer whose id ends so has its reputation' },
+  ],
+  check: ({ peer, evidence }) => (evidence && peer === undefined ? '--evidence goes with a peer' : null),
+  async run(context, { peer: ref, evidence, live, full, json: asJson }) {
     const node = await context.connect();
+    const only = ref === undefined ? null : await findPeer(node, ref);
+    if (only !== null && evidence) return showEvidence(context, node, only, asJson);
     const { peers: all } = await node.call('peers.list', {});
-    const found = all.filter((peer) => !live || peer.live);
+    const found = all.filter((peer) => (!live || peer.live) && (only === null || peer.peerId === only));
     answer(context, asJson, { peers: found }, () => {
       const now = context.now();
       const rows = found.map((peer) => [
@@ -49,7 +59,7 @@ export const peers = defineCommand({
         ],
         rows,
       );
-      if (found.some((peer) => !peer.self)) return lines;
+      if (only !== null || found.some((peer) => !peer.self)) return lines;
       return [
         ...lines,
         'no other node is known: join one by its address (network.bootstrap in the configuration, or --bootstrap when you start the node)',

@@ -10,6 +10,7 @@ import { AnswerMark, ReplicaRole } from '../job/shards.ts';
 import { jobStates, replicaStates, shardStates } from '../job/states.ts';
 import { Cid, DurationMs, EpochMs, Id, Json, Micro, PeerId, ReplicaId, ShardId } from '../primitives.ts';
 import { z } from '../zod.ts';
+import { PeerReputation } from './reputation.ts';
 
 /** Each scope includes the ones before it. */
 export const scopes = ['follow', 'submit', 'manage', 'owner'] as const;
@@ -387,6 +388,16 @@ export const nodeMethods = {
     JobSummary,
   ),
   'peers.list': method('follow', 'Nodes that this node knows of.', none, z.object({ peers: z.array(PeerView) })),
+  'peers.reputation': method(
+    'follow',
+    'What this node thinks of a peer as a provider, and the evidence for it.',
+    z.object({
+      peerId: PeerId,
+      after: z.int().min(0).default(0).describe('evidence after this seq'),
+      limit: z.int().min(1).max(500).default(100),
+    }),
+    PeerReputation,
+  ),
   'wallet.summary': method('follow', 'Credits by peer.', none, WalletSummary),
   'wallet.ledger': method(
     'follow',
