@@ -57,15 +57,15 @@ describe('a node that did a job', () => {
     expect(first.evidence).toEqual(evidence.slice(0, 1));
     const second = await market.call('peers.reputation', { peerId, limit: 1, after: first.next ?? 0 });
     expect([second.evidence, second.next]).toEqual([evidence.slice(1), null]);
-    // The other provider was told by the client, whom it does not know otherwise.
+    // The other provider was told by the client, for whom it has worked too.
     await market.pass(10_000);
     const told = await market.call('peers.reputation', { peerId }, market.providers[1]);
     expect(told.evidence).toMatchObject([
-      { footing: 'stranger', witness: client, weight: 1 },
-      { footing: 'stranger', witness: client, weight: 1 },
+      { footing: 'patron', witness: client, weight: 1 },
+      { footing: 'patron', witness: client, weight: 1 },
     ]);
     const sum = told.evidence.reduce((total, { adds }) => total + adds, 0);
-    expect(told.parts.strangers.good).toBeCloseTo(sum, 9);
+    expect(told.parts.patrons.good).toBeCloseTo(sum, 9);
     expect(told.score).toBeCloseTo((2 + sum) / (4 + sum), 9);
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createSigner } from '../identity/index.ts';
 import { hashOf, isProof, type PeerId, type Receipt, witnessesOf } from '../protocol/index.ts';
-import { type Outcomes, strangersMaxMilli, trustedMaxMilli, weigh } from './hearsay.ts';
+import { addsMaxMilli, type Experience, weigh } from './hearsay.ts';
 import { dayMs, weights } from './scores.ts';
 import { type Heard, workOf } from './testimony.ts';
 import { goodReceipt, minorityReceipt, proofReceipt, seedOf, wrapped } from './testing.ts';
@@ -27,12 +27,16 @@ function heard(receipt: Receipt): Heard {
 }
 
 /** @param own good and bad pieces of work that peers did for this node. */
-function weighed(receipts: readonly Receipt[], own: ReadonlyMap<PeerId, readonly [number, number]> = new Map()) {
-  const ownOf = (peer: PeerId): Outcomes => {
+function weighed(
+  receipts: readonly Receipt[],
+  own: ReadonlyMap<PeerId, readonly [number, number]> = new Map(),
+  patrons: readonly PeerId[] = [],
+) {
+  const experienceOf = (peer: PeerId): Experience => {
     const [good, bad] = own.get(peer) ?? [0, 0];
-    return { goodMilli: good * 1_000, badMilli: bad * 1_000 };
+    return { goodMilli: good * 1_000, badMilli: bad * 1_000, patronMilli: patrons.includes(peer) ? 1_000 : 0 };
   };
-  return weigh(receipts.map(heard), self.peerId, ownOf, now);
+  return weigh(receipts.map(heard), self.peerId, experienceOf, now);
 }
 
 const good = (n: number, client = carol, at = now) => goodReceipt({ client, provider: bob, n, at });
@@ -55,12 +59,15 @@ describe('what others say', () => {
   it('is bounded over all trusted witnesses, and far below over all strangers', () => {
     const clients = Array.from({ length: 40 }, (_, n) => signerOf(100 + n));
     const many = clients.flatMap((client, n) => [good(n, client), good(1_000 + n, client)]);
-    const trusting = weighed(many, new Map(clients.map(({ peerId }) => [peerId, [50, 0]])));
-    expect(trusting.trusted.goodMilli).toBeCloseTo(trustedMaxMilli, 6);
+    const peerIds = clients.map(({ peerId }) => peerId);
+    const trusting = weighed(many, new Map(peerIds.map((peerId) => [peerId, [50, 0]])));
+    expect(trusting.trusted.goodMilli).toBeCloseTo(addsMaxMilli.trusted, 6);
     const strange = weighed(many);
-    expect(strange.strangers.goodMilli).toBeCloseTo(strangersMaxMilli, 6);
+    expect(strange.strangers.goodMilli).toBeCloseTo(addsMaxMilli.stranger, 6);
+    const paying = weighed(many, new Map(), peerIds);
+    expect(paying.patrons.goodMilli).toBeCloseTo(addsMaxMilli.patron, 6);
     // Less than one piece of work done for this node.
-    expect(strangersMaxMilli).toBeLessThan(weights.good);
+    expect(addsMaxMilli.stranger).toBeLessThan(weights.good);
   });
 
   it('counts nothing when its witness did only bad work here', () => {
@@ -113,7 +120,10 @@ describe('what others say', () => {
     ];
     const all = weighed(receipts, new Map([[dave.peerId, [9, 0]]]));
     const sum = all.receipts.reduce((total, { addsMilli }) => total + addsMilli, 0);
-    const parts = [all.proofs, all.trusted, all.strangers].reduce((t, p) => t + p.goodMilli + p.badMilli, 0);
+    const parts = [all.proofs, all.trusted, all.patrons, all.strangers].reduce(
+      (t, p) => t + p.goodMilli + p.badMilli,
+      0,
+    );
     expect(sum).toBeCloseTo(parts, 6);
   });
 });

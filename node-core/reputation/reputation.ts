@@ -15,6 +15,7 @@ import {
   type AnyMessage,
   type BadReceipt,
   type Cid,
+  type EpochMs,
   type EventOf,
   type GoodReceipt,
   hashOf,
@@ -33,14 +34,14 @@ import {
   type z,
 } from '../protocol/index.ts';
 import { evidenceOf } from './evidence.ts';
-import { type Hearsay, type Outcomes, weigh } from './hearsay.ts';
+import { type Hearsay, type Outcomes, patronMilli, weigh } from './hearsay.ts';
 import { Meetings } from './meetings.ts';
 import { PendingReceipts } from './pending.ts';
 import { knownHash, type Memory, memoryProjection } from './projection.ts';
 import { fitsGossip, Publisher } from './publisher.ts';
 import { ReceiptDoor } from './receipt-door.ts';
-import { outcomesAt, priorMilli, type Score, scoreAt } from './scores.ts';
-import { type Held, held, refusal, type Testimony, testimonyProjection } from './testimony.ts';
+import { dayOf, outcomesAt, priorMilli, type Score, scoreAt } from './scores.ts';
+import { acceptedWork, type Held, held, refusal, type Testimony, testimonyProjection } from './testimony.ts';
 import type { ReputationConfig } from './types.ts';
 
 export interface ReputationOptions {
@@ -65,7 +66,10 @@ export type GoodWork = Omit<z.infer<typeof GoodReceipt>, Added>;
 export type BadWork = Omit<z.infer<typeof BadReceipt>, Added>;
 
 const formula =
-  'score = good / (good + bad); good and bad are the sums of the parts. Of a receipt: weight × kept × trust; half is kept after 30 days; the word of somebody who did r good and s bad pieces of work here, and says R good and S bad things, is trusted to the share 2r / ((s + 2)(R + S + 2) + 2r); trusted ones add 4 at most, strangers 0.5 (docs/reputation.md)';
+  'score = good / (good + bad); good and bad are the sums of the parts. Of a receipt: weight × kept × trust; half is kept after 30 days; the word of somebody who did r good and s bad pieces of work here, and says R good and S bad things, is trusted to the share 2r / ((s + 2)(R + S + 2) + 2r); all trusted ones add 4 at most, clients of this node 1, strangers 0.5 (docs/reputation.md)';
+
+const none: Outcomes = { goodMilli: 0, badMilli: 0 };
+const unheard: Hearsay = { proofs: none, trusted: none, patrons: none, strangers: none, receipts: [] };
 
 const inOutcomes = ({ goodMilli, badMilli }: Outcomes) => ({ good: goodMilli / 1_000, bad: badMilli / 1_000 });
 
@@ -86,6 +90,7 @@ export class Reputation {
   readonly #publisher: Publisher;
   readonly #meetings: Meetings | null;
   readonly #topics = new Set<string>();
+  #patrons: { key: string; work: ReadonlyMap<PeerId, number> } = { key: '', work: new Map() };
   readonly #pending = new PendingReceipts();
 
   constructor(options: ReputationOptions) {
@@ -188,10 +193,11 @@ export class Reputation {
 
   /** As of now: what is old counts less. */
   scoreOf(peer: PeerId): Score {
-    const { proofs, trusted, strangers, receipts } = this.hearsayOf(peer);
+    const { proofs, trusted, patrons, strangers, receipts } = this.hearsayOf(peer);
+    const parts = [proofs, trusted, patrons, strangers];
     return scoreAt(this.#memory.state.peers[peer], this.#o.clock.now(), {
-      goodMilli: proofs.goodMilli + trusted.goodMilli + strangers.goodMilli,
-      badMilli: proofs.badMilli + trusted.badMilli + strangers.badMilli,
+      goodMilli: parts.reduce((sum, { goodMilli }) => sum + goodMilli, 0),
+      badMilli: parts.reduce((sum, { badMilli }) => sum + badMilli, 0),
       receipts: receipts.length,
     });
   }
@@ -199,8 +205,13 @@ export class Reputation {
   /** What others say of a peer, and what it weighs here. */
   hearsayOf(peer: PeerId): Hearsay {
     const now = this.#o.clock.now();
-    const ownOf = (witness: PeerId) => outcomesAt(this.#memory.state.peers[witness], now);
-    return weigh(this.#testimony.state.about[peer] ?? [], this.#self, ownOf, now);
+    const about = this.#testimony.state.about[peer];
+    if (about === undefined) return unheard;
+    const experienceOf = (witness: PeerId) => ({
+      ...outcomesAt(this.#memory.state.peers[witness], now),
+      patronMilli: patronMilli * (this.#accepted(now).get(witness) ?? 0),
+    });
+    return weigh(about, this.#self, experienceOf, now);
   }
 
   /** The score of a peer with its parts and, page by page, what they are made of. */
@@ -214,6 +225,7 @@ export class Reputation {
       own: inOutcomes(outcomesAt(this.#memory.state.peers[peerId], now)),
       proofs: inOutcomes(hearsay.proofs),
       trusted: inOutcomes(hearsay.trusted),
+      patrons: inOutcomes(hearsay.patrons),
       strangers: inOutcomes(hearsay.strangers),
     };
     const query = { peer: peerId, self: this.#self, now, hearsay, after, limit };
@@ -273,6 +285,14 @@ export class Reputation {
     if (fault !== null) throw new MessageRefused('bad-signature', fault);
     if (knownHash(this.#memory.state, receipt.body) !== null) return;
     await this.#o.journal.commit([{ type: 'receipt.stored', receipt }]);
+  }
+
+  /** Asked for each candidate of each job, and the same until there is another receipt or another day. */
+  #accepted(now: EpochMs): ReadonlyMap<PeerId, number> {
+    const { own } = this.#testimony.state;
+    const key = `${own.at(-1)?.seq} ${dayOf(now)}`;
+    if (this.#patrons.key !== key) this.#patrons = { key, work: acceptedWork(this.#testimony.state, this.#self, now) };
+    return this.#patrons.work;
   }
 
   /** With as much of the evidence as gossip carries, and at least what convinces. */

@@ -22,7 +22,7 @@ import {
   witnessesOf,
 } from '../protocol/index.ts';
 import { reputationLimits as limits } from './limits.ts';
-import { dayMs } from './scores.ts';
+import { dayMs, dayOf, keptAfter } from './scores.ts';
 import type { ReputationConfig } from './types.ts';
 
 export interface Heard {
@@ -102,7 +102,7 @@ export function refusal(
   if (at > now + protocolLimits.clockSkewMsMax) return 'it is from the future';
   if (at < now - limits.ageDaysMax * dayMs) return 'it is too old';
   const { bytesPerDayMax, bytesPerSignerPerDayMax, receiptsMax, receiptsPerProviderMax, receiptsPerSignerMax } = config;
-  const day = Math.floor(now / dayMs);
+  const day = dayOf(now);
   const spent = day > state.today.day ? null : state.today;
   if ((spent?.bytes ?? 0) + bytes > bytesPerDayMax) return 'enough was heard today';
   if (stranger && (spent?.strangers ?? 0) + bytes > bytesPerDayMax / 2) return 'enough was heard of strangers today';
@@ -135,6 +135,15 @@ export function isRepeated(state: Testimony, body: ReceiptBody): boolean {
   return (state.about[body.provider] ?? []).some((heard) => heard.work === work && heard.client === body.client);
 }
 
+/** Work of this node that its clients have accepted and signed for, with forgetting; of what others may see, the newest. */
+export function acceptedWork(state: Testimony, self: PeerId, now: EpochMs): ReadonlyMap<PeerId, number> {
+  const byClient = new Map<PeerId, number>();
+  for (const { client, provider, at } of state.own) {
+    if (provider === self) byClient.set(client, (byClient.get(client) ?? 0) + keptAfter(dayOf(now) - dayOf(at)));
+  }
+  return byClient;
+}
+
 /** Everything that may be passed on. */
 export function held(state: Testimony): Held[] {
   const all: Held[] = [...state.own];
@@ -165,7 +174,7 @@ function hear(
 }
 
 function spend({ today }: Testimony, client: PeerId, bytes: number, stranger: boolean, now: EpochMs): void {
-  const day = Math.floor(now / dayMs);
+  const day = dayOf(now);
   if (day > today.day) {
     today.day = day;
     today.bytes = 0;

@@ -36,6 +36,7 @@ const answer: PeerReputation = {
     own: { good: 0, bad: 0.5 },
     proofs: none,
     trusted: { good: 0, bad: 1.25 },
+    patrons: none,
     strangers: none,
   },
   evidence: [receipt],

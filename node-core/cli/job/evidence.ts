@@ -26,7 +26,7 @@ export async function showEvidence(context: Context, node: NodeApi, peerId: Peer
 }
 
 function sumLines(context: Context, { peerId, score, parts, formula }: PeerReputation): string[] {
-  const { prior, own, proofs, trusted, strangers } = parts;
+  const { prior, own, proofs, trusted, patrons, strangers } = parts;
   const good = sum(Object.values(parts).map((part) => part.good));
   const bad = sum(Object.values(parts).map((part) => part.bad));
   const both = (part: { good: number; bad: number }) => `${number(part.good)} good, ${number(part.bad)} bad`;
@@ -38,6 +38,7 @@ function sumLines(context: Context, { peerId, score, parts, formula }: PeerReput
       ['own experience', both(own)],
       ['proofs', both(proofs)],
       ['trusted word', both(trusted)],
+      ['clients’ word', both(patrons)],
       ['strangers’ word', both(strangers)],
     ]),
     context.out.paint('dim', formula),

@@ -10,9 +10,9 @@ export const PeerEvidence = z.object({
   what: z.enum(['good', 'bad', 'note']),
   reason: z.string().describe('of a bad receipt or a note; else empty'),
   footing: z
-    .enum(['own', 'proof', 'trusted', 'stranger', 'repeated', 'distrusted', 'dropped'])
+    .enum(['own', 'proof', 'trusted', 'patron', 'stranger', 'repeated', 'distrusted', 'dropped'])
     .describe(
-      'own = this node’s experience; proof = needs nobody’s word; trusted, stranger = the word of `witness`; repeated = another receipt for the same work counts; distrusted = its witness only did bad work here; dropped = no longer kept, by limits',
+      'own = this node’s experience; proof = needs nobody’s word; trusted, patron, stranger = the word of `witness`, who did good work here, accepted this node’s, or neither; repeated = another receipt for the same work counts; distrusted = its witness only did bad work here; dropped = no longer kept, by limits',
     ),
   client: PeerId.nullable().describe('who signed the receipt; null for a note'),
   signers: z.array(PeerId).describe('all whose signatures it rests on, the client first'),
@@ -34,6 +34,7 @@ export const PeerReputation = z.object({
     own: Outcomes.describe('own receipts and notes'),
     proofs: Outcomes,
     trusted: Outcomes,
+    patrons: Outcomes,
     strangers: Outcomes,
   }),
   evidence: z.array(PeerEvidence).describe('oldest first'),
