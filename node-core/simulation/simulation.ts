@@ -57,6 +57,9 @@ export interface JobWish extends Omit<Partial<JobSpecInput>, 'inputs' | 'templat
   readonly mayFail?: boolean;
 }
 
+/** Of the items of stolen shards. */
+export const thiefSalt = 'AAAA';
+
 const regions = ['eu', 'us', 'asia'] as const;
 
 export class Simulation {
@@ -299,7 +302,7 @@ export class Simulation {
         kind: { type: 'run' },
         quote,
         params: {},
-        payload: { type: 'plain', inputs, itemSalt: 'AAAA' },
+        payload: { type: 'plain', inputs, itemSalt: thiefSalt },
         inputsHash: hashOf(inputs),
         priceMicro,
         deadlineAt: thief.now + 60_000,

@@ -262,6 +262,8 @@ export class World {
   onTouch: OnTouch | null = null;
   /** Overhears what honest nodes say to each other. */
   onSaid: ((from: PeerId, to: PeerId, said: Said) => void) | null = null;
+  /** Overhears what honest nodes gossip. */
+  onGossip: ((topic: string, message: Uint8Array) => void) | null = null;
   readonly #byPeer = new Map<PeerId, SimulatedNode>();
   #later: Array<Promise<void>> = [];
   #isRunning = false;
@@ -309,8 +311,9 @@ export class World {
       const node = this.#byPeer.get(by);
       if (node !== undefined) this.observers.believed(node.subject, key, value);
     },
-    gossiped: (_from: PeerId, _topic: string, _message: Uint8Array): void => {
+    gossiped: (_from: PeerId, topic: string, message: Uint8Array): void => {
       this.observers.counts.gossip++;
+      this.onGossip?.(topic, message);
     },
   };
 

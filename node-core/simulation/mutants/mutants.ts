@@ -305,4 +305,37 @@ export const mutants: readonly Mutant[] = [
     replace: 'const interrupted = this.#pending().slice(1e6);',
     scenarios: ['crash-walk', 'slow-disk'],
   },
+  {
+    name: 'believed-receipt',
+    about: 'a receipt of others need not convince',
+    file: 'node-core/reputation/receipt-door.ts',
+    search: 'const fault = receiptFault(verifier, receipt);',
+    replace: "const fault = verifier === null ? 'never' : null;\n    receiptFault(verifier, receipt);",
+    scenarios: ['gossip'],
+  },
+  {
+    name: 'strangers-add-up',
+    about: 'what strangers say has no bound',
+    file: 'node-core/reputation/hearsay.ts',
+    search: '  stranger: 500,',
+    replace: '  stranger: 500_000,',
+    scenarios: ['gossip'],
+  },
+  {
+    name: 'flooded-log',
+    about: 'the log takes of one signer what it says',
+    file: 'node-core/reputation/testimony.ts',
+    search:
+      "if ((spent?.bySigner[client] ?? 0) + bytes > bytesPerSignerPerDayMax) return 'enough was heard of its signer today';",
+    replace: "if (bytesPerSignerPerDayMax < 0) return 'never';",
+    scenarios: ['gossip'],
+  },
+  {
+    name: 'nobody-meets',
+    about: 'who missed a receipt’s gossip never hears of it',
+    file: 'node-core/reputation/meetings.ts',
+    search: 'this.#o.clock.after(ms * ',
+    replace: 'this.#o.clock.after(1e9 + ms * ',
+    scenarios: ['gossip'],
+  },
 ];

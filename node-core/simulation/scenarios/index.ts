@@ -11,6 +11,7 @@ import { crashWalk } from './crash-walk.ts';
 import { duplicates } from './duplicates.ts';
 import { flashCrowd } from './flash-crowd.ts';
 import { forgeries } from './forgeries.ts';
+import { gossip } from './gossip.ts';
 import { lostDisk } from './lost-disk.ts';
 import { partitionAndHeal } from './partition-and-heal.ts';
 import { silentProvider } from './silent-provider.ts';
@@ -42,6 +43,7 @@ export const scenarios: readonly Scenario[] = [
   cheats,
   adaptive,
   sleepers,
+  gossip,
   starved,
   streaming,
   thousand,
