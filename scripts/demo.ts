@@ -2,7 +2,7 @@
  * The demo: five node processes on this computer find each other through the DHT from one address, and label 200 held-out
  * reviews by a real language model: every shard on two providers, compared, then paid.
  *
- *     npm run demo [-- --cheater | --kill] [--report report.json]
+ *     npm run demo [-- --cheater | --sleeper] [--kill] [--report report.json]
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,6 +20,7 @@ import { Screen } from './demo/screen.ts';
 
 const resources = fileURLToPath(new URL('../resources', import.meta.url));
 const reviewsFile = join(resources, 'models/data/reviews-200.jsonl');
+const tasksFile = join(resources, 'models/data/mixed-1000.jsonl');
 const questionsFile = join(resources, 'models/data/questions-40.jsonl');
 const modelFile = join(resources, 'models/infernet-tiny.gguf');
 const classify = 'text-classification';
@@ -27,6 +28,8 @@ const generate = 'text-generation';
 const model = 'infernet-tiny';
 const copies = 2;
 const itemsPerShard = 10;
+/** Enough to be trusted by then. */
+const sleeperHonestRuns = 30;
 const folderPrefix = 'infernet-demo-';
 
 const Prompt = z.object({ id: z.string(), prompt: z.string(), expected: z.string() });
@@ -36,6 +39,7 @@ const Text = z.object({ text: z.string() });
 interface Options {
   readonly report?: string;
   readonly cheater?: boolean;
+  readonly sleeper?: boolean;
   readonly kill?: boolean;
 }
 
@@ -43,9 +47,14 @@ const options = new Command('npm run demo --')
   .description('Five node processes label 200 reviews: found by the DHT, run twice, compared, paid.')
   .option('--report <file>', 'write the report as JSON')
   .option('--cheater', 'the last provider serves a smaller model than it says')
-  .option('--kill', 'the last provider is killed in the middle')
+  .option('--sleeper', 'the last provider does so after some honest shards')
+  .option('--kill', 'the last provider but one is killed in the middle')
   .parse()
   .opts<Options>();
+if (options.cheater === true && options.sleeper === true) {
+  process.stderr.write('demo: --cheater and --sleeper are both about provider-4; choose one\n');
+  process.exit(2);
+}
 
 const screen = new Screen();
 await removeLeftovers(folderPrefix);
@@ -83,24 +92,28 @@ function isWhole({ sameAsDirect, items, shards, ledger }: DemoReport): boolean {
   return sameAsDirect === items && shards.accepted === shards.total && ledger.differenceMicro === '0';
 }
 
-async function demo({ cheater, kill }: Options): Promise<DemoReport> {
+async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
   const startedAt = performance.now();
   const reviews = await readPrompts(reviewsFile);
   const questions = await readPrompts(questionsFile);
   const title = `Infernet demo: ${reviews.length} reviews, 4 providers, ${copies} copies of every shard`;
   screen.say(screen.paint('bold', title));
-  if (cheater === true) screen.say('  provider-4 will cheat: it serves infernet-micro under the name of infernet-tiny');
+  const honestRuns = cheater === true ? 0 : sleeper === true ? sleeperHonestRuns : null;
+  if (honestRuns !== null) {
+    const when = honestRuns === 0 ? '' : ` after ${honestRuns} honest shards`;
+    screen.say(`  provider-4 will cheat${when}: it serves infernet-micro under the name of ${model}`);
+  }
 
   const network = await startNetwork(group, screen, {
     templates: [classify, generate],
-    honestRuns: cheater === true ? 0 : null,
+    honestRuns,
   });
   const { client, providers } = network;
   const onlineMs = Math.round(performance.now() - startedAt);
   screen.say(`all nodes know each other after ${(onlineMs / 1000).toFixed(1)} s`);
   const reputationBefore = await reputations(client);
 
-  const victim = kill === true ? (providers.at(-1) ?? null) : null;
+  const victim = kill === true ? (providers.at(-2) ?? null) : null;
   let killed: Promise<void> | null = null;
   const batch = await runBatch(network, screen, {
     spec: {
@@ -118,7 +131,9 @@ async function demo({ cheater, kill }: Options): Promise<DemoReport> {
   await killed;
   if (victim !== null) screen.say(`${victim.name} was killed when a third was done`);
 
-  screen.say(`${questions.length} questions as streamed prompts, one copy each`);
+  screen.say(
+    `${questions.length} questions as streamed prompts, one copy each, checked by another provider as trust grows`,
+  );
   const prompts = await runPrompts(
     network,
     screen,
@@ -130,6 +145,8 @@ async function demo({ cheater, kill }: Options): Promise<DemoReport> {
       policy: { type: 'replicate', copies: 1, quorum: 1, tieBreakers: 0 },
     },
   );
+
+  const tasks = cheater === true || sleeper === true ? await runTasks(network, sleeper === true) : null;
 
   const labels = batch.outputs.map((output) => Label.safeParse(output).data?.label ?? '');
   screen.say('running the model directly, to compare …');
@@ -174,11 +191,45 @@ async function demo({ cheater, kill }: Options): Promise<DemoReport> {
     streamsSameAsDirect: texts.filter((text, i) => text === directTexts[i]?.trim()).length,
     firstTokenMs: prompts.firstTokenMs,
     tokensPerSecond: prompts.tokensPerSecond,
-    audits: 0,
+    audits: log.filter((event) => event.type === 'shard.audited').length,
+    tasks,
     extraWork: extraWork(log),
   };
   printReport(screen, report, network.nameOf);
   return report;
+}
+
+/**
+ * Tasks whose answers tell the two models apart, in two copies; with a sleeper in one, of which some are checked, so that it
+ * is found late and what rested on its word is checked again.
+ */
+async function runTasks(network: Network, isSleeper: boolean): Promise<DemoReport['tasks']> {
+  const tasks = await readPrompts(tasksFile);
+  const some = isSleeper ? tasks : tasks.slice(0, 200);
+  screen.say(`${some.length} mixed tasks, ${isSleeper ? 'one copy, some checked' : `${copies} copies of every shard`}`);
+  const { outputs, jobId } = await runBatch(network, screen, {
+    spec: {
+      template: generate,
+      model,
+      inputs: some.map(({ prompt }) => ({ prompt })),
+      itemsPerShard: isSleeper ? 5 : itemsPerShard,
+      policy: isSleeper ? { type: 'adaptive', floorPpm: 150_000 } : { type: 'replicate', copies, quorum: 2 },
+      label: `demo: ${some.length} mixed tasks`,
+    },
+  });
+  const someFile = join(group.folder, 'tasks.jsonl');
+  await writeFile(someFile, some.map((task) => JSON.stringify(task)).join('\n'));
+  const { answers } = await runDirectly(modelFile, someFile);
+  const texts = outputs.map((output) => Text.safeParse(output).data?.text.trim() ?? null);
+  const log = await logOf(network.client);
+  const again = log.flatMap((event) =>
+    event.type === 'shard.audited' && event.jobId === jobId && event.why === 're-audit' ? [event.shardId] : [],
+  );
+  return {
+    items: some.length,
+    sameAsDirect: texts.filter((text, i) => text === answers[i]?.trim()).length,
+    reaudited: new Set(again).size,
+  };
 }
 
 /** All that the node decided, from its own log. */
@@ -234,6 +285,7 @@ async function providerReports(
       peerId,
       cheater: node === cheater,
       killed: node === victim,
+      excluded: log.some((event) => event.type === 'peer.excluded' && event.provider === peerId),
       replicas: log.filter((event) => event.type === 'replica.assigned' && event.provider === peerId).length,
       accepted: judged.filter((verdict) => verdict === 'accepted').length,
       rejected: judged.filter((verdict) => verdict === 'rejected').length,

@@ -21,6 +21,7 @@ export const DemoReport = z.object({
     z.object({
       peerId: z.string(),
       cheater: z.boolean(),
+      excluded: z.boolean().describe('the client gives it no more work'),
       killed: z.boolean(),
       replicas: z.int(),
       accepted: z.int(),
@@ -38,13 +39,20 @@ export const DemoReport = z.object({
   firstTokenMs: z.number().describe('median, from submitting a prompt to its first token'),
   tokensPerSecond: z.number().describe('median over the streams, from the first token to the last'),
   audits: z.int().describe('shards that were accepted from one provider and checked by another'),
+  tasks: z
+    .object({ items: z.int(), sameAsDirect: z.int(), reaudited: z.int() })
+    .nullable()
+    .describe(
+      'with a provider that cheats: a further job, and how many of its shards were checked again when it was found',
+    ),
   extraWork: z.number().describe('replicas run beyond the copies that the jobs’ policies ask for, as a share of these'),
 });
 export type DemoReport = z.infer<typeof DemoReport>;
 
-function fate({ cheater, killed, rejected }: DemoReport['providers'][number]): string {
+function fate({ cheater, excluded, killed, rejected }: DemoReport['providers'][number]): string {
   const words = [
     ...(cheater ? ['cheats'] : []),
+    ...(excluded ? ['found out'] : []),
     ...(rejected > 0 ? [`${rejected} rejected`] : []),
     ...(killed ? ['killed'] : []),
   ];
@@ -83,6 +91,11 @@ export function printReport(screen: Screen, report: DemoReport, nameOf: (peerId:
   screen.say(
     `  streams           ${report.streams} prompts answered token by token, ${report.streamsSameAsDirect} as the model run directly; first token after ${report.firstTokenMs.toFixed(0)} ms, then ${report.tokensPerSecond.toFixed(0)} tokens/s`,
   );
+  if (report.tasks !== null) {
+    const { items, sameAsDirect, reaudited } = report.tasks;
+    const again = reaudited === 0 ? '' : `; ${reaudited} shards that rested on the cheater’s word were checked again`;
+    screen.say(`  tasks             ${sameAsDirect} of ${items} as the model run directly${again}`);
+  }
   screen.say(`  checking          ${report.audits} audits; extra work ${percent(report.extraWork)}`);
   screen.say('');
   screen.say('  provider     process   shards   paid (micro-credits)   reputation');
