@@ -142,7 +142,7 @@ async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
       template: generate,
       model,
       itemsPerShard: 1,
-      policy: { type: 'replicate', copies: 1, quorum: 1, tieBreakers: 0 },
+      policy: { type: 'adaptive' },
     },
   );
 
