@@ -223,7 +223,7 @@ async function runTasks(network: Network, isSleeper: boolean): Promise<DemoRepor
   const texts = outputs.map((output) => Text.safeParse(output).data?.text.trim() ?? null);
   const log = await logOf(network.client);
   const again = log.flatMap((event) =>
-    event.type === 'shard.audited' && event.jobId === jobId && event.why === 're-audit' ? [event.shardId] : [],
+    event.type === 'shard.reopened' && event.jobId === jobId ? [event.shardId] : [],
   );
   return {
     items: some.length,

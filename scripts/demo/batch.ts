@@ -4,7 +4,8 @@ import type { Network } from './network.ts';
 import type { ProviderRow, Screen } from './screen.ts';
 import { within } from './within.ts';
 
-const jobMsMax = 75_000;
+/** On a busy computer; an idle one takes seconds. */
+const jobMsMax = 150_000;
 
 export interface BatchResult {
   readonly jobId: string;
