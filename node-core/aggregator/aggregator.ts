@@ -21,13 +21,14 @@ import { JobRunner } from './job-runner.ts';
 import { Liveness } from './liveness.ts';
 import { type JobInputs, payloads, type Results, writtenBefore } from './payloads.ts';
 import { planJob, shardsOf } from './plan.ts';
+import { QuoteBook } from './quote-book.ts';
 import { aggregatorProjection, type Job, type Replica } from './state.ts';
 import { newItemSalt, resolveSpec } from './submit.ts';
 import { Sweeper } from './sweeper.ts';
 import { Turns } from './turns.ts';
 import { Verdicts } from './verdicts.ts';
 
-export type AggregatorOptions = Omit<AggregatorContext, 'view' | 'liveness' | 'turns' | 'touch'>;
+export type AggregatorOptions = Omit<AggregatorContext, 'view' | 'liveness' | 'quoteBook' | 'turns' | 'touch'>;
 
 const workingStates: ReadonlySet<string> = new Set(['assigned', 'running', 'committed']);
 
@@ -57,7 +58,7 @@ export class Aggregator {
       },
     });
     const touch = (shardId: ShardId): void => this.#runners.get(shardId.slice(0, shardId.indexOf('.')))?.touch(shardId);
-    this.#c = { ...options, view, liveness, turns: new Turns(), touch };
+    this.#c = { ...options, view, liveness, quoteBook: new QuoteBook(clock), turns: new Turns(), touch };
     this.#verdicts = new Verdicts(this.#c);
     this.#sweeper = new Sweeper(this.#c);
     messenger.handle('shard.progress', async (from, body) => {

@@ -20,6 +20,7 @@ import { simulatedTemplate } from '../simulation/executor.ts';
 import { KeyRing } from '../simulation/keys.ts';
 import { Chooser } from './choose.ts';
 import type { AggregatorContext } from './context.ts';
+import { QuoteBook } from './quote-book.ts';
 import { Quotes } from './quotes.ts';
 import type { Job, Replica, Shard } from './state.ts';
 import { Turns } from './turns.ts';
@@ -102,6 +103,8 @@ function table(change: Partial<Quote> = {}) {
     random: new Chance(9),
     liveness: { isSuspect: (peer: PeerId) => suspects.has(peer) },
     turns: new Turns(),
+    journal: { settled: async () => {} },
+    quoteBook: new QuoteBook(clock),
   };
   const job = {
     jobId,
@@ -133,6 +136,12 @@ function table(change: Partial<Quote> = {}) {
   };
   return {
     quotes,
+    otherJob: () =>
+      new Quotes(
+        c,
+        () => ({ ...job, jobId: 'e'.repeat(32) }),
+        () => {},
+      ),
     chooser,
     job,
     shard,
@@ -151,6 +160,30 @@ function table(change: Partial<Quote> = {}) {
 }
 
 describe('quotes', () => {
+  it('that another job got are used at once, and asked for anew when they are not young', async () => {
+    const t = table();
+    await t.ask(first);
+    t.pass(9_000);
+    const next = t.otherJob();
+    next.ask([first]);
+    expect(next.usable(first)?.body.jobId).toBe(t.job.jobId);
+    t.pass(2_000);
+    const third = t.otherJob();
+    third.ask([first]);
+    expect(third.usable(first)?.body.jobId).toBe(t.job.jobId);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(t.asked).toHaveLength(2);
+  });
+
+  it('that were declined are no other job’s', async () => {
+    const t = table();
+    await t.ask(first);
+    t.quotes.declined(first, 'credit-limit', 'too much is unpaid', undefined);
+    const next = t.otherJob();
+    next.ask([first]);
+    expect(next.usable(first)).toBeNull();
+  });
+
   it('are asked for once, and hold until they expire', async () => {
     const t = table();
     await t.ask();

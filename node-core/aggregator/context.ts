@@ -8,6 +8,7 @@ import type { Clock, Logger, Random, Signer, Store, Verifier } from '../ports/in
 import type { Cid, JsonSchemaCheck, ModelInfo, ReplicaId, ShardId, StreamItem, Template } from '../protocol/index.ts';
 import type { Checks, Reputation } from '../reputation/index.ts';
 import type { Liveness } from './liveness.ts';
+import type { QuoteBook } from './quote-book.ts';
 import type { AggregatorState } from './state.ts';
 import type { Turns } from './turns.ts';
 
@@ -46,6 +47,7 @@ export interface AggregatorContext {
   readonly verification: NodeConfig['verification'];
   readonly view: View<AggregatorState>;
   readonly liveness: Liveness;
+  readonly quoteBook: QuoteBook;
   readonly turns: Turns;
   /** Something happened to a shard of any job under way. */
   touch(shardId: ShardId): void;

@@ -23,6 +23,8 @@ export class Quotes {
   readonly #changed: () => void;
   readonly #quotes = new Map<PeerId, SignedQuote>();
   readonly #asking = new Set<PeerId>();
+  /** Providers whose quote to another job was looked for. */
+  readonly #borrowed = new Set<PeerId>();
   readonly #pauses = new Map<PeerId, Pause>();
   readonly #reasons = new Map<PeerId, string>();
 
@@ -32,6 +34,17 @@ export class Quotes {
     this.#job = job;
     this.#changed = changed;
     for (const [peer, quote] of Object.entries(job()?.quotes ?? {})) this.#quotes.set(peer, quote);
+  }
+
+  /** What another job was quoted holds for this one. */
+  #borrow(provider: PeerId): void {
+    const job = this.#job();
+    if (job === undefined || this.#borrowed.has(provider)) return;
+    this.#borrowed.add(provider);
+    const known = this.#c.quoteBook.find(provider, job.job);
+    if (known === null || this.of(provider).quote !== null) return;
+    this.#quotes.set(provider, known.quote);
+    if (!known.isYoung) void this.#askOne(provider);
   }
 
   /** A quote that holds, from a provider that is not paused. */
@@ -65,6 +78,7 @@ export class Quotes {
   /** Asks those that were not asked yet. Answers come later, by `changed`. */
   ask(providers: readonly PeerId[]): void {
     for (const provider of providers) {
+      this.#borrow(provider);
       if (this.#asking.size >= askedAtOnceMax) return;
       if (this.of(provider).quote !== null || this.#asking.has(provider) || this.#isPaused(provider)) continue;
       void this.#askOne(provider);
@@ -75,6 +89,8 @@ export class Quotes {
   declined(provider: PeerId, code: FailureCode, message: string, retryAfterMs: number | undefined): void {
     this.#reasons.set(provider, `${code}: ${message}`);
     if (code === 'expired' || code === 'price') this.#quotes.delete(provider);
+    const job = this.#job();
+    if (job !== undefined) this.#c.quoteBook.drop(provider, job.job);
     if (passing.has(code) || code === 'price') this.#pause(provider, retryAfterMs ?? pauseMs);
     else this.#pauses.set(provider, { until: Number.POSITIVE_INFINITY, times: 1 });
   }
@@ -107,9 +123,11 @@ export class Quotes {
     const job = this.#job();
     if (job === undefined) return;
     this.#asking.add(provider);
-    const { messenger, config, verifier, signer } = this.#c;
+    const { messenger, config, verifier, signer, journal } = this.#c;
     const { template, model, items, itemsPerShard } = job.job;
     try {
+      // The job may still be on its way to the disk.
+      await journal.settled();
       const answer = await messenger.request(
         provider,
         { type: 'job.quote', body: { jobId: job.jobId, template, model, items, itemsPerShard } },
@@ -129,8 +147,10 @@ export class Quotes {
           body.template === template &&
           body.model === model &&
           isSigned(verifier, 'quote', quote);
-        if (holds) this.#quotes.set(provider, quote);
-        else this.declined(provider, 'bad-input', 'its quote is not about this job, or not signed by it', undefined);
+        if (holds) {
+          this.#quotes.set(provider, quote);
+          this.#c.quoteBook.keep(job.job, quote);
+        } else this.declined(provider, 'bad-input', 'its quote is not about this job, or not signed by it', undefined);
       }
     } catch {
       this.unreachable(provider);

@@ -85,10 +85,11 @@ export function judgeAssignment(
   }
 
   const quote = assign.quote.body;
-  if (!view.quoteIsOurs || quote.client !== client || quote.jobId !== assign.jobId) {
+  // A quote holds for all jobs of its client until it expires, and not just for the one that asked.
+  if (!view.quoteIsOurs || quote.client !== client) {
     return {
       code: 'price',
-      message: 'the assignment does not carry a quote that this node gave this client for this job',
+      message: 'the assignment does not carry a quote that this node gave this client',
     };
   }
   if (quote.expiresAt + protocolLimits.clockSkewMsMax < view.now) {

@@ -369,7 +369,6 @@ describe('admission', () => {
     ['bad-input', 'a shard that is not of its job', () => ({ jobId: 'f'.repeat(32) })],
     ['bad-input', 'an id for another provider', () => ({ replicaId: `${shardId}.1.${otherKey.peerId.slice(-8)}` })],
     ['price', 'a quote for another client', async (bench) => ({ quote: await foreign(bench) })],
-    ['price', 'a quote for another job', async (bench) => ({ quote: await bench.quote(client, 'e'.repeat(32)) })],
     [
       'price',
       'a quote by another provider',
@@ -518,6 +517,12 @@ describe('admission', () => {
     // Asked for in the state committed: the commitment may have been lost.
     expect(bench.mail.of('shard.commit')).toHaveLength(2);
     expect(bench.mail.of('shard.commit')[1]).toEqual(bench.mail.of('shard.commit')[0]);
+  });
+
+  it('takes the quote that it gave the same client for another job', async () => {
+    const bench = await Bench.up();
+    const assignment = await bench.assignment({ quote: await bench.quote(client, 'e'.repeat(32)) });
+    expect(await bench.ask('shard.assign', assignment)).toMatchObject({ type: 'shard.accept' });
   });
 
   it('lets no client use or see the replica of another', async () => {

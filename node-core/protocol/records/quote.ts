@@ -10,7 +10,7 @@ export const Quote = z.object({
   quoteId: Id,
   provider: PeerId,
   client: PeerId,
-  jobId: Id,
+  jobId: Id.describe('the job that asked; the quote holds for others of the client, too'),
   template: Cid,
   model: Cid.nullable(),
   price: Price,
