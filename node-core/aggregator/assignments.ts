@@ -15,12 +15,13 @@ import {
   replicaMachine,
   type Sha256,
   type SignedRelease,
+  type TokenClaim,
   type Verdict,
 } from '../protocol/index.ts';
 import type { Choice } from './choose.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Quotes } from './quotes.ts';
-import type { Job, Replica, Role, Shard } from './state.ts';
+import { accusedOf, type Job, type Replica, type Role, type Shard } from './state.ts';
 
 export class Assignments {
   readonly #c: AggregatorContext;
@@ -49,6 +50,7 @@ export class Assignments {
     const replicaId = replicaIdOf(shardId, attempt, provider);
     const deadlineAt = Math.min(clock.now() + config.replicaMs, job.deadlineAt);
     const prefixes = prefixesFor(replicaId);
+    const checks = shard.auditBy === 'check' ? accusedOf(shard)?.replicaId : undefined;
     const events: NodeEvent[] = [];
     if (job.quotes[provider]?.body.quoteId !== quote.body.quoteId) events.push({ type: 'quote.taken', jobId, quote });
     events.push({
@@ -64,6 +66,7 @@ export class Assignments {
       terms,
       ...(others.length === 0 ? {} : { others: [...others] }),
       ...(prefixes === null ? {} : { prefixesHash: prefixes.hash }),
+      ...(checks === undefined ? {} : { checks }),
     });
     if (role !== 'own-node') events.push(...payment.reserve({ jobId, replicaId, payee: provider, priceMicro }));
     liveness.expect(provider);
@@ -89,9 +92,14 @@ export class Assignments {
   async send(
     job: Job,
     replica: Replica,
-    given: { inputs: readonly Json[]; itemSalt: string; prefixes: readonly number[][] | undefined },
+    given: {
+      inputs: readonly Json[];
+      itemSalt: string;
+      prefixes: readonly number[][] | undefined;
+      claims: TokenClaim[] | undefined;
+    },
   ): Promise<void> {
-    const { inputs, itemSalt, prefixes } = given;
+    const { inputs, itemSalt, prefixes, claims } = given;
     const { messenger, config } = this.#c;
     const quote = job.quotes[replica.provider];
     if (quote === undefined) throw new Error(`no quote of ${replica.provider}`);
@@ -106,7 +114,7 @@ export class Assignments {
             jobId,
             shardId,
             attempt,
-            kind: { type: 'run' },
+            kind: claims === undefined ? { type: 'run' } : { type: 'check', claims },
             quote,
             params: job.job.params,
             payload: { type: 'plain', inputs: [...inputs], itemSalt },
@@ -117,7 +125,7 @@ export class Assignments {
             graceMs: config.graceMs,
             reveal: replica.role === 'own-node' || copiesOf(job.job.policy) === 1 ? 'with-commit' : 'on-request',
             priority: job.job.priority,
-            ...(job.job.stream ? { stream: true } : {}),
+            ...(job.job.stream && claims === undefined ? { stream: true } : {}),
             ...(prefixes === undefined ? {} : { prefixes: [...prefixes] }),
           },
         },

@@ -2,7 +2,8 @@
  * Which single answers are checked, and what follows from a check: the draw, the record, and another look at what was accepted
  * unchecked before somebody was caught. All of it is events, so that a restart neither draws nor asks twice.
  */
-import { isSampled, type NodeEvent } from '../protocol/index.ts';
+import { type AuditBy, isSampled, type NodeEvent } from '../protocol/index.ts';
+import type { CheckResult } from '../reputation/index.ts';
 import { auditChancePpm, isDrawn } from '../verification/index.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import type { JudgedCopy, RevealedCopy } from './judge.ts';
@@ -17,15 +18,21 @@ export function drawAudit(
   { jobId, job }: Job,
   { shardId, audit }: Shard,
   copies: readonly RevealedCopy[],
+  by: AuditBy,
 ): NodeEvent[] {
   const { policy, template, model } = job;
   const [first, second] = copies;
   if (!isSampled(policy) || audit !== null || first === undefined || first.replica.role === 'own-node') return [];
   // A hedge and its original: a check that costs nothing more.
-  if (second !== undefined) return [{ type: 'shard.audited', jobId, shardId, why: 'hedge', chancePpm: 1_000_000 }];
-  const chancePpm = auditChancePpm(policy, checks.standing(first.replica.provider, template, model));
+  if (second !== undefined)
+    return [{ type: 'shard.audited', jobId, shardId, why: 'hedge', chancePpm: 1_000_000, by: 'run' }];
+  const unit = by === 'check' ? ('tokens' as const) : ('items' as const);
+  const chancePpm = auditChancePpm(
+    policy,
+    checks.standing({ provider: first.replica.provider, template, model, unit }),
+  );
   if (!isDrawn(chancePpm, random.bytes(6))) return [];
-  return [{ type: 'shard.audited', jobId, shardId, why: policy.type, chancePpm }];
+  return [{ type: 'shard.audited', jobId, shardId, why: policy.type, chancePpm, by }];
 }
 
 /** What a comparison has shown of each of its providers. */
@@ -39,17 +46,23 @@ export function checkEvents(
   return verdicts.flatMap(({ replica, verdict, itemsWrong }) => {
     if (replica.role === 'own-node') return [];
     const { provider, replicaId } = replica;
+    const counted = { compared: count, differed: itemsWrong, honestPpm: honestDisagreementPpm };
     const ok = verdict === 'accepted';
-    const reAudit = ok ? [] : reAuditEvents(context, uncheckedKey(provider, template, model), replica.provider);
-    const subject = { provider, template, model, replicaId };
-    const compared = { compared: count, differed: itemsWrong, ok, honestPpm: honestDisagreementPpm };
-    // First what hangs on the list of unchecked answers: the record ends it.
-    return [...reAudit, ...context.checks.record({ ...subject, ...compared })];
+    return recordEvents(context, { provider, template, model, unit: 'items', replicaId, ok, ...counted });
   });
 }
 
+export function recordEvents(context: AggregatorContext, result: CheckResult): NodeEvent[] {
+  const { provider, template, model, ok } = result;
+  const reAudit = ok ? [] : reAuditEvents(context, uncheckedKey(provider, template, model), provider);
+  // First what hangs on the list of unchecked answers: the record ends it.
+  return [...reAudit, ...context.checks.record(result)];
+}
+
 /** Of jobs under way the answers are checked after all; the owner of those that have ended is told. */
-function reAuditEvents({ view, verification }: AggregatorContext, key: string, provider: string): NodeEvent[] {
+function reAuditEvents({ view, verification, known }: AggregatorContext, key: string, provider: string): NodeEvent[] {
+  const auditBy = ({ job }: Job): AuditBy =>
+    known().templates.get(job.template)?.template.tokenDivergence === undefined ? 'run' : 'check';
   const { jobs, kept, unchecked } = view.state;
   const events: NodeEvent[] = [];
   const ended = new Map<string, UncheckedShard[]>();
@@ -61,7 +74,7 @@ function reAuditEvents({ view, verification }: AggregatorContext, key: string, p
     if (job !== undefined && shard !== undefined) {
       const isOpen = job.state === 'running' && job.cancelling === null && shard.state === 'accepted';
       if (isOpen && shard.how === 'unchecked-by-policy' && shard.before === null)
-        events.push({ type: 'shard.reopened', jobId, shardId, why: 're-audit' });
+        events.push({ type: 'shard.reopened', jobId, shardId, why: 're-audit', by: auditBy(job) });
     } else if (kept[jobId] !== undefined) {
       ended.set(jobId, [...(ended.get(jobId) ?? []), answer]);
     }

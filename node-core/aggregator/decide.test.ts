@@ -40,6 +40,7 @@ function shard(states: readonly ReplicaState[], change: Partial<Shard> = {}): Sh
     target: two.copies,
     disagreements: 0,
     audit: null,
+    auditBy: 'run',
     before: null,
     mark: null,
     how: null,

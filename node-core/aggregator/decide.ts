@@ -3,7 +3,7 @@
  * answer (`job-runner.ts`) change the state, and the question is asked again.
  */
 import { type FailureCode, quorumOf, type VerificationPolicy } from '../protocol/index.ts';
-import { attemptsOf, hasVoice, type Replica, type Role, type Shard } from './state.ts';
+import { accusedOf, attemptsOf, hasVoice, isActive, isStale, type Replica, type Role, type Shard } from './state.ts';
 
 export interface ShardView {
   readonly policy: VerificationPolicy;
@@ -31,6 +31,8 @@ export interface ShardNeeds {
   /** Committed or revealed, but nothing to compare with: ends undecided. */
   readonly undecided: readonly Replica[];
   readonly exhausted: { readonly code: FailureCode; readonly reason: string } | null;
+  /** The answer that is being checked was lost on this computer: somebody begins anew. */
+  readonly restart: boolean;
   /** It was opened again, and cannot be checked: its old answer stands, and is doubted. */
   readonly restore: boolean;
   readonly cancelled: boolean;
@@ -49,18 +51,26 @@ const nothing: ShardNeeds = {
   late: [],
   undecided: [],
   exhausted: null,
+  restart: false,
   restore: false,
   cancelled: false,
 };
 
 export function decideShard(shard: Shard, view: ShardView): ShardNeeds {
   const lose = shard.replicas.filter((replica) => isWaitedFor(replica) && view.hopeless(replica));
-  const rest = shard.replicas.filter((replica) => !lose.includes(replica));
-  const working = rest.filter((replica) => replica.state === 'assigned' || replica.state === 'running');
+  const aside = shard.state === 'open' ? shard.replicas.filter((replica) => isAside(replica, shard)) : [];
+  const rest = shard.replicas.filter((replica) => !lose.includes(replica) && !aside.includes(replica));
+  const working = rest.filter(isWorking);
   const committed = rest.filter((replica) => replica.state === 'committed');
   const revealed = rest.filter((replica) => replica.state === 'revealed');
   const told = rest.filter(hasVoice);
-  const base = { ...nothing, lose };
+  const idle = aside.filter((replica) => !lose.includes(replica));
+  const base = {
+    ...nothing,
+    lose,
+    cancel: idle.filter(isWorking),
+    undecided: idle.filter((replica) => isStale(replica, shard) && isActive(replica) && !isWorking(replica)),
+  };
   switch (shard.state) {
     case 'accepted':
       if (!view.canJudge) return { ...base, cancel: working, undecided: [...committed, ...revealed] };
@@ -79,6 +89,19 @@ function isWaitedFor(replica: Replica): boolean {
   return replica.state === 'assigned' || replica.state === 'running' || replica.state === 'committed';
 }
 
+/**
+ * It has nothing to say at present: it checks an answer that does not count any more; or it is another answer, and waits, while the
+ * tokens of the first are checked.
+ */
+function isAside(replica: Replica, shard: Shard): boolean {
+  if (replica.checks !== undefined) return isStale(replica, shard);
+  return shard.auditBy === 'check' && replica !== accusedOf(shard);
+}
+
+function isWorking({ state }: Replica): boolean {
+  return state === 'assigned' || state === 'running';
+}
+
 interface Groups {
   readonly working: readonly Replica[];
   readonly committed: readonly Replica[];
@@ -88,6 +111,7 @@ interface Groups {
 /** Nobody is asked to reveal before all copies have committed or are given up. */
 function decideOpen(shard: Shard, view: ShardView, base: ShardNeeds, { working, committed, told }: Groups): ShardNeeds {
   const { target } = shard;
+  if (shard.auditBy === 'check' && accusedOf(shard) === undefined) return { ...base, restart: true };
   if (told.length >= target) return { ...base, judge: true };
   const reveal = committed.length + told.length >= target ? committed : [];
 
@@ -133,7 +157,7 @@ function decideCancelling(
   base: ShardNeeds,
   { working, committed, told }: Groups,
 ): ShardNeeds {
-  if (working.length > 0) return { ...base, cancel: working };
+  if (working.length > 0) return { ...base, cancel: [...base.cancel, ...working] };
   const isOwn = shard.replicas.some((replica) => replica.role === 'own-node');
   const quorum = isOwn ? 1 : quorumOf(view.policy, shard.audit !== null);
   // After a disagreement a quorum is no news; only the tie-breaker's copy is.

@@ -6,6 +6,7 @@
 import { MessageRefused } from '../messaging/index.ts';
 import { type AnyMessage, ApiError, type Id, type MessageBody, replicaMachine } from '../protocol/index.ts';
 import type { Choice } from './choose.ts';
+import { tokenClaims } from './claims.ts';
 import type { AggregatorContext, Shows } from './context.ts';
 import { decideShard, type ShardNeeds } from './decide.ts';
 import { againMs, Effects } from './effects.ts';
@@ -298,6 +299,7 @@ export class JobRunner {
       );
     for (const replica of needs.reveal) run(`reveal ${replica.replicaId}`, () => this.#reveals.ask(replica));
     for (const replica of needs.late) run(`judge ${shardId}`, () => this.#judging.judgeLate(job, shard, replica));
+    if (needs.restart) run(`judge ${shardId}`, () => this.#judging.restart(job, shard));
     if (needs.restore) run(`judge ${shardId}`, () => this.#judging.restore(job, shard));
     if (needs.judge) run(`judge ${shardId}`, () => this.#judging.judge(job, shard));
     if (needs.undecided.length > 0)
@@ -367,10 +369,17 @@ export class JobRunner {
       await assignments.lose(replica, 'what it was given to begin with was lost on this computer’s disk', false);
       return;
     }
+    const answers = await this.#r.claimsFor(replica);
+    if (answers === null) {
+      await assignments.lose(replica, 'what it was to check was lost on this computer’s disk', false);
+      return;
+    }
+    if (!isActive(replica)) return;
     await assignments.send(job, replica, {
       inputs: this.#r.inputsOf(shard) ?? [],
       itemSalt: inputs.itemSalt,
       prefixes,
+      claims: answers === undefined ? undefined : tokenClaims(answers),
     });
   }
 

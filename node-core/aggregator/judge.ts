@@ -54,7 +54,7 @@ export function judgeCopies(
     badProbabilityPpm: verification.badProbabilityPpm,
     isExplained: ({ peerId }, differed) =>
       checks.isExplained(
-        { provider: peerId, template, model, honestPpm: honestDisagreementPpm },
+        { provider: peerId, template, model, unit: 'items', honestPpm: honestDisagreementPpm },
         { compared: shard.count, differed },
       ),
   });

@@ -1,11 +1,12 @@
 /** Verdicts of one job: compares what was revealed, and writes what follows from it in one transaction. */
 import type { StoredBlob } from '../ports/index.ts';
-import { isSampled, type NodeEvent, quorumOf, type SignedStreamHead } from '../protocol/index.ts';
-import { checkEvents, drawAudit } from './audits.ts';
+import { type Id, isSampled, type NodeEvent, quorumOf, type SignedStreamHead } from '../protocol/index.ts';
+import { checkEvents, drawAudit, recordEvents } from './audits.ts';
 import { afterVerdicts, badReceipt, type JudgedCopy, judgeCopies, type RevealedCopy, verdictEvents } from './judge.ts';
+import { judgeChecks } from './judge-tokens.ts';
 import { payloads, type Revealed } from './payloads.ts';
 import type { RunningJob } from './running-job.ts';
-import { attemptsOf, hasVoice, type Job, type Replica, type Shard } from './state.ts';
+import { accusedOf, attemptsOf, hasVoice, type Job, type Replica, type Shard } from './state.ts';
 
 export class Judging {
   readonly #r: RunningJob;
@@ -16,11 +17,21 @@ export class Judging {
 
   async judge(job: Job, shard: Shard): Promise<void> {
     const { template, context } = this.#r;
-    const copies = await this.#load(shard.replicas.filter(hasVoice));
-    if (template === null || shard.state !== 'open' || copies.length === 0) return;
+    if (shard.auditBy === 'check') {
+      await this.#judgeTokens(job, shard);
+      return;
+    }
+    const copies = await this.#load(
+      shard.replicas.filter((replica) => hasVoice(replica) && replica.checks === undefined),
+    );
+    const [alone] = copies;
+    if (template === null || alone === undefined) return;
+    const hasClaims = template.template.tokenDivergence !== undefined && isSampled(job.job.policy);
+    const claims = hasClaims ? await this.#r.claimsOf(alone.replica) : null;
+    if (shard.state !== 'open') return;
     const { jobId } = job;
     const { shardId } = shard;
-    const drawn = drawAudit(context, job, shard, copies);
+    const drawn = drawAudit(context, job, shard, copies, claims === null ? 'run' : 'check');
     if (drawn.length > 0) {
       await this.#r.commitFor(shard, drawn);
       return;
@@ -68,19 +79,128 @@ export class Judging {
     const quorum = quorumOf(job.job.policy, shard.audit !== null);
     const reason = `${copies.length} copies found no quorum of ${quorum} on ${judgement.itemsWithout} items`;
     const exhausted: NodeEvent = { type: 'shard.exhausted', jobId, shardId, code: 'internal', reason };
-    await this.#conclude(job, shard, restored(job, shard) ?? [exhausted], judgement.verdicts);
+    await this.#conclude(job, shard, restored(jobId, shard) ?? [exhausted], judgement.verdicts);
   }
 
   /** It was opened again and cannot be checked: a doubtful answer is more than none. */
   async restore(job: Job, shard: Shard): Promise<void> {
-    await this.#r.commitFor(shard, restored(job, shard) ?? []);
+    await this.#r.commitFor(shard, restored(job.jobId, shard) ?? []);
+  }
+
+  /** The answer that was being checked is lost: as if there had been none. */
+  async restart(job: Job, shard: Shard): Promise<void> {
+    const accused = shard.replicas.find(({ checks }) => checks === undefined)?.replicaId;
+    if (accused === undefined) return;
+    const reason = 'the answer that was being checked was lost on this computer’s disk';
+    await this.#r.commitFor(shard, [
+      { type: 'shard.restarted', jobId: job.jobId, shardId: shard.shardId, accused, reason },
+    ]);
+  }
+
+  /** The tokens of one answer, by the word of its checkers. */
+  async #judgeTokens(job: Job, shard: Shard): Promise<void> {
+    const { template, context } = this.#r;
+    const { jobId } = job;
+    const { shardId } = shard;
+    const accused = accusedOf(shard);
+    const expected = template?.template.tokenDivergence;
+    if (accused === undefined || expected === undefined) return;
+    const claims = await this.#r.claimsOf(accused);
+    const isIts = (replica: Replica): boolean => hasVoice(replica) && replica.checks === accused.replicaId;
+    const [answer, ...checkers] = await this.#load([accused, ...shard.replicas.filter(isIts)]);
+    if (shard.state !== 'open') return;
+    if (claims === null || answer?.replica !== accused) {
+      // The disk lost it. What was not accepted yet is undecided by now.
+      const lost = this.#anew(
+        job,
+        shard,
+        accused,
+        job.cancelling === null,
+        'the answer was lost on this computer’s disk',
+      );
+      if (hasVoice(accused)) await this.#r.commitFor(shard, lost);
+      return;
+    }
+    if (checkers.length === 0) return;
+    const { kind, verdicts, compared, differed } = judgeChecks(context, job, expected, answer, claims, checkers);
+    const { template: templateId, model } = job.job;
+    const { provider, replicaId } = accused;
+    const subject = { provider, template: templateId, model, unit: 'tokens', replicaId } as const;
+    const record = (ok: boolean): NodeEvent[] =>
+      recordEvents(context, { ...subject, compared, differed, ok, honestPpm: expected.honestDisagreementPpm });
+    const mayAsk = attemptsOf(shard) < context.config.attemptsPerShardMax && job.cancelling === null;
+    switch (kind) {
+      case 'believed': {
+        const { outputs } = answer.revealed;
+        const given = claims.some((claim) => claim.given > 0) ? claims.map((claim) => claim.given) : undefined;
+        const blob = payloads.ofShardOutputs(shardId, outputs, given);
+        const outputsHash = blob.hash;
+        this.#r.shown.settle(shard, outputs, accused);
+        const mark = markOf(shard, outputsHash);
+        await this.#conclude(
+          job,
+          shard,
+          [...record(true), { type: 'shard.accepted', jobId, shardId, how: 'checked', outputsHash, ...mark }],
+          verdicts,
+          [blob],
+        );
+        break;
+      }
+      case 'split':
+        if (mayAsk && shard.disagreements < job.job.policy.tieBreakers) {
+          await this.#r.commitFor(shard, [{ type: 'shard.disagreed', jobId, shardId }]);
+          break;
+        }
+        await this.#conclude(job, shard, this.#anew(job, shard, accused, mayAsk, 'its checkers disagree'), verdicts);
+        break;
+      case 'not-believed': {
+        const reason = `${differed} of ${compared} tokens are not the model’s`;
+        await this.#conclude(
+          job,
+          shard,
+          [...record(false), ...this.#anew(job, shard, accused, mayAsk, reason)],
+          verdicts,
+        );
+        break;
+      }
+    }
+  }
+
+  #anew({ jobId }: Job, shard: Shard, { replicaId }: Replica, mayAsk: boolean, reason: string): NodeEvent[] {
+    const { shardId } = shard;
+    if (mayAsk) return [{ type: 'shard.restarted', jobId, shardId, accused: replicaId, reason }];
+    return restored(jobId, shard) ?? [{ type: 'shard.exhausted', jobId, shardId, code: 'internal', reason }];
+  }
+
+  /** Who checked tokens, and says so when the shard has its answer. */
+  async #judgeLateCheck(job: Job, shard: Shard, late: Replica): Promise<void> {
+    const { template, context } = this.#r;
+    const expected = template?.template.tokenDivergence;
+    const accused = shard.replicas.find(({ replicaId }) => replicaId === late.checks);
+    const claims = await this.#r.claimsFor(late);
+    const [checker] = await this.#load([late]);
+    if (late.state !== 'revealed' || checker === undefined) return;
+    const [answer] = accused?.state === 'accepted' && accused.isOut !== true ? await this.#load([accused]) : [];
+    if (expected === undefined || answer === undefined || claims == null) {
+      await this.leaveUndecided(job, shard, [late]);
+      return;
+    }
+    const { kind, verdicts } = judgeChecks(context, job, expected, answer, claims, [checker]);
+    const mine = verdicts.filter(({ replica }) => replica === late);
+    if (kind === 'believed') await this.#conclude(job, shard, [], mine);
+    else await this.leaveUndecided(job, shard, [late]);
   }
 
   /** The loser of a hedge that had committed is judged like any copy. */
   async judgeLate(job: Job, shard: Shard, late: Replica): Promise<void> {
     const { template, context } = this.#r;
+    if (late.checks !== undefined) {
+      await this.#judgeLateCheck(job, shard, late);
+      return;
+    }
+    const isAccepted = (replica: Replica): boolean => replica.state === 'accepted' && hasVoice(replica);
     const copies = await this.#load(
-      shard.replicas.filter((replica) => replica === late || replica.state === 'accepted'),
+      shard.replicas.filter((replica) => replica === late || (isAccepted(replica) && replica.checks === undefined)),
     );
     if (template === null || late.state !== 'revealed' || !copies.some(({ replica }) => replica === late)) return;
     const { jobId } = job;
@@ -88,7 +208,7 @@ export class Judging {
     const judgement = judgeCopies(job, shard, template, copies, context);
     const isFirstCheck = isSampled(job.job.policy) && shard.how === 'unchecked-by-policy' && shard.before === null;
     if (judgement.kind === 'no-quorum' && isFirstCheck && job.cancelling === null) {
-      await this.#r.commitFor(shard, [{ type: 'shard.reopened', jobId, shardId, why: 'hedge' }]);
+      await this.#r.commitFor(shard, [{ type: 'shard.reopened', jobId, shardId, why: 'hedge', by: 'run' }]);
       return;
     }
     const mine = judgement.verdicts.filter(({ replica }) => replica === late);
@@ -184,7 +304,7 @@ export class Judging {
   }
 }
 
-function restored({ jobId }: Job, { shardId, before }: Shard): NodeEvent[] | null {
+function restored(jobId: Id, { shardId, before }: Shard): NodeEvent[] | null {
   return before === null ? null : [{ type: 'shard.accepted', jobId, shardId, ...before, mark: 'doubted' }];
 }
 

@@ -13,6 +13,8 @@ import {
   type SignedCommitment,
   type VerifiesBytes,
 } from '../protocol/index.ts';
+import type { ClaimedAnswer } from '../verification/index.ts';
+import { tokenChecks } from './claims.ts';
 import type { KnownTemplate } from './context.ts';
 import type { Replica } from './state.ts';
 
@@ -28,6 +30,8 @@ export interface RevealContext {
   readonly template: KnownTemplate;
   readonly itemSalt: string;
   readonly items: number;
+  /** Of a check: the answers that it is about; null where they were lost. */
+  readonly claims?: readonly ClaimedAnswer[] | null | undefined;
 }
 
 export function checkReveal(
@@ -57,6 +61,7 @@ export function checkReveal(
     return { kind: 'bad', reason: 'the outputs do not hash to what was revealed' };
   if (outputs.length !== context.items)
     return { kind: 'bad', reason: `${outputs.length} outputs for ${context.items} inputs` };
+  if (context.claims !== undefined) return checkOfClaims(outputs, opening, context.claims);
   for (const [index, output] of outputs.entries()) {
     const fault = context.template.checkOutput(output);
     if (fault !== null) return { kind: 'bad', reason: `output ${index}: ${fault}` };
@@ -68,4 +73,14 @@ export function checkReveal(
     }
   }
   return { kind: 'good', outputs, opening };
+}
+
+function checkOfClaims(outputs: Json[], opening: Opening, claims: readonly ClaimedAnswer[] | null): RevealCheck {
+  if (claims === null) return { kind: 'bad', reason: 'what it was to check was lost on the client’s disk' };
+  try {
+    tokenChecks(claims, outputs);
+    return { kind: 'good', outputs, opening };
+  } catch (error) {
+    return { kind: 'bad', reason: error instanceof Error ? error.message : String(error) };
+  }
 }

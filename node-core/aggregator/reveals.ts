@@ -1,6 +1,7 @@
 /** Commitments and reveals of one job: checked at the door, durable before anything follows from them. */
 import { MessageRefused } from '../messaging/index.ts';
-import { isSigned, type MessageBody, type ReplicaId, replicaMachine } from '../protocol/index.ts';
+import { isSigned, type MessageBody, type ReplicaId, replicaMachine, type Task } from '../protocol/index.ts';
+import { tokenClaims } from './claims.ts';
 import type { Judging } from './judging.ts';
 import { payloads, type Revealed } from './payloads.ts';
 import { checkReveal } from './reveal.ts';
@@ -22,9 +23,11 @@ export class Reveals {
   /** In memory at once; resolves when durable. @throws MessageRefused when the commitment is not its provider's word on this replica. */
   async committed(replica: Replica, body: MessageBody<'shard.commit'>): Promise<void> {
     const prefixes = await this.#r.prefixesOf(replica);
+    const answers = await this.#r.claimsFor(replica);
     // From here to the commit nothing comes between: the same may be said twice at once.
     if (replica.state !== 'assigned' && replica.state !== 'running') return;
-    const fault = this.#commitmentFault(replica, body, prefixes ?? undefined);
+    const claims = answers == null ? undefined : tokenClaims(answers);
+    const fault = this.#commitmentFault(replica, body, { prefixes: prefixes ?? undefined, claims });
     if (fault !== null) throw new MessageRefused('bad-signature', fault);
     const { jobId, shardId, replicaId, provider } = replica;
     const { commitment } = body;
@@ -39,7 +42,7 @@ export class Reveals {
   #commitmentFault(
     replica: Replica,
     { commitment }: MessageBody<'shard.commit'>,
-    prefixes: readonly number[][] | undefined,
+    given: Pick<Task, 'prefixes' | 'claims'>,
   ): string | null {
     const { body } = commitment;
     const { job } = this.#r;
@@ -47,7 +50,7 @@ export class Reveals {
     const stopped = body.stopped ?? [];
     const isWanted = stopped.every((item) => job !== undefined && isStopped(job, (shard?.start ?? 0) + item));
     if (!isWanted) return 'it stopped what nobody had stopped';
-    const task = this.#r.taskHash(replica, prefixes, stopped);
+    const task = this.#r.taskHash(replica, { ...given, stopped });
     if (commitment.by !== replica.provider || body.peerId !== replica.provider)
       return 'the commitment is by another peer';
     if (body.jobId !== replica.jobId || body.shardId !== replica.shardId || body.replicaId !== replica.replicaId) {
@@ -93,12 +96,15 @@ export class Reveals {
     const { commitment } = replica;
     if (replica.state !== 'committed' || commitment === null) return;
     if (shard === undefined || template === null || inputs === null) return;
+    const answers = await this.#r.claimsFor(replica);
+    if (replica.state !== 'committed') return;
     const { verifier } = context;
     const check = checkReveal(replica, commitment, result, {
       verifier,
       template,
       itemSalt: inputs.itemSalt,
       items: shard.count,
+      claims: answers,
     });
     if (check.kind === 'bad') {
       await this.#judging.disregard(replica, shard, check.reason);

@@ -1,7 +1,17 @@
 /** What the parts of one job under way share. All of it may be lost in a kill: the log and the blobs bring it back. */
 import type { StoredBlob } from '../ports/index.ts';
-import { copiesOf, type Id, type Json, type NodeEvent, type ReplicaId, taskHashOf } from '../protocol/index.ts';
+import {
+  copiesOf,
+  type Id,
+  type Json,
+  type NodeEvent,
+  type ReplicaId,
+  type Task,
+  taskHashOf,
+} from '../protocol/index.ts';
+import type { ClaimedAnswer } from '../verification/index.ts';
 import { Assignments } from './assignments.ts';
+import { claimedAnswers } from './claims.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import { type JobInputs, payloads, type Revealed } from './payloads.ts';
 import { Quotes } from './quotes.ts';
@@ -35,6 +45,7 @@ export class RunningJob {
   inputs: JobInputs | null = null;
   template: KnownTemplate | null = null;
   stopped = false;
+  readonly #claims = new Map<ReplicaId, ClaimedAnswer[]>();
 
   constructor(context: AggregatorContext, jobId: Id, hooks: RunningJobHooks) {
     this.context = context;
@@ -75,7 +86,10 @@ export class RunningJob {
    * what the copy that it checks was given. Where copies are compared each makes its own text.
    */
   prefixesFor(job: Job, shard: Shard, role: Role): (replicaId: ReplicaId) => StoredBlob | null {
-    const checked = shard.replicas.find(({ state, replicaId }) => state === 'revealed' && this.prefixes.has(replicaId));
+    const isChecked = (replica: Replica): boolean =>
+      replica.state === 'revealed' && this.prefixes.has(replica.replicaId);
+    // Who checks tokens is told with them how many were given.
+    const checked = shard.auditBy === 'check' ? undefined : shard.replicas.find(isChecked);
     const isAlone = copiesOf(job.job.policy) === 1 && shard.audit === null && (role === 'copy' || role === 'hedge');
     const texts = isAlone ? this.shown.prefixesFor(shard) : null;
     const prefixes = texts?.map(({ tokens }) => [...tokens]) ?? this.prefixes.get(checked?.replicaId ?? '');
@@ -87,14 +101,37 @@ export class RunningJob {
     };
   }
 
-  /** @param stopped items that its provider ended early. */
-  taskHash(replica: Replica, prefixes?: readonly number[][], stopped?: readonly number[]): string | null {
+  /**
+   * What the provider of an answer claims, per item. null where it cannot be checked by its tokens: it has none, or the disk
+   * has lost it.
+   */
+  async claimsOf(accused: Replica): Promise<ClaimedAnswer[] | null> {
+    const known = this.#claims.get(accused.replicaId);
+    if (known !== undefined) return known;
+    if (accused.resultHash === null) return null;
+    const { journal } = this.context;
+    const revealed = this.revealed.get(accused.replicaId) ?? (await payloads.revealed(journal, accused.resultHash));
+    const prefixes = await this.prefixesOf(accused);
+    if (revealed === null || prefixes === null) return null;
+    const claims = claimedAnswers(revealed.outputs, prefixes, accused.commitment?.body.stopped ?? []);
+    if (claims !== null) this.#claims.set(accused.replicaId, claims);
+    return claims;
+  }
+
+  /** Of the answer that a replica checks; undefined where it runs the shard itself. */
+  async claimsFor(replica: Replica): Promise<ClaimedAnswer[] | null | undefined> {
+    if (replica.checks === undefined) return undefined;
+    const accused = this.shardOf(replica)?.replicas.find(({ replicaId }) => replicaId === replica.checks);
+    return accused === undefined ? null : this.claimsOf(accused);
+  }
+
+  taskHash(replica: Replica, given: Pick<Task, 'prefixes' | 'stopped' | 'claims'>): string | null {
     const { job } = this;
     const shard = this.shardOf(replica);
     if (job === undefined || shard === undefined || this.inputs === null) return null;
     const { template, model, params } = job.job;
     const inputsHash = this.assignments.inputsHash(this.inputsOf(shard) ?? []);
-    return taskHashOf({ template, model, params, inputsHash, itemSalt: this.inputs.itemSalt, prefixes, stopped });
+    return taskHashOf({ template, model, params, inputsHash, itemSalt: this.inputs.itemSalt, ...given });
   }
 
   /** What follows in memory need not wait for the disk: whatever of it leaves this computer waits for its own events. */

@@ -2,6 +2,7 @@
 import type { Projection } from '../journal/index.ts';
 import {
   type AnswerMark,
+  type AuditBy,
   type AuditWhy,
   type Cid,
   copiesOf,
@@ -47,6 +48,10 @@ export interface Replica {
   readonly assignedAt: EpochMs;
   readonly deadlineAt: EpochMs;
   readonly terms: ScoreTerms;
+  /** It checks the tokens of this replica instead of running the shard. */
+  readonly checks?: ReplicaId;
+  /** Its answer was not believed: it has no voice any more. */
+  isOut?: true;
   state: ReplicaState;
   /** Its provider said that it has it. */
   taken: boolean;
@@ -71,6 +76,7 @@ export interface Shard {
   disagreements: number;
   /** Its single copy is being checked, or was. */
   audit: AuditWhy | null;
+  auditBy: AuditBy;
   /** What it had been accepted with before it was opened again. */
   before: { readonly how: How; readonly outputsHash: Sha256 } | null;
   mark: AnswerMark | null;
@@ -203,6 +209,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
           target: copiesOf(job.job.policy),
           disagreements: 0,
           audit: null,
+          auditBy: 'run',
           before: null,
           mark: null,
           how: null,
@@ -255,6 +262,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
     case 'shard.audited': {
       const shard = shardOf(state, event);
       shard.audit = event.why;
+      shard.auditBy = event.by;
       shard.target++;
       break;
     }
@@ -264,8 +272,19 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       const { how, outputsHash } = shard;
       shard.before = how === null || outputsHash === null ? null : { how, outputsHash };
       shard.audit = event.why;
+      shard.auditBy = event.by;
       // What was accepted is one voice, and another provider's is wanted.
       shard.target = 2;
+      shard.disagreements = 0;
+      break;
+    }
+    case 'shard.restarted': {
+      const shard = shardOf(state, event);
+      const accused = shard.replicas.find(({ replicaId }) => replicaId === event.accused);
+      if (accused !== undefined) accused.isOut = true;
+      shard.audit = null;
+      shard.auditBy = 'run';
+      shard.target = 1;
       shard.disagreements = 0;
       break;
     }
@@ -295,7 +314,19 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       break;
     }
     case 'replica.assigned': {
-      const { jobId, shardId, replicaId, provider, attempt, role, priceMicro, deadlineAt, terms, prefixesHash } = event;
+      const {
+        jobId,
+        shardId,
+        replicaId,
+        provider,
+        attempt,
+        role,
+        priceMicro,
+        deadlineAt,
+        terms,
+        prefixesHash,
+        checks,
+      } = event;
       const job = jobOf(state, jobId);
       job.waiting = null;
       const shard = shardOf(state, event);
@@ -313,6 +344,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
         deadlineAt,
         terms,
         ...(prefixesHash === undefined ? {} : { prefixesHash }),
+        ...(checks === undefined ? {} : { checks }),
         state: replicaMachine.next('queued', 'assign'),
         taken: false,
         commitment: null,
@@ -384,17 +416,20 @@ function noteUnchecked(state: AggregatorState, { jobId, job }: Job, { shardId, s
 
 export const aggregatorProjection: Projection<AggregatorState> = {
   name: 'aggregator',
-  version: 6,
+  version: 7,
   initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {}, unchecked: {} }),
   apply,
 };
 
 /**
  * Attempts that count against `attemptsPerShardMax`. Those that were declined do not, nor those that never reached their
- * provider: in a partition a few hedges would use up all that a shard has, long before its job's deadline.
+ * provider: in a partition a few hedges would use up all that a shard has, long before its job's deadline; nor who checked
+ * an answer that was given up.
  */
-export function attemptsOf({ replicas }: Shard): number {
-  return replicas.filter(({ state, taken }) => state !== 'declined' && (taken || state !== 'lost')).length;
+export function attemptsOf(shard: Shard): number {
+  const counts = (replica: Replica): boolean =>
+    replica.state !== 'declined' && (replica.taken || replica.state !== 'lost') && !isStale(replica, shard);
+  return shard.replicas.filter(counts).length;
 }
 
 /** The provider may still be working on it, or hold its result. */
@@ -407,6 +442,16 @@ export function isFinalShard(shard: Shard): boolean {
 }
 
 /** It has a say in the answer: revealed and not yet judged, or accepted before its shard was opened again. */
-export function hasVoice({ state }: Replica): boolean {
-  return state === 'revealed' || state === 'accepted';
+export function hasVoice({ state, isOut }: Replica): boolean {
+  return isOut !== true && (state === 'revealed' || state === 'accepted');
+}
+
+/** The answer whose tokens are checked. */
+export function accusedOf({ replicas }: Shard): Replica | undefined {
+  return replicas.find((replica) => replica.checks === undefined && hasVoice(replica));
+}
+
+/** It checks an answer that does not count any more. */
+export function isStale(replica: Replica, shard: Shard): boolean {
+  return replica.checks !== undefined && replica.checks !== accusedOf(shard)?.replicaId;
 }

@@ -97,13 +97,18 @@ export function judgeAssignment(
   }
   if (assign.deadlineAt + protocolLimits.clockSkewMsMax < view.now)
     return { code: 'expired', message: 'the deadline has passed' };
-  if (assign.kind.type !== 'run') return { code: 'policy', message: 'checks come with a later version' };
   if (assign.payload.type !== 'plain') return { code: 'policy', message: 'sealed payloads come with a later version' };
 
   if (served === undefined) return { code: 'template-missing', message: 'this node does not serve this template' };
   if (!served.models.includes(quote.model))
     return { code: 'model-missing', message: 'this node does not serve this model' };
   const { inputs } = assign.payload;
+  if (assign.kind.type === 'check') {
+    if (served.installed.template.tokenDivergence === undefined)
+      return { code: 'policy', message: 'this template has no tokens that could be checked' };
+    if (assign.kind.claims.length !== inputs.length)
+      return { code: 'bad-input', message: `${assign.kind.claims.length} claims for ${inputs.length} inputs` };
+  }
   const fault = judgeInputs(assign, inputs, served, limitsFor(client, config).itemsPerShardMax);
   if (fault !== null) return { code: 'bad-input', message: fault };
 

@@ -15,6 +15,8 @@ const Inputs = z.object({
   stream: z.boolean().default(false),
   /** Tokens that the outputs must begin with, per item. */
   prefixes: z.array(z.array(z.int())).optional(),
+  /** Of a check: the tokens to check, per item. */
+  claims: z.array(z.object({ tokenIds: z.array(z.int()), given: z.int() })).optional(),
 });
 export type WorkInputs = z.infer<typeof Inputs>;
 

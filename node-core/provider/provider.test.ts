@@ -394,7 +394,7 @@ describe('admission', () => {
       { quoteTtlMs: 10_000 },
     ],
     ['expired', 'a deadline that passed', (bench) => ({ deadlineAt: bench.clock.now() - 121_000 })],
-    ['policy', 'a check', () => ({ kind: { type: 'check', claimedTokens: [] } })],
+    ['policy', 'a check', () => ({ kind: { type: 'check', claims: [{ tokenIds: [1], given: 0 }] } })],
     ['policy', 'a sealed payload', () => ({ payload: { type: 'sealed', ciphertext: 'x' } })],
     ['bad-input', 'inputs with another hash', () => ({ inputsHash: hashOf([]) })],
     ['bad-input', 'an input that breaks the schema', () => plain({ type: 'plain', inputs: [{ m: 1 }], itemSalt })],

@@ -337,6 +337,7 @@ export class Provider {
       itemSalt,
       stream: body.stream ?? false,
       ...(body.prefixes === undefined ? {} : { prefixes: body.prefixes }),
+      ...(body.kind.type === 'check' ? { claims: body.kind.claims } : {}),
     });
     const durable = journal.commit(
       [

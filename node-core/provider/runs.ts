@@ -3,7 +3,7 @@ import type { NodeConfig } from '../config/schema.ts';
 import type { Journal } from '../journal/index.ts';
 import type { Messenger } from '../messaging/index.ts';
 import type { Payment } from '../payment/index.ts';
-import type { Clock, Executor, Logger, Random, RunOutcome, Signer } from '../ports/index.ts';
+import type { CheckOutcome, Clock, Executor, Logger, Random, RunOutcome, Signer } from '../ports/index.ts';
 import {
   type Cid,
   canonicalBytes,
@@ -165,15 +165,25 @@ export class Runs {
         ? new TokenSender({ messenger, signer, client, replicaId, itemSalt, prefixes: prefixes ?? [], started })
         : null;
     running.sender = sender;
+    const request = {
+      runId: replicaId,
+      template: work.template,
+      model: work.model,
+      params: inputs.params,
+      inputs: inputs.inputs,
+      timeoutMs: template.resources.timeoutMs,
+      onProgress: (itemsDone: number) => this.#progress(work, running, itemsDone),
+    };
+    if (inputs.claims !== undefined) {
+      const checked = await executor.check({ ...request, claims: inputs.claims }, running.signal);
+      await started;
+      if (!isPending(work) || this.#stopped) return;
+      await this.#commit(work, running, inputs, checksOf(work, checked));
+      return;
+    }
     const outcome = await executor.run(
       {
-        runId: replicaId,
-        template: work.template,
-        model: work.model,
-        params: inputs.params,
-        inputs: inputs.inputs,
-        timeoutMs: template.resources.timeoutMs,
-        onProgress: (itemsDone) => this.#progress(work, running, itemsDone),
+        ...request,
         stop: running.stop,
         ...(sender === null ? {} : { onToken: (piece) => sender.push(piece) }),
         ...(prefixes === undefined ? {} : { prefixes }),
@@ -223,6 +233,7 @@ export class Runs {
       itemSalt: given.itemSalt,
       prefixes: given.prefixes,
       stopped,
+      claims: given.claims,
     });
     const reveal = signBody(signer, 'reveal', { v: 1 as const, replicaId, digest, outputsHash, salt });
     const blob = payloads.ofResult({ outputs, reveal });
@@ -276,6 +287,14 @@ export class Runs {
       .send(client, { type: 'shard.progress', body: { replicaId, itemsDone, itemsTotal: items } })
       .catch(() => undefined);
   }
+}
+
+/** @throws RunFailure */
+function checksOf({ items }: Work, outcome: CheckOutcome): Json[] {
+  if (!outcome.ok) throw new RunFailure(outcome.code === 'cancelled' ? 'internal' : outcome.code, outcome.message);
+  if (outcome.checks.length !== items)
+    throw new RunFailure('container', `the runner gave ${outcome.checks.length} checks for ${items} inputs`);
+  return outcome.checks.map((check) => ({ ...check }));
 }
 
 /** Outputs of templates that stream say why they ended. */

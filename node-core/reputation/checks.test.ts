@@ -21,7 +21,7 @@ function book(falseAlarmPpm = 10) {
     }),
   } as unknown as Journal;
   const checks = new Checks({ journal, clock, falseAlarmPpm, exclusionMs });
-  const subject = { provider: 'p', template: 't', model: null, honestPpm: 10_000 };
+  const subject = { provider: 'p', template: 't', model: null, unit: 'items', honestPpm: 10_000 } as const;
   return {
     checks,
     log,
@@ -35,7 +35,7 @@ function book(falseAlarmPpm = 10) {
       }
       return events.map(({ type }) => type);
     },
-    standing: () => checks.standing('p', 't', null),
+    standing: () => checks.standing(subject),
     isExplained: (differed: number) => checks.isExplained(subject, { compared: 10, differed }),
     replay() {
       const again = checksProjection.initial();

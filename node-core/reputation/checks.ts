@@ -3,11 +3,11 @@
  * verification/sequential.ts). Who disagrees more than honest computers do gets no paid work from here for a while.
  *
  *     await journal.commit([judged, ...checks.record({ provider, template, model, replicaId, compared: 10, … })]);
- *     checks.standing(provider, template, model); // { streak: 11, isSuspect: false }
+ *     checks.standing({ provider, template, model, unit: 'items' }); // { streak: 11, isSuspect: false }
  */
 import type { Journal, Projection, View } from '../journal/index.ts';
 import type { Clock } from '../ports/index.ts';
-import type { Cid, EpochMs, EventOf, NodeEvent, PeerId } from '../protocol/index.ts';
+import type { EpochMs, EventOf, NodeEvent, PeerId } from '../protocol/index.ts';
 import {
   type CheckStanding,
   type DisagreementTest,
@@ -19,7 +19,9 @@ import {
   shareOfThreshold,
 } from '../verification/index.ts';
 
-type CheckResult = Omit<EventOf<'check.recorded'>, 'type' | 'falseAlarmPpm'>;
+export type CheckResult = Omit<EventOf<'check.recorded'>, 'type' | 'falseAlarmPpm'>;
+/** What was checked, and in what it is counted. */
+type CheckSubject = Pick<CheckResult, 'provider' | 'template' | 'model' | 'unit'>;
 
 export interface ChecksOptions {
   /** Not yet opened: the projection `checks` is registered on it. */
@@ -33,9 +35,9 @@ export interface ChecksOptions {
 interface CheckRecord {
   streak: number;
   checks: number;
-  gathered: Gathered;
+  gathered: { [Unit in CheckSubject['unit']]?: Gathered };
   /** Share of what decides, thousandths: for who draws. */
-  suspicionMilli: number;
+  suspicionMilli: { [Unit in CheckSubject['unit']]?: number };
   seq: number;
 }
 
@@ -63,11 +65,13 @@ export class Checks {
     this.#view = options.journal.register(checksProjection);
   }
 
-  standing(provider: PeerId, template: Cid, model: Cid | null): CheckStanding {
-    const record = this.#view.state.records[keyOf({ provider, template, model })];
+  standing(subject: CheckSubject): CheckStanding {
+    const { provider } = subject;
+    const record = this.#view.state.records[keyOf(subject)];
+    const suspicion = Object.values(record?.suspicionMilli ?? {});
     return {
       streak: record?.streak ?? 0,
-      isSuspect: (record?.suspicionMilli ?? 0) >= suspectMilli || this.isExcluded(provider),
+      isSuspect: suspicion.some((share) => share >= suspectMilli) || this.isExcluded(provider),
     };
   }
 
@@ -79,9 +83,14 @@ export class Checks {
     return Object.keys(this.#view.state.excluded).filter((peer) => this.isExcluded(peer));
   }
 
+  /** Of its disagreement. */
+  gathered(subject: CheckSubject): Gathered {
+    return this.#view.state.records[keyOf(subject)]?.gathered[subject.unit] ?? nothingGathered;
+  }
+
   /** Would honest disagreement still explain all that is gathered, with so much more of it? */
-  isExplained(subject: Pick<CheckResult, 'provider' | 'template' | 'model' | 'honestPpm'>, counted: Counted): boolean {
-    const before = this.#view.state.records[keyOf(subject)]?.gathered ?? nothingGathered;
+  isExplained(subject: CheckSubject & { honestPpm: number }, counted: Counted): boolean {
+    const before = this.gathered(subject);
     const check = { ...counted, honestPpm: subject.honestPpm, falseAlarmPpm: this.#o.falseAlarmPpm };
     return !exceedsHonest(testOf(check), gathered(check, before));
   }
@@ -91,7 +100,7 @@ export class Checks {
     const { falseAlarmPpm, exclusionMs, clock } = this.#o;
     const { provider, template, model } = result;
     const recorded = { type: 'check.recorded' as const, ...result, falseAlarmPpm };
-    const before = this.#view.state.records[keyOf(result)]?.gathered ?? nothingGathered;
+    const before = this.gathered(result);
     const after = gathered(recorded, before);
     if (!exceedsHonest(testOf(recorded), after) || this.isExcluded(provider)) return [recorded];
     const { compared, differed } = after;
@@ -105,7 +114,7 @@ interface Counted {
   readonly differed: number;
 }
 
-function keyOf({ provider, template, model }: { provider: PeerId; template: Cid; model: Cid | null }): string {
+function keyOf({ provider, template, model }: CheckSubject): string {
   return `${provider} ${template} ${model ?? '-'}`;
 }
 
@@ -127,19 +136,20 @@ function gathered(check: Counted & { honestPpm: number; falseAlarmPpm: number },
 
 export const checksProjection: Projection<ChecksState> = {
   name: 'checks',
-  version: 1,
+  version: 2,
   initial: () => ({ records: {}, excluded: {} }),
   apply(state, { seq, event }) {
     switch (event.type) {
       case 'check.recorded': {
         const key = keyOf(event);
-        const { streak = 0, checks = 0, gathered: before = nothingGathered } = state.records[key] ?? {};
-        const after = gathered(event, before);
+        const { streak = 0, checks = 0, gathered: before = {}, suspicionMilli = {} } = state.records[key] ?? {};
+        const after = gathered(event, before[event.unit] ?? nothingGathered);
+        const share = Math.floor(shareOfThreshold(testOf(event), after) * 1000);
         state.records[key] = {
           streak: event.ok ? streak + 1 : 0,
           checks: checks + 1,
-          gathered: after,
-          suspicionMilli: Math.floor(shareOfThreshold(testOf(event), after) * 1000),
+          gathered: { ...before, [event.unit]: after },
+          suspicionMilli: { ...suspicionMilli, [event.unit]: share },
           seq,
         };
         forgetOldest(state.records, ({ seq: changed }) => changed);

@@ -1,2 +1,2 @@
-export { Checks } from './checks.ts';
+export { type CheckResult, Checks } from './checks.ts';
 export { Reputation } from './reputation.ts';

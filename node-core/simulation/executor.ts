@@ -2,6 +2,7 @@
 import type {
   CancelSignal,
   CheckOutcome,
+  CheckRequest,
   Clock,
   Executor,
   ExecutorInventory,
@@ -11,7 +12,7 @@ import type {
 } from '../ports/index.ts';
 import { contentIdOf, type Json, type Template, utf8 } from '../protocol/index.ts';
 import type { Chance } from './chance.ts';
-import { StoryTeller, storiesTemplate, storyTruth } from './stories.ts';
+import { checkStories, StoryTeller, storiesTemplate, storyTruth } from './stories.ts';
 
 /** Labels a number by its remainder: cheap, and everybody can know the right answer. */
 export const labels = ['red', 'green', 'blue', 'yellow', 'black'] as const;
@@ -54,6 +55,10 @@ export interface Manner {
   tokenMs: number;
   /** Share of runs that show another story than they commit to. */
   twoFaced: number;
+  /** Share of a story's tokens that are another model's. */
+  otherTokens: number;
+  /** As a checker of stories, calls every token wrong. */
+  slanders: boolean;
   /** Takes work and never answers. */
   silent: boolean;
   /** Counts what was run, over all lives. */
@@ -68,6 +73,8 @@ export const honest: Manner = {
   stories: false,
   tokenMs: 10,
   twoFaced: 0,
+  otherTokens: 0,
+  slanders: false,
   silent: false,
   itemsRun: 0,
 };
@@ -118,8 +125,18 @@ export class SimulatedExecutor implements Executor {
     });
   }
 
-  async check(): Promise<CheckOutcome> {
-    return { ok: false, code: 'bad-input', message: 'the simulated template has no tokens' };
+  /** At a tenth of the time of a run. */
+  check(request: CheckRequest, signal: CancelSignal): Promise<CheckOutcome> {
+    return new Promise((resolve) => {
+      if (request.template !== storiesTemplate.id) {
+        resolve({ ok: false, code: 'bad-input', message: 'the simulated template has no tokens' });
+        return;
+      }
+      const checks = checkStories(request, this.manner);
+      const ms = (this.manner.tokenMs * checks.reduce((sum, { tokens }) => sum + tokens, 0)) / 10;
+      this.#clock.after(ms, () => resolve({ ok: true, checks }));
+      signal.onCancel(() => resolve({ ok: false, code: 'cancelled', message: 'cancelled' }));
+    });
   }
 
   async measure(): Promise<Measurement> {

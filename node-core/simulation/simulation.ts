@@ -53,6 +53,8 @@ export interface SubmittedJob {
 
 export interface JobWish extends Omit<Partial<JobSpecInput>, 'inputs' | 'template'> {
   readonly items: number;
+  /** Default: colours. */
+  readonly template?: 'colours' | 'stories';
   /** It need not be done: its budget or deadline is too tight for that. */
   readonly mayFail?: boolean;
 }
@@ -216,8 +218,8 @@ export class Simulation {
   async #submission(node: SimulatedNode, { items, mayFail = this.mayFail, ...spec }: JobWish): Promise<SubmittedJob> {
     const first = this.chance.below(1_000_000);
     const inputs = Array.from({ length: items }, (_, i) => ({ n: first + i }));
-    const template = spec.stream === true ? 'stories' : 'colours';
-    const { jobId } = await node.node.api.call('jobs.submit', { template, inputs, budgetMicro: '100000000', ...spec });
+    const common = { template: spec.stream === true ? 'stories' : 'colours', inputs, budgetMicro: '100000000' };
+    const { jobId } = await node.node.api.call('jobs.submit', { ...common, ...spec });
     const job: SubmittedJob = { node, jobId, inputs, mayFail };
     this.jobs.push(job);
     return job;

@@ -1,5 +1,13 @@
 /** A template that streams, for simulated nodes: a number has one story, which everybody can know. */
-import type { CancelSignal, Clock, RunOutcome, RunRequest, TokenPiece } from '../ports/index.ts';
+import type {
+  CancelSignal,
+  CheckRequest,
+  Clock,
+  RunOutcome,
+  RunRequest,
+  TokenCheck,
+  TokenPiece,
+} from '../ports/index.ts';
 import { contentIdOf, type Json, type Template, utf8 } from '../protocol/index.ts';
 import type { Chance } from './chance.ts';
 
@@ -11,6 +19,7 @@ export const storiesTemplate: Template = {
   description: 'Tells each number its story, token by token',
   verifier: 'exact',
   honestDisagreementPpm: 0,
+  tokenDivergence: { honestDisagreementPpm: 1_000, thresholdPpm: 980_000 },
   streaming: true,
   stateless: true,
   runner: 'none',
@@ -38,6 +47,10 @@ export interface StoryManner {
   readonly tokenMs: number;
   /** Share of runs that show other tokens than they commit to. */
   readonly twoFaced: number;
+  /** Tells another story, as a smaller model would: the share of tokens. */
+  readonly otherTokens: number;
+  /** As a checker, calls every honest token wrong. */
+  readonly slanders: boolean;
 }
 
 const numberOf = (input: unknown): number =>
@@ -105,7 +118,9 @@ export class StoryTeller {
           tokens = [...(prefixes?.[outputs.length] ?? [])];
         } else {
           unsaid ??= { index: tokens.length, tokenIds: [], before: textOf(tokens, false) };
-          const token = tokenAt(n, tokens.length);
+          const right = tokenAt(n, tokens.length);
+          const { otherTokens } = this.#manner;
+          const token = otherTokens > 0 && this.#chance.happens(otherTokens) ? 1 + (right % 1000) : right;
           tokens.push(token);
           unsaid.tokenIds.push(token);
           if (this.#chance.happens(0.6)) say(item, false);
@@ -116,6 +131,27 @@ export class StoryTeller {
       this.#clock.after(this.#manner.tokenMs, step);
     });
   }
+}
+
+/** How many of the claimed tokens the story has. */
+export function checkStories({ inputs, claims }: CheckRequest, { slanders }: StoryManner): TokenCheck[] {
+  return claims.map(({ tokenIds, given }, item) => {
+    const n = numberOf(inputs[item]);
+    const isOver = tokenIds.at(-1) === endMarker;
+    const isRight = (token: number, at: number): boolean => {
+      if (slanders) return false;
+      return at === lengthOf(n) ? token === endMarker : token === tokenAt(n, at);
+    };
+    const wrong = tokenIds.flatMap((token, at) => (at >= given && !isRight(token, at) ? [at] : []));
+    const words = isOver ? tokenIds.slice(0, -1) : tokenIds;
+    return {
+      tokens: Math.max(0, tokenIds.length - given),
+      agreed: Math.max(0, tokenIds.length - given) - wrong.length,
+      firstDisagreement: wrong[0] ?? null,
+      text: textOf(words, true),
+      finish: isOver ? 'stop' : 'open',
+    };
+  });
 }
 
 /** Null when it is the story of the number, or its beginning where it was stopped. */

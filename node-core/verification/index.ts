@@ -13,4 +13,4 @@ export {
   nothingGathered,
   shareOfThreshold,
 } from './sequential.ts';
-export { type ClaimedAnswer, judgeTokens, type TokenJudgement } from './token-divergence.ts';
+export { type ClaimedAnswer, judgeTokens, type TokenJudgement, tokenCheckFault } from './token-divergence.ts';

@@ -6,7 +6,7 @@
 import { FailureCode, WhyNot } from '../codes.ts';
 import { NodeRecord } from '../discovery/node-record.ts';
 import { PlannedJob } from '../job/job-spec.ts';
-import { AnswerMark, AuditWhy, ReplicaRole } from '../job/shards.ts';
+import { AnswerMark, AuditBy, AuditWhy, ReplicaRole } from '../job/shards.ts';
 import { Verdict } from '../messages/messages.ts';
 import { Cid, DurationMs, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
 import { SignedCommitment } from '../records/commitment.ts';
@@ -122,13 +122,25 @@ export const events = {
     'aggregator',
     'shard.audited',
     'A single copy is durable, and was drawn to be checked: another provider runs the shard as well.',
-    { jobId: Id, shardId: ShardId, why: AuditWhy, chancePpm: ppm.describe('with which it was drawn') },
+    {
+      jobId: Id,
+      shardId: ShardId,
+      why: AuditWhy,
+      chancePpm: ppm.describe('with which it was drawn'),
+      by: AuditBy.default('run'),
+    },
   ),
   'shard.reopened': event(
     'aggregator',
     'shard.reopened',
     'An answer that had been accepted unchecked is checked after all.',
-    { jobId: Id, shardId: ShardId, why: AuditWhy },
+    { jobId: Id, shardId: ShardId, why: AuditWhy, by: AuditBy.default('run') },
+  ),
+  'shard.restarted': event(
+    'aggregator',
+    'shard.restarted',
+    'Its answer was not believed by who checked it: somebody else begins anew.',
+    { jobId: Id, shardId: ShardId, accused: ReplicaId, reason },
   ),
   'job.doubted': event(
     'aggregator',
@@ -167,6 +179,7 @@ export const events = {
       .max(notChosenMax)
       .optional()
       .describe('why not those: the best of the rest, by their scores'),
+    checks: ReplicaId.optional().describe('it checks the tokens of this replica instead of running the shard'),
     prefixesHash: Sha256.optional().describe('blob with the tokens that it was given to begin with'),
   }),
   'replica.started': event('aggregator', 'replica.started', 'The provider took the replica.', ofReplica),
@@ -292,7 +305,8 @@ export const events = {
   'check.recorded': event('reputation', 'check.recorded', 'Work of a provider was compared with that of others.', {
     ...ofCheck,
     replicaId: ReplicaId,
-    compared: z.int().min(1).describe('items, or tokens'),
+    unit: z.enum(['items', 'tokens']).default('items'),
+    compared: z.int().min(0),
     differed: z.int().min(0),
     ok: z.boolean().describe('honest disagreement explains the difference'),
     honestPpm: ppm.describe('disagreement of honest providers, by the template'),

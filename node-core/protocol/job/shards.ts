@@ -12,6 +12,10 @@ export type ReplicaRole = z.infer<typeof ReplicaRole>;
 export const AuditWhy = z.enum(['sample', 'adaptive', 'hedge', 're-audit', 'canary']);
 export type AuditWhy = z.infer<typeof AuditWhy>;
 
+/** Somebody runs the shard again, or forces the claimed tokens through the model. */
+export const AuditBy = z.enum(['run', 'check']);
+export type AuditBy = z.infer<typeof AuditBy>;
+
 /** `replaced`: another answer stood here before. `doubted`: its provider's later work was bad, and it could not be checked. */
 export const AnswerMark = z.enum(['replaced', 'doubted']);
 export type AnswerMark = z.infer<typeof AnswerMark>;

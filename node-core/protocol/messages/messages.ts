@@ -38,14 +38,21 @@ const items = z.int().min(1).max(protocolLimits.itemsPerShardMax);
 const ReplicaState = z.enum([...replicaStates, 'unknown']);
 const tokens = z.array(z.int().min(0).max(0xffffffff)).max(65_536);
 
+const TokenClaim = z.object({
+  tokenIds: tokens,
+  given: z.int().min(0).describe('so many at the beginning were forced on that provider'),
+});
+export type TokenClaim = z.infer<typeof TokenClaim>;
+
 const RunOrCheck = z.discriminatedUnion('type', [
   z.object({ type: z.literal('run') }),
   z.object({
     type: z.literal('check'),
-    claimedTokens: z
-      .array(tokens)
+    claims: z
+      .array(TokenClaim)
+      .min(1)
       .max(protocolLimits.itemsPerShardMax)
-      .describe('reserved for validators: the tokens to check, per item'),
+      .describe('tokens that another provider answered, per item: how many would this one have chosen?'),
   }),
 ]);
 

@@ -81,14 +81,17 @@ export interface Task {
   readonly prefixes?: readonly (readonly number[])[] | undefined;
   /** Items that the client ended early. */
   readonly stopped?: readonly number[] | undefined;
+  /** Of a check: the tokens to check, per item. */
+  readonly claims?: ReadonlyArray<{ readonly tokenIds: readonly number[]; readonly given: number }> | undefined;
 }
 
 /**
- * SHA-256 of the canonical `{template, model, params, inputsHash, itemSalt}`, with `prefixes` and `stopped` where there are
- * some. Each provider signs it with its commitment: else a client could give one of them other inputs, force a text on it or
+ * SHA-256 of the canonical `{template, model, params, inputsHash, itemSalt}`, with `prefixes`, `stopped` and `claims` where there
+ * are some. Each provider signs it with its commitment: else a client could give one of them other inputs, force a text on it or
  * stop it early, and show its honest answer as a wrong one.
  */
-export function taskHashOf({ template, model, params, inputsHash, itemSalt, prefixes, stopped }: Task): Sha256 {
+export function taskHashOf({ template, model, params, inputsHash, itemSalt, ...more }: Task): Sha256 {
+  const { prefixes, stopped, claims } = more;
   return hashOf({
     template,
     model,
@@ -97,6 +100,7 @@ export function taskHashOf({ template, model, params, inputsHash, itemSalt, pref
     itemSalt,
     ...(prefixes === undefined ? {} : { prefixes }),
     ...(stopped === undefined || stopped.length === 0 ? {} : { stopped }),
+    ...(claims === undefined ? {} : { claims }),
   });
 }
 

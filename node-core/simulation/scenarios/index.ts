@@ -22,6 +22,7 @@ import { stragglers } from './stragglers.ts';
 import { streaming } from './streaming.ts';
 import { sybilClients } from './sybil-clients.ts';
 import { thousand } from './thousand.ts';
+import { tokenChecks } from './token-checks.ts';
 
 export const scenarios: readonly Scenario[] = [
   calm,
@@ -44,6 +45,7 @@ export const scenarios: readonly Scenario[] = [
   adaptive,
   sleepers,
   gossip,
+  tokenChecks,
   starved,
   streaming,
   thousand,
