@@ -37,6 +37,8 @@ export interface ReplicaFacts {
   readonly jobId: Id;
   readonly provider: PeerId;
   readonly isOwn: boolean;
+  /** It checked another one's tokens: what it revealed is no answer. */
+  readonly isCheck: boolean;
   readonly priceMicro: bigint;
   /** Virtual time at which its deadline passes by the client's clock. */
   readonly deadlineElapsedMs: number;
@@ -224,6 +226,7 @@ export class ClientBook {
           jobId,
           provider,
           isOwn: role === 'own-node',
+          isCheck: event.checks !== undefined,
           priceMicro: BigInt(priceMicro),
           deadlineElapsedMs: elapsedMs + deadlineAt - at,
           state: 'assigned',
@@ -451,7 +454,7 @@ export class ClientBook {
     if (accepted < wanted && shard.how !== 'own-node') {
       this.#fault('I2', `shard ${shard.shardId} was accepted by ${accepted} of ${wanted} copies`);
     }
-    const alone = shard.replicas.find((replica) => replica.verdict === 'accepted')?.provider ?? '';
+    const alone = shard.replicas.find((replica) => replica.verdict === 'accepted' && !replica.isCheck)?.provider ?? '';
     if (job.policy.type === 'adaptive' && shard.how === 'unchecked-by-policy' && shard.mark === null) {
       const streak = this.streaks.get(alone) ?? 0;
       if (streak < job.policy.streak)
