@@ -31,6 +31,8 @@ export interface Context {
   sleep(ms: number): Promise<void>;
   /** From the first call on, Ctrl-C no longer ends the process: the command does. */
   interruption(): AbortSignal;
+  /** From now on the first Ctrl-C calls `run`; the next one ends the process. @returns a function that gives it up again. */
+  onInterrupt(run: () => void): () => void;
 }
 
 /** An answer for programs, or for people. */

@@ -1,6 +1,7 @@
 /** All commands, in the order in which the help lists them. */
 import type { Command } from './command.ts';
 import { cancel } from './commands/cancel.ts';
+import { chat } from './commands/chat.ts';
 import { completion } from './commands/completion.ts';
 import { configCheck, configPath, configSet, configShow } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
@@ -21,6 +22,7 @@ export const programName = 'infernet-desktop';
 
 export const commands: readonly Command[] = [
   submit,
+  chat,
   plan,
   jobs,
   job,

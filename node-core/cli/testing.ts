@@ -35,6 +35,10 @@ export interface FakeWorld {
   readonly env?: Readonly<Record<string, string>>;
   /** Null = no node runs; asked at each connection. */
   connect?(): FakeClient | null;
+  /** Instead of `stdin`: what is typed next. */
+  ask?(): string | null;
+  /** Given what a Ctrl-C would do. @returns called when it would not any more. */
+  onInterrupt?(interrupt: () => void): () => void;
   /** Called at each wait. */
   onSleep?(interrupt: () => void): void;
 }
@@ -80,6 +84,7 @@ export async function runCli(words: readonly string[], world: FakeWorld = {}): P
       readAll: async () => stdin,
       ask: async (question) => {
         writeErr(question);
+        if (world.ask !== undefined) return world.ask();
         return stdin === '' ? null : stdin;
       },
     },
@@ -99,6 +104,10 @@ export async function runCli(words: readonly string[], world: FakeWorld = {}): P
       await new Promise(setImmediate);
     },
     interruption: () => abort.signal,
+    onInterrupt: (run) => {
+      const release = world.onInterrupt?.(run);
+      return () => release?.();
+    },
   };
   const exit = await runProgram(words, { context: () => context, out: writeOut, err: writeErr });
   return { exit, out, err };

@@ -73,6 +73,10 @@ function contextOf(place: Place): Context {
       }
       return interruption.signal;
     },
+    onInterrupt(run) {
+      process.once('SIGINT', run);
+      return () => process.off('SIGINT', run);
+    },
   };
 }
 

@@ -49,6 +49,11 @@ export class FakeNode implements NodeApi {
     for (const receive of this.#subscribers) receive(item);
   }
 
+  /** Not in its log. */
+  emit(item: StreamItem): void {
+    for (const receive of this.#subscribers) receive(item);
+  }
+
   progress(itemsDone: number): void {
     const jobId = '0'.repeat(32);
     const provider = `12D3KooW${'A'.repeat(44)}`;

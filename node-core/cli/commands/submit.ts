@@ -1,12 +1,15 @@
 import { access, constants } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import type { ControlClient } from '../../control/index.ts';
 import { jobMachine, type MethodResult, type NodeApi, z } from '../../protocol/index.ts';
 import { defineCommand, option, toggle } from '../command.ts';
 import { answer, type Context } from '../context.ts';
 import { CliError, type ExitKind } from '../exit-codes.ts';
+import { AnswerStream } from '../job/answer-stream.ts';
 import { followJob, type JobDetail } from '../job/follow.ts';
 import { resultLines, resultText, tellMissing, writeResults } from '../job/outputs.ts';
 import { planLines } from '../job/plan-text.ts';
+import { ShownText } from '../job/shown-text.ts';
 import { jobShapeOf, type PlannedSubmission, planJob, wrongTogether } from '../job/spec.ts';
 import { plain } from '../text/terminal.ts';
 import { countText, creditsText, durationText, jobIdText } from '../text/units.ts';
@@ -23,6 +26,7 @@ export const submit = defineCommand({
   shape: {
     ...jobShapeOf(),
     wait: option('--wait', 'follow the job to its end (default on a terminal)', z.boolean().optional()),
+    stream: toggle('--stream', 'show answers while they are made, of templates that stream; waits'),
     noWait: option('--no-wait', 'say the id and end', z.boolean().optional()),
     out: option(
       '-o, --out <file>',
@@ -35,6 +39,10 @@ export const submit = defineCommand({
     data: data(),
   },
   examples: [
+    {
+      line: 'submit questions.txt --template text-generation --stream --yes',
+      says: 'shows the answers while they are made',
+    },
     { line: 'submit --text "The soup was cold." --own-node only', says: 'runs on this computer alone' },
     {
       line: 'submit reviews.csv --field review --copies 3 --out labels.jsonl --yes',
@@ -47,9 +55,11 @@ export const submit = defineCommand({
   ],
   check: (values) =>
     wrongTogether(values) ??
-    (values.out !== undefined && values.wait === false ? '--out is written at the end: leave out --no-wait' : null),
+    (values.out !== undefined && values.wait === false ? '--out is written at the end: leave out --no-wait' : null) ??
+    (values.stream && values.wait === false ? '--stream waits for the answers: leave out --no-wait' : null),
   async run(context, values) {
-    const waits = values.out !== undefined || (values.wait ?? (context.out.isTerminal && !values.json));
+    const waits =
+      values.stream || values.out !== undefined || (values.wait ?? (context.out.isTerminal && !values.json));
     if (values.out !== undefined) await mustBeWritable(values.out);
     const node = await context.connect();
     const planned = await planJob(context, node, values);
@@ -57,6 +67,7 @@ export const submit = defineCommand({
       context.err.say('nothing was submitted');
       return 'ok';
     }
+    if (values.stream) return streamed(context, node, planned, values);
     const { jobId } = await node.call('jobs.submit', planned.spec);
     if (!waits) {
       answer(context, values.json, { jobId, budgetMicro: planned.spec.budgetMicro, plan: planned.plan }, () => [
@@ -72,6 +83,42 @@ export const submit = defineCommand({
     return finish(context, job, { planned, asJson: values.json, ...(values.out !== undefined && { out: values.out }) });
   },
 });
+
+/** Answers go to the output as they come; Ctrl-C stops them, and what there is of them is kept and paid. */
+async function streamed(
+  context: Context,
+  node: ControlClient,
+  planned: PlannedSubmission,
+  { json: asJson, out }: { json: boolean; out?: string | undefined },
+): Promise<ExitKind> {
+  const stream = new AnswerStream(node);
+  const { spec } = planned;
+  const { jobId } = await node.call('jobs.submit', { ...spec, stream: true }).catch((error: unknown) => {
+    stream.close();
+    throw error;
+  });
+  context.err.say(`submitted job ${jobId}; Ctrl-C stops its answers`);
+  const shown = new ShownText(context.out, spec.inputs.length);
+  const release = context.onInterrupt(() => {
+    node.call('jobs.stop', { jobId }).catch((error: unknown) => context.err.say(plain(String(error))));
+  });
+  try {
+    await stream.follow(jobId, (item) => {
+      if (asJson) context.out.say(JSON.stringify(item));
+      else shown.take(item);
+    });
+  } finally {
+    release();
+    if (!asJson) shown.end();
+  }
+  const job = await node.call('jobs.get', { jobId });
+  context.err.say(endLine(context, job));
+  const results = await resultsOf(node, jobId);
+  if (out !== undefined) await writeResults(context, out, results);
+  if (asJson) for (const output of results.outputs) context.out.say(JSON.stringify({ kind: 'answer', ...output }));
+  else tellMissing(context, results);
+  return exitOf(job);
+}
 
 export function detached(context: Context, jobId: string): ExitKind {
   context.err.keep();

@@ -160,7 +160,8 @@ function looksLikeJson(source: string): boolean {
   }
 }
 
-function paramsOf(words: readonly string[]): Record<string, Json> {
+/** @param words `name=value` each. */
+export function paramsOf(words: readonly string[]): Record<string, Json> {
   return Object.fromEntries(
     words.map((word): [string, Json] => {
       const [name = '', ...rest] = word.split('=');
