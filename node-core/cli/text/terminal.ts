@@ -86,10 +86,10 @@ export function clipped(line: string, lettersMax: number): string {
   return result;
 }
 
-/** What others wrote in lines, such as answers: as {@link plain}, with its lines. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is taken out.
-export const plainLines = (text: string) =>
-  text.replaceAll(/[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+/g, ' ');
+const controls = /[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]+/g;
+/** What others wrote in lines, such as answers: as {@link plain}, with its lines. */
+export const plainLines = (text: string) => text.replaceAll(controls, ' ');
 
 /** What others chose (labels, reasons, agents) must not move the cursor, change colours or turn the line around. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: those are what is taken out.
