@@ -67,7 +67,7 @@ export const gossip: Scenario = {
       const away = world.nodes.filter((node) => !sim.clients.includes(node) && own.happens(0.3));
       world.hub.partition([away.map(({ peerId }) => peerId)]);
     });
-    for (let i = 0; i < 12; i++) {
+    for (let i = 0; i < 18; i++) {
       await sim.wait(chance.fraction() * 6_000);
       await flood(sim, ring, i);
       if (overheard.length === 0) continue;
@@ -93,7 +93,7 @@ export const gossip: Scenario = {
   },
 };
 
-const config = { reputation: { meetMs: 5_000, bytesPerSignerPerDayMax: 64 * 1024 } };
+const config = { reputation: { meetMs: 5_000, bytesPerSignerPerDayMax: 128 * 1024 } };
 
 const work = (more: number) => ({
   items: 40 + more,
@@ -238,9 +238,14 @@ async function judge(sim: Simulation, node: SimulatedNode, { cheaters, honest, r
     if (score > ringMax) fault(`a ring has praised one of its own up to ${score}`);
   }
   const bytes = new Map<PeerId, number>();
+  const heard = new Set<string>();
   for (const { event } of node.disk.entries()) {
     if (event.type !== 'receipt.heard') continue;
     const { client } = event.receipt.body;
+    const hash = hashOf(event.receipt.body);
+    // Of the ring's, more comes than is kept: what was dropped may come again.
+    if (heard.has(hash) && !ring.includes(client)) fault(`a receipt of ${world.nameOf(client)} counts twice`);
+    heard.add(hash);
     bytes.set(client, (bytes.get(client) ?? 0) + canonicalBytes(event.receipt).length);
   }
   const { bytesPerSignerPerDayMax } = node.config.reputation;
@@ -252,8 +257,11 @@ async function judge(sim: Simulation, node: SimulatedNode, { cheaters, honest, r
 /** Every receipt that an honest client wrote is known to every node, whoever was away or came late. */
 function checkSpread({ clients, world, now }: Simulation): void {
   for (const client of clients) {
-    for (const { body } of client.subject.client.receipts) {
-      if (body.client !== client.peerId) continue;
+    const written = client.subject.client.receipts.filter(({ body }) => body.client === client.peerId);
+    // Who has much to tell is not heard out in one day.
+    const bytes = written.reduce((sum, receipt) => sum + canonicalBytes(receipt).length, 0);
+    if (bytes > client.config.reputation.bytesPerSignerPerDayMax) continue;
+    for (const { body } of written) {
       for (const node of world.nodes) {
         if (node === client || node.peerId === body.provider || node.subject.client.heard.has(hashOf(body))) continue;
         const what = `a ${body.kind} receipt of ${client.name} about ${world.nameOf(body.provider)}`;
