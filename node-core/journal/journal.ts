@@ -39,6 +39,7 @@ const fullyDurable: ReadonlySet<EventType> = new Set([
   'payment.paid',
   'payment.received',
   'payment.adopted',
+  'payment.renewed',
   'work.committed',
 ]);
 

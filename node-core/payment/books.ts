@@ -25,6 +25,10 @@ import { append, newTail, priceIn, seqReaching, type Tail } from './tail.ts';
 
 /** What this node pays one peer. */
 export interface PayerBook {
+  /** Of the channel that `tail` is about. */
+  epoch: number;
+  /** What the payee holds of channels before that, as far as we know. */
+  closedMicro: Micro;
   tail: Tail;
   /** The highest voucher that the payee has stored, as far as we know. */
   ackedMicro: Micro;
@@ -40,6 +44,8 @@ export interface PayerBook {
 
 /** What one peer pays this node. */
 export interface PayeeBook {
+  /** Of channels before that of `best`. */
+  closedMicro: Micro;
   best: SignedVoucher | null;
   /** The last payments of that voucher, oldest first, at most `paidTailMax`. */
   recent: PaidReplica[];
@@ -92,9 +98,13 @@ export function dueKey(client: PeerId, replicaId: ReplicaId): DueKey {
   return `${replicaId} ${client}`;
 }
 
+export function replicaOf(key: DueKey): ReplicaId {
+  return key.slice(0, key.indexOf(' '));
+}
+
 export const booksProjection: Projection<Books> = {
   name: 'books',
-  version: 4,
+  version: 5,
   initial: () => ({
     payers: {},
     payees: {},
@@ -130,6 +140,9 @@ export const booksProjection: Projection<Books> = {
       case 'payment.adopted':
         adopt(books, event, seq, at);
         break;
+      case 'payment.renewed':
+        renew(books, event, seq, at);
+        break;
       case 'payment.extended':
         extend(books, event, at);
         break;
@@ -162,6 +175,8 @@ function jobOf(replicaId: ReplicaId): Id {
 
 function payerBook(books: Books, peer: PeerId): PayerBook {
   books.payers[peer] ??= {
+    epoch: 0,
+    closedMicro: micro.zero,
     tail: newTail(),
     ackedMicro: micro.zero,
     ackedSeq: 0,
@@ -193,7 +208,7 @@ function unreserve(books: Books, replicaId: ReplicaId): Reservation | null {
   if (job !== undefined) job.reservedMicro = micro.subtract(job.reservedMicro, priceMicro);
   const book = payerBook(books, peer);
   book.reservedMicro = micro.subtract(book.reservedMicro, priceMicro);
-  if (book.tail.end.seq === 0 && book.reservedMicro === micro.zero) delete books.payers[peer];
+  if (book.epoch === 0 && book.tail.end.seq === 0 && book.reservedMicro === micro.zero) delete books.payers[peer];
   return reservation;
 }
 
@@ -230,9 +245,12 @@ function acknowledge(books: Books, { peer, cumulativeMicro }: EventOf<'payment.a
   book.ackedSeq = seqReaching(book.tail, cumulativeMicro);
 }
 
-function adopt(books: Books, { voucher, replicas }: EventOf<'payment.adopted'>, seq: number, at: EpochMs): void {
+function adopt(books: Books, event: EventOf<'payment.adopted'>, seq: number, at: EpochMs): void {
+  const { voucher, replicas } = event;
   const { body } = voucher;
   const book = payerBook(books, body.payee);
+  const isForgottenEpoch = body.epoch > book.epoch;
+  if (isForgottenEpoch) beginEpoch(book, body.epoch, book.ackedMicro);
   const adoption = adoptionOf(book.tail, pointOf(body), replicas);
   if (adoption.kind !== 'merged' && adoption.kind !== 'unlisted') return;
   const paidHere = new Set(book.tail.recent.map(({ replicaId }) => replicaId));
@@ -244,9 +262,30 @@ function adopt(books: Books, { voucher, replicas }: EventOf<'payment.adopted'>, 
   for (const { replicaId, priceMicro } of adoption.kind === 'merged' ? adoption.forgotten : replicas) {
     if (!paidHere.has(replicaId)) settleByAdoption(books, body.payee, replicaId, priceMicro, at);
   }
-  if (adoption.kind === 'merged') return;
+  if (adoption.kind === 'unlisted' || isForgottenEpoch) doubt(books, body.payee, book, at);
+}
+
+function renew(books: Books, { peer, epoch, held }: EventOf<'payment.renewed'>, seq: number, at: EpochMs): void {
+  const book = payerBook(books, peer);
+  if (epoch <= book.epoch) return;
+  beginEpoch(book, epoch, held.body.cumulativeMicro);
+  book.changedAt = seq;
+  book.adoptedAt = seq;
+  doubt(books, peer, book, at);
+}
+
+function beginEpoch(book: PayerBook, epoch: number, heldMicro: Micro): void {
+  book.epoch = epoch;
+  book.closedMicro = micro.add(book.closedMicro, heldMicro);
+  book.tail = newTail();
+  book.ackedMicro = micro.zero;
+  book.ackedSeq = 0;
+}
+
+/** Which replicas a forgotten life has paid is not known: what is open at this peer counts as paid, and never is again. */
+function doubt(books: Books, payee: PeerId, book: PayerBook, at: EpochMs): void {
   for (const [replicaId, { peer, priceMicro }] of Object.entries(books.reservations)) {
-    if (peer === body.payee) settleByAdoption(books, peer, replicaId, priceMicro, at);
+    if (peer === payee) settleByAdoption(books, peer, replicaId, priceMicro, at);
   }
   book.doubtfulJobs = Object.keys(books.jobs).sort();
 }
@@ -268,10 +307,26 @@ function endJob(books: Books, jobId: Id): void {
   }
 }
 
+/** All that this node ever paid a peer. */
+export function paidTo(book: PayerBook | undefined): Micro {
+  return book === undefined ? micro.zero : micro.add(book.closedMicro, book.tail.end.cumulativeMicro);
+}
+
+/** Of that, what the peer holds. */
+export function ackedBy(book: PayerBook | undefined): Micro {
+  return book === undefined ? micro.zero : micro.add(book.closedMicro, book.ackedMicro);
+}
+
 // ── payee ──
+
+/** All that a client's vouchers ever paid. */
+export function receivedFrom(book: PayeeBook | undefined): Micro {
+  return book === undefined ? micro.zero : micro.add(book.closedMicro, book.best?.body.cumulativeMicro ?? micro.zero);
+}
 
 function payeeBook(books: Books, client: PeerId): PayeeBook {
   books.payees[client] ??= {
+    closedMicro: micro.zero,
     best: null,
     recent: [],
     inFlightMicro: micro.zero,
@@ -321,8 +376,18 @@ function drop(books: Books, client: PeerId, replicaId: ReplicaId): Due | null {
   return due;
 }
 
+function dropOwed(books: Books, client: PeerId, replicaId: ReplicaId): Due | null {
+  const key = dueKey(client, replicaId);
+  const due = books.owed[key];
+  if (due === undefined) return null;
+  delete books.owed[key];
+  const book = payeeBook(books, client);
+  book.owedMicro = micro.subtract(book.owedMicro, due.priceMicro);
+  return due;
+}
+
 function writeOff(books: Books, { peer, replicaId, shown, worked }: EventOf<'payment.dropped'>): void {
-  const due = drop(books, peer, replicaId);
+  const due = drop(books, peer, replicaId) ?? dropOwed(books, peer, replicaId);
   if (due === null) return;
   const book = payeeBook(books, peer);
   if (shown) book.unpaidShownMicro = micro.add(book.unpaidShownMicro, due.priceMicro);
@@ -333,6 +398,10 @@ function writeOff(books: Books, { peer, replicaId, shown, worked }: EventOf<'pay
 function receive(books: Books, { voucher, amountMicro, replicas }: EventOf<'payment.received'>, seq: number): void {
   const client = voucher.body.payer;
   const book = payeeBook(books, client);
+  if (book.best !== null && voucher.body.epoch > book.best.body.epoch) {
+    book.closedMicro = micro.add(book.closedMicro, book.best.body.cumulativeMicro);
+    book.recent = [];
+  }
   book.best = voucher;
   book.changedAt = seq;
   let unlistedMicro = amountMicro;

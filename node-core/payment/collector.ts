@@ -7,12 +7,15 @@ import type { Logger } from '../ports/index.ts';
 import {
   type AnyMessage,
   micro,
+  type NodeEvent,
   type PaidReplica,
   type PeerId,
+  paidTailMax,
+  type ReplicaId,
   type SignedVoucher,
   type Statement,
 } from '../protocol/index.ts';
-import type { Books } from './books.ts';
+import { type Books, dueKey, replicaOf } from './books.ts';
 import { judgeVoucher, type Point, pointOf, startPoint } from './chain.ts';
 import type { Channel, PaymentRail } from './rail.ts';
 
@@ -46,11 +49,17 @@ export class VoucherCollector {
     listsAll = false,
   ): Promise<AnyMessage> {
     const { rail, journal, log } = this.#options;
-    const channel = this.#channel(payer);
+    const held = this.#options.books.state.payees[payer]?.best?.body.epoch ?? 0;
+    const { epoch } = voucher.body;
+    const channel = { ...this.#channel(payer), epoch };
     const fault = rail.voucherFault(voucher, channel);
     if (fault !== null) throw new MessageRefused(fault.code, fault.message);
+    // Its payer has forgotten that a new channel began.
+    if (epoch < held) return this.#statementMessage(payer);
 
-    const best = this.#best(payer);
+    // Only a payer signs epochs, and none of them ever falls: a higher one is its word that it began anew.
+    const best = epoch > held ? startPoint : this.#best(payer);
+    if (epoch > held) log.warn({ peer: payer, epoch }, 'a payer begins a new channel; the old one keeps what it holds');
     const offered = pointOf(voucher.body);
     const judgement = judgeVoucher(best, offered, listed);
     if (judgement.kind === 'differs') {
@@ -84,18 +93,36 @@ export class VoucherCollector {
 
   /** The payer's own view of the channel. @returns what it lacks, or null. @throws MessageRefused */
   async onStatement(payer: PeerId, statement: Statement): Promise<AnyMessage | null> {
+    await this.#writeOff(payer, statement.void ?? []);
     const best = this.#best(payer);
     if (statement.best === null) return best.seq === 0 ? null : await this.#statementMessage(payer);
+    const isSameEpoch = statement.best.body.epoch === this.#channel(payer).epoch;
     const behind =
-      judgeVoucher(best, statement.best.body, statement.recent).kind === 'held' && best.seq > statement.best.body.seq;
+      isSameEpoch &&
+      judgeVoucher(best, statement.best.body, statement.recent).kind === 'held' &&
+      best.seq > statement.best.body.seq;
     const answer = await this.onVoucher(payer, statement.best, statement.recent, true);
     return behind ? await this.#statementMessage(payer) : answer;
   }
 
-  /** The channel as this node, its payee, keeps it; null when it holds no voucher. */
+  /** The channel as this node, its payee, keeps it; null when it holds no voucher and nothing is due. */
   async statement(payer: PeerId): Promise<Statement | null> {
     await this.#stored(payer);
-    return this.#options.books.state.payees[payer]?.best ? this.#view(payer) : null;
+    const view = this.#view(payer);
+    return view.best === null && view.due === undefined ? null : view;
+  }
+
+  /** Its payer says that it has set nothing aside for this, and never will: it forgot it, or wrote it off. */
+  async #writeOff(payer: PeerId, replicaIds: readonly ReplicaId[]): Promise<void> {
+    const { owed } = this.#options.books.state;
+    const dropped = [...new Set(replicaIds)].flatMap((replicaId): NodeEvent[] => {
+      const due = owed[dueKey(payer, replicaId)];
+      if (due === undefined) return [];
+      const reason = 'its client accepted it once and knows nothing of it any more';
+      const { priceMicro } = due;
+      return [{ type: 'payment.dropped', replicaId, peer: payer, priceMicro, reason, shown: true, worked: true }];
+    });
+    if (dropped.length > 0) await this.#options.journal.commit(dropped);
   }
 
   async #statementMessage(payer: PeerId): Promise<AnyMessage> {
@@ -104,14 +131,18 @@ export class VoucherCollector {
   }
 
   #view(payer: PeerId): Statement {
-    const book = this.#options.books.state.payees[payer];
+    const { payees, owed } = this.#options.books.state;
+    const book = payees[payer];
     const channel = this.#channel(payer);
+    const hasDue = book !== undefined && book.owedMicro !== micro.zero;
+    const due = hasDue ? dueReplicas(owed, payer) : [];
     return {
       channelId: this.#options.rail.channelId(channel),
       payer: channel.payer,
       payee: channel.payee,
       best: book?.best ?? null,
       recent: [...(book?.recent ?? [])],
+      ...(due.length === 0 ? {} : { due }),
     };
   }
 
@@ -130,6 +161,12 @@ export class VoucherCollector {
   }
 
   #channel(payer: PeerId): Channel {
-    return { payer, payee: this.#options.self, epoch: 0 };
+    const epoch = this.#options.books.state.payees[payer]?.best?.body.epoch ?? 0;
+    return { payer, payee: this.#options.self, epoch };
   }
+}
+
+function dueReplicas(owed: Books['owed'], payer: PeerId): ReplicaId[] {
+  const due = Object.entries(owed).flatMap(([key, { client }]) => (client === payer ? [replicaOf(key)] : []));
+  return due.sort().slice(0, paidTailMax);
 }

@@ -374,7 +374,7 @@ describe('a payee', () => {
     ['sent by another', voucher(one), eve],
     ['of another payer', voucher(one, eve, { payer: eve.peerId }), eve],
     ['to another payee', voucher(one, alice, { payee: eve.peerId }), alice],
-    ['of another epoch', voucher(one, alice, { epoch: 1 }), alice],
+    ['of another epoch than its channel', voucher(one, alice, { epoch: 1 }), alice],
     ['changed after signing', { ...voucher(one), body: { ...voucher(one).body, cumulativeMicro: '99' } }, alice],
   ])('refuses a voucher %s', async (_, forged, from) => {
     expect(await offer({ voucher: forged, replicas: [paid(0, 10)] }, from)).toMatch(/^refused/);
@@ -585,6 +585,139 @@ describe('after a backup', () => {
     ]);
     expect(payee.books.state.owed).toEqual({});
     expect(micro.sum(Object.values(payee.books.state.payees).map((book) => book.owedMicro))).toBe('0');
+  });
+
+  it('a payer that knows nothing of what is due says so, and the payee waits no longer', async () => {
+    const backup = disks.payer.copy();
+    await trade(0, 1, 10);
+    await reserveAndExtend(1, 30);
+    await payer.journal.commit(payer.payment.pay(replica(1)));
+    // The verdict came through, the voucher did not.
+    await payee.journal.commit(payee.payment.earn(alice.peerId, replica(1)));
+    payer = await boot(alice, wire, backup);
+    await reconnect();
+    expect(paidTail()).toEqual(bestPoint());
+    expect(payee.payment.summary()).toMatchObject({ owedToUsMicro: '0', receivedMicro: '10' });
+    // It saw the results: that has cost it credit.
+    expect(payee.payment.creditLimitOf(alice.peerId)).toMatchObject({ lostMicro: '29' });
+    // Should it come to pay after all, that counts.
+    await payer.journal.commit(reserve(1, 30));
+    await payer.journal.commit(payer.payment.pay(replica(1)));
+    payer.payment.settle(bob.peerId);
+    await wire.drain();
+    expect(payee.payment.creditLimitOf(alice.peerId)).toMatchObject({ lostMicro: '0' });
+    expect(best()).toBe('40');
+  });
+
+  it('a payer that lost all says so of all that is due', async () => {
+    await reserveAndExtend(0, 30);
+    await payee.journal.commit(payee.payment.earn(alice.peerId, replica(0)));
+    payer = await boot(alice, wire, new Disk());
+    await reconnect();
+    expect(payee.payment.summary()).toMatchObject({ owedToUsMicro: '0' });
+  });
+
+  it('what is due and set aside stays due', async () => {
+    await reserveAndExtend(0, 30);
+    await payee.journal.commit(payee.payment.earn(alice.peerId, replica(0)));
+    await reconnect();
+    expect(payee.payment.summary()).toMatchObject({ owedToUsMicro: '30' });
+  });
+
+  it('answers a payee that never has enough a few times only', async () => {
+    wire.connect(alice.peerId, bob.peerId);
+    await wire.drain();
+    sent = [];
+    const mail = wire.attach(bob.peerId, new TestClock());
+    const channelId = creditChannelId(alice.peerId, bob.peerId, 0);
+    const claim = { channelId, payer: alice.peerId, payee: bob.peerId, best: null, recent: [], due: [replica(7)] };
+    for (let i = 0; i < 20; i++) {
+      await mail.send(alice.peerId, { type: 'payment.statement', body: { statements: [claim] } });
+      await settled();
+      wire.parcels.splice(0).forEach((parcel) => {
+        if (parcel.to === alice.peerId) wire.deliver(parcel);
+      });
+      await settled();
+    }
+    expect(sent.filter(({ from }) => from.peer === alice.peerId)).toHaveLength(8);
+  });
+
+  describe('too old for the books ever to agree', () => {
+    /** The payer forgets more than a statement lists, and pays more than that before it meets the payee. */
+    async function forget(): Promise<void> {
+      const backup = disks.payer.copy();
+      await trade(0, paidTailMax + 4);
+      payer = await boot(alice, wire, backup);
+      await reserveAndExtend(1000, 50);
+      for (let n = 1001; n < 1010; n++) await payer.journal.commit(reserve(n, 50));
+      for (let n = 1000; n < 1009; n++) await payer.journal.commit(payer.payment.pay(replica(n)));
+      await payee.journal.commit(payee.payment.earn(alice.peerId, replica(1000)));
+    }
+    const epochs = () => [
+      payer.books.state.payers[bob.peerId]?.epoch,
+      payee.books.state.payees[alice.peerId]?.best?.body.epoch,
+    ];
+
+    it('a new channel begins, what the old one does not cover is written off, and nothing is paid twice', async () => {
+      await forget();
+      await reconnect();
+      expect(epochs()).toEqual([1, 0]);
+      expect(payee.payment.summary()).toMatchObject({ owedToUsMicro: '0', receivedMicro: String(paidTailMax + 4) });
+      expect(payer.payment.summary()).toMatchObject({ paidMicro: String(paidTailMax + 4), reservedMicro: '0' });
+      // What was open may have been paid in the forgotten life.
+      expect(payer.payment.pay(replica(1009))).toEqual([]);
+      expect(reserve(3, 1)).toEqual([]);
+
+      await payer.journal.commit([jobCreated(2)]);
+      const other = replicaIdOf(shardIdOf(jobIdOf(2), 0), 1, bob.peerId);
+      const work = { jobId: jobIdOf(2), replicaId: other, payee: bob.peerId, priceMicro: '3' };
+      await payer.journal.commit(payer.payment.reserve(work));
+      await payer.journal.commit(payer.payment.pay(other));
+      payer.payment.settle(bob.peerId);
+      await wire.drain();
+      expect(epochs()).toEqual([1, 1]);
+      expect(paidTail()).toEqual(bestPoint());
+      expect(best()).toBe('3');
+      expect(payee.payment.summary()).toMatchObject({ receivedMicro: String(paidTailMax + 7) });
+      expect(payer.payment.summary()).toMatchObject({ peers: [{ paidAckedMicro: String(paidTailMax + 7) }] });
+      await payee.journal.commit(
+        payee.payment.extend({ replicaId: replica(1, alice.peerId), client: alice.peerId, priceMicro: '1' }),
+      );
+    });
+
+    it('and a backup from before that finds the new channel', async () => {
+      await forget();
+      const old = { payer: disks.payer.copy(), payee: disks.payee.copy() };
+      await reconnect();
+      await payer.journal.commit([jobCreated(2)]);
+      const other = replicaIdOf(shardIdOf(jobIdOf(2), 0), 1, bob.peerId);
+      const work = { jobId: jobIdOf(2), replicaId: other, payee: bob.peerId, priceMicro: '3' };
+      await payer.journal.commit(payer.payment.reserve(work));
+      await payer.journal.commit(payer.payment.pay(other));
+      payer.payment.settle(bob.peerId);
+      await wire.drain();
+
+      payee = await boot(bob, wire, old.payee);
+      await reconnect();
+      expect(epochs()).toEqual([1, 1]);
+      expect(paidTail()).toEqual(bestPoint());
+
+      payer = await boot(alice, wire, old.payer);
+      await reconnect();
+      expect(epochs()).toEqual([1, 1]);
+      expect(paidTail()).toEqual(bestPoint());
+      expect(best()).toBe('3');
+      expect(payee.payment.summary()).toMatchObject({ owedToUsMicro: '0' });
+    });
+
+    it('no lower epoch is taken any more', async () => {
+      const one = pointAfterAll(startPoint, [paid(0, 10)]);
+      const inEpoch = (epoch: number) =>
+        voucher(one, alice, { epoch, channelId: creditChannelId(alice.peerId, bob.peerId, epoch) });
+      expect(await offer({ voucher: inEpoch(2), replicas: [paid(0, 10)] })).toBe('payment.ack');
+      expect(await offer({ voucher: inEpoch(1), replicas: [paid(0, 10)] })).toBe('payment.statement');
+      expect(payee.payment.summary()).toMatchObject({ receivedMicro: '10' });
+    });
   });
 
   it('both lose different ends, and agree again', async () => {

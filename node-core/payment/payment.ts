@@ -27,7 +27,7 @@ import {
   type Statement,
   type WalletSummary,
 } from '../protocol/index.ts';
-import { type Books, booksProjection, dueKey, paidBefore } from './books.ts';
+import { ackedBy, type Books, booksProjection, dueKey, paidBefore, receivedFrom } from './books.ts';
 import { type Point, pointAfter, pointOf, startPoint } from './chain.ts';
 import { VoucherCollector } from './collector.ts';
 import { creditRail } from './credit-rail.ts';
@@ -239,8 +239,8 @@ export class Payment {
     return creditLimitOf(
       this.#rules,
       {
-        receivedMicro: book?.best?.body.cumulativeMicro ?? micro.zero,
-        givenMicro: payers[client]?.ackedMicro ?? micro.zero,
+        receivedMicro: receivedFrom(book),
+        givenMicro: ackedBy(payers[client]),
         unpaidShownMicro: book?.unpaidShownMicro ?? micro.zero,
       },
       shardMicro,
@@ -251,7 +251,7 @@ export class Payment {
   paidBy(client: PeerId): { readonly paidMicro: Micro; readonly unpaidMicro: Micro } {
     const book = this.#books.state.payees[client];
     return {
-      paidMicro: book?.best?.body.cumulativeMicro ?? micro.zero,
+      paidMicro: receivedFrom(book),
       unpaidMicro: micro.add(book?.inFlightMicro ?? micro.zero, book?.owedMicro ?? micro.zero),
     };
   }
@@ -349,6 +349,7 @@ export class Payment {
   /** Reconnected: each side shows its books of both directions, and the other sends what is missing (crash rule 5). */
   async #onUp(peer: PeerId): Promise<void> {
     if (peer === this.#self) return;
+    this.#sender.met(peer);
     try {
       const views = [this.#sender.statement(peer), await this.#collector.statement(peer)];
       const statements = views.filter((view): view is Statement => view !== null);
@@ -371,7 +372,7 @@ export class Payment {
       if (statement.payer === from && statement.payee === this.#self) {
         answer = await this.#collector.onStatement(from, statement);
       } else if (statement.payer === this.#self && statement.payee === from) {
-        refuse(await this.#sender.reconcile(from, statement.best, statement.recent));
+        refuse(await this.#sender.reconcile(from, statement));
       } else {
         throw new MessageRefused('bad-message', 'a statement is about the two peers that exchange it');
       }

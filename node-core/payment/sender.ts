@@ -13,14 +13,14 @@ import {
   type MessageBody,
   micro,
   type PeerId,
-  type SignedVoucher,
+  type ReplicaId,
   type Statement,
 } from '../protocol/index.ts';
 import { adoptionOf } from './adopt.ts';
 import type { Books, PayerBook } from './books.ts';
 import { type Point, pointOf } from './chain.ts';
 import type { Channel, Fault, PaymentRail } from './rail.ts';
-import { newTail, paymentsAfter, pointWithHead } from './tail.ts';
+import { newTail, paymentsAfter, pointWithHead, priceIn } from './tail.ts';
 
 /** The part of the messenger that payment needs. */
 export type Mail = Pick<Messenger, 'handle' | 'onUp' | 'request' | 'send'>;
@@ -35,6 +35,9 @@ export const voucherRetry = {
   /** Statements in a row that a payee may answer with before there is a pause. */
   correctionsMax: 3,
 } as const;
+
+/** Per connection: a statement names 256 replicas, and a payee that never has enough gets no more answers. */
+const voidAnswersMax = 8;
 
 export interface SenderOptions {
   readonly self: PeerId;
@@ -59,6 +62,9 @@ export class VoucherSender {
   readonly #outgoing = new Map<PeerId, Outgoing>();
   /** Last payment to each peer that became durable in this run: what counts while the next one is being written. */
   readonly #durable = new Map<PeerId, { at: number; point: Point }>();
+  /** What a payee called due, until it is answered; and how many such answers it had since we met. */
+  readonly #claims = new Map<PeerId, readonly ReplicaId[]>();
+  readonly #voided = new Map<PeerId, number>();
   #stopped = false;
 
   constructor(options: SenderOptions) {
@@ -90,6 +96,11 @@ export class VoucherSender {
     void this.#run(peer, out);
   }
 
+  /** A new connection. */
+  met(peer: PeerId): void {
+    this.#voided.delete(peer);
+  }
+
   /** The peer is there again: unless the exchange of statements settles it, a voucher follows. */
   nudge(peer: PeerId): void {
     if (this.#stopped || this.#claim(peer) === null) return;
@@ -114,18 +125,29 @@ export class VoucherSender {
   }
 
   /** What the payee holds, with a voucher that is signed by us or null. Adopts what we have forgotten. */
-  async reconcile(peer: PeerId, best: SignedVoucher | null, recent: Statement['recent']): Promise<Fault | null> {
+  async reconcile(peer: PeerId, { best, recent, due }: Statement): Promise<Fault | null> {
     const { rail, journal, log, books } = this.#options;
     const book = books.state.payers[peer];
+    if (due !== undefined) this.#claims.set(peer, due);
     if (best === null) {
-      if (book === undefined) return null;
+      if (book === undefined && due === undefined) return null;
       this.#of(peer).heldSeq = 0;
       this.settle(peer);
       return null;
     }
-    const fault = rail.voucherFault(best, this.#channel(peer));
+    const { epoch } = best.body;
+    const fault = rail.voucherFault(best, { ...this.#channel(peer), epoch });
     if (fault !== null) return fault;
-    const adoption = adoptionOf(book?.tail ?? newTail(), pointOf(best.body), recent);
+    const known = book?.epoch ?? 0;
+    const renewed = Math.max(known, epoch) + 1;
+    if (epoch < known) {
+      // It has not heard of the new channel, or forgot it.
+      this.#of(peer).heldSeq = 0;
+      this.settle(peer);
+      return null;
+    }
+    const tail = epoch > known ? newTail() : (book?.tail ?? newTail());
+    const adoption = adoptionOf(tail, pointOf(best.body), recent);
     switch (adoption.kind) {
       case 'ours':
         this.#of(peer).heldSeq = best.body.seq;
@@ -133,8 +155,13 @@ export class VoucherSender {
           await this.#acknowledged(peer, best.body.cumulativeMicro);
         break;
       case 'refused':
-        log.warn({ peer, seq: best.body.seq }, 'a payee’s books differ from ours, and do not show how');
-        return null;
+        log.warn(
+          { peer, seq: best.body.seq, epoch: renewed },
+          'a payee’s books and ours can never agree again: beginning a new channel, and writing off what it does not hold. Was this node’s data restored from an old backup?',
+        );
+        this.#of(peer).heldSeq = 0;
+        await journal.commit([{ type: 'payment.renewed', peer, epoch: renewed, held: best }]);
+        break;
       default:
         log.warn(
           { peer, seq: best.body.seq, how: adoption.kind },
@@ -165,7 +192,11 @@ export class VoucherSender {
       for (;;) {
         if (this.#stopped) return;
         const claim = this.#claim(peer);
-        if (claim === null) break;
+        if (claim === null) {
+          await this.#answerDue(peer);
+          if (this.#claim(peer) === null) break;
+          continue;
+        }
         const outcome = await this.#sendOnce(peer, claim);
         corrections = outcome === 'corrected' ? corrections + 1 : 0;
         if (outcome === 'failed' || corrections > voucherRetry.correctionsMax) {
@@ -216,7 +247,7 @@ export class VoucherSender {
       }
       for (const statement of answer.body.statements) {
         if (statement.payer !== channel.payer || statement.payee !== channel.payee) continue;
-        const fault = await this.reconcile(peer, statement.best, statement.recent);
+        const fault = await this.reconcile(peer, statement);
         if (fault !== null) throw new Error(fault.message);
       }
       const next = books.state.payers[peer];
@@ -229,6 +260,36 @@ export class VoucherSender {
         'a voucher was not acknowledged',
       );
       return 'failed';
+    }
+  }
+
+  /**
+   * All that was paid is held by the payee. What it still calls due and nothing is set aside for here, this node has
+   * forgotten or written off: it says so, and the payee waits no longer.
+   */
+  async #answerDue(peer: PeerId): Promise<void> {
+    const due = this.#claims.get(peer);
+    if (due === undefined) return;
+    this.#claims.delete(peer);
+    const { books, rail, mail, journal, log } = this.#options;
+    const { reservations, payers } = books.state;
+    const recent = payers[peer]?.tail.recent ?? [];
+    const voids = due.filter(
+      (replicaId) => reservations[replicaId]?.peer !== peer && priceIn(recent, replicaId) === null,
+    );
+    const answers = this.#voided.get(peer) ?? 0;
+    if (voids.length === 0 || answers >= voidAnswersMax) return;
+    this.#voided.set(peer, answers + 1);
+    const channel = this.#channel(peer);
+    const { payer, payee } = channel;
+    const empty: Statement = { channelId: rail.channelId(channel), payer, payee, best: null, recent: [] };
+    try {
+      await journal.settled();
+      const statement = { ...(this.statement(peer) ?? empty), void: voids };
+      await mail.send(peer, { type: 'payment.statement', body: { statements: [statement] } });
+    } catch (error) {
+      // Asked again at the next connection.
+      log.debug({ peer, error: error instanceof Error ? error.message : String(error) }, 'no answer to what is due');
     }
   }
 
@@ -304,6 +365,6 @@ export class VoucherSender {
   }
 
   #channel(payee: PeerId): Channel {
-    return { payer: this.#options.self, payee, epoch: 0 };
+    return { payer: this.#options.self, payee, epoch: this.#options.books.state.payers[payee]?.epoch ?? 0 };
   }
 }

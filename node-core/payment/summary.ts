@@ -1,6 +1,6 @@
 /** The wallet, as the control API shows it. */
 import { type Micro, micro, type PeerId, type WalletSummary } from '../protocol/index.ts';
-import type { Books } from './books.ts';
+import { ackedBy, type Books, paidTo, receivedFrom } from './books.ts';
 import type { CreditLimit } from './limits.ts';
 import type { Outlay } from './spending.ts';
 
@@ -21,15 +21,15 @@ export function summarise(books: Books, view: WalletView): WalletSummary {
   const peers = [...ids].sort().map((peerId) => {
     const payer = books.payers[peerId];
     const payee = books.payees[peerId];
-    const paidMicro = payer?.tail.end.cumulativeMicro ?? micro.zero;
-    const receivedMicro = payee?.best?.body.cumulativeMicro ?? micro.zero;
+    const paidMicro = paidTo(payer);
+    const receivedMicro = receivedFrom(payee);
     const owedMicro = payee?.owedMicro ?? micro.zero;
     const earnedMicro = micro.add(receivedMicro, owedMicro);
     const { limitMicro, ...creditLimit } = view.limitOf(peerId);
     return {
       peerId,
       paidMicro,
-      paidAckedMicro: payer?.ackedMicro ?? micro.zero,
+      paidAckedMicro: ackedBy(payer),
       reservedMicro: payer?.reservedMicro ?? micro.zero,
       receivedMicro,
       earnedMicro,

@@ -285,6 +285,12 @@ export const events = {
     'Payer, restored from a backup: adopts a higher voucher that it had signed itself.',
     { voucher: SignedVoucher, replicas: z.array(PaidReplica).max(paidTailMax) },
   ),
+  'payment.renewed': event(
+    'payment',
+    'payment.renewed',
+    'Payer, restored from a backup: its books and the payee’s can never agree again; a new channel begins, and what the payee does not hold is written off.',
+    { peer: PeerId, epoch: z.int().min(1), held: SignedVoucher.describe('what the payee keeps of the old channel') },
+  ),
   'payment.extended': event('payment', 'payment.extended', 'Payee: unpaid work for a client began.', ofBook),
   'payment.earned': event('payment', 'payment.earned', 'Payee: the client accepted the work.', ofBook),
   'payment.dropped': event('payment', 'payment.dropped', 'Payee: work that will not be paid.', {

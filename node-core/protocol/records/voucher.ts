@@ -9,7 +9,10 @@ import { z } from '../zod.ts';
 
 export const creditUnit = 'micro-credit';
 
-/** Name of the one-way credit channel from payer to payee. `epoch` rises when both agree to write off and begin anew. */
+/**
+ * Name of the one-way credit channel from payer to payee. `epoch` rises when their books can never agree again: the payer
+ * begins anew, and what the old channel does not cover is written off.
+ */
 export function creditChannelId(payer: PeerId, payee: PeerId, epoch: number): Sha256 {
   return hashOf({ rail: 'credit', payer, payee, unit: creditUnit, epoch });
 }
@@ -60,6 +63,16 @@ export const Statement = z.object({
     'the highest voucher that the payee holds, or that the payer knows to have signed',
   ),
   recent: z.array(PaidReplica).max(paidTailMax).describe('the last payments, oldest first'),
+  due: z
+    .array(ReplicaId)
+    .max(paidTailMax)
+    .optional()
+    .describe('from the payee: accepted work that no voucher covers, as far as it fits'),
+  void: z
+    .array(ReplicaId)
+    .max(paidTailMax)
+    .optional()
+    .describe('from the payer: of what the payee called due, what nothing is set aside for; it will not be paid'),
 });
 export type Statement = z.infer<typeof Statement>;
 

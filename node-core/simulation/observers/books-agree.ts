@@ -6,11 +6,14 @@ export function booksDiffer(nodes: readonly Subject[]): { node: Subject; what: s
   const byPeer = new Map(nodes.map((node) => [node.peerId, node]));
   for (const payer of nodes) {
     if (payer.upSinceMs === null) continue;
-    for (const [peer, { points, ackedMicro }] of payer.client.payers) {
+    for (const [peer, { epoch, points, ackedMicro }] of payer.client.payers) {
       const payee = byPeer.get(peer);
       if (payee === undefined || payee.upSinceMs === null || !haveMet(payer, payee)) continue;
       const paid = points.at(-1)?.cumulativeMicro ?? 0n;
-      const received = payee.provider.payees.get(payer.peerId)?.points.at(-1)?.cumulativeMicro ?? 0n;
+      const theirs = payee.provider.payees.get(payer.peerId);
+      // A new channel, of which the payee hears with its first voucher.
+      if (epoch > (theirs?.epoch ?? 0) && paid === 0n) continue;
+      const received = theirs?.points.at(-1)?.cumulativeMicro ?? 0n;
       if (paid !== received)
         return { node: payer, what: `it paid ${payee.name} ${paid}, which has received ${received}` };
       if (ackedMicro !== paid)

@@ -87,6 +87,8 @@ export interface JobFacts {
 }
 
 interface PayerFacts {
+  /** Of the channel that the sums are about. */
+  epoch: number;
   /** Sums of what was paid, with the place in the log; rising. */
   readonly points: Array<{ seq: number; cumulativeMicro: bigint }>;
   ackedMicro: bigint;
@@ -392,7 +394,8 @@ export class ClientBook {
       }
       case 'payment.adopted': {
         const payer = this.#payer(event.voucher.body.payee);
-        const { cumulativeMicro } = event.voucher.body;
+        const { cumulativeMicro, epoch } = event.voucher.body;
+        if (epoch > payer.epoch) Object.assign(payer, { epoch, points: [] });
         for (const { replicaId, priceMicro } of event.replicas) {
           const known = this.replicas.get(replicaId);
           if (known?.isPaid === true) continue;
@@ -415,6 +418,9 @@ export class ClientBook {
         payer.hasReminded = true;
         break;
       }
+      case 'payment.renewed':
+        Object.assign(this.#payer(event.peer), { epoch: event.epoch, points: [], ackedMicro: 0n, hasReminded: true });
+        break;
     }
   }
 
@@ -518,7 +524,7 @@ export class ClientBook {
   #payer(peer: PeerId): PayerFacts {
     let payer = this.payers.get(peer);
     if (payer === undefined) {
-      payer = { points: [], ackedMicro: 0n, hasReminded: false };
+      payer = { epoch: 0, points: [], ackedMicro: 0n, hasReminded: false };
       this.payers.set(peer, payer);
     }
     return payer;

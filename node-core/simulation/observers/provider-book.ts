@@ -34,6 +34,8 @@ export interface WorkFacts {
 }
 
 interface PayeeFacts {
+  /** Of the channel that the sums are about. */
+  epoch: number;
   readonly points: Array<{ seq: number; cumulativeMicro: bigint }>;
   /** Work that is not paid, dropped ones not counted. */
   readonly due: Map<ReplicaId, bigint>;
@@ -183,6 +185,8 @@ export class ProviderBook {
         const { voucher, replicas } = event;
         const payee = this.#payee(voucher.body.payer);
         const cumulativeMicro = BigInt(voucher.body.cumulativeMicro);
+        const { epoch } = voucher.body;
+        if (epoch > payee.epoch) Object.assign(payee, { epoch, points: [] });
         const before = payee.points.at(-1)?.cumulativeMicro ?? 0n;
         if (cumulativeMicro <= before) this.#fault('I3', `a voucher of ${cumulativeMicro} replaced one of ${before}`);
         payee.points.push({ seq, cumulativeMicro });
@@ -269,6 +273,7 @@ export class ProviderBook {
     let payee = this.payees.get(peer);
     if (payee === undefined) {
       payee = {
+        epoch: 0,
         points: [],
         due: new Map(),
         paid: new Set(),

@@ -14,6 +14,7 @@ import { forgeries } from './forgeries.ts';
 import { gossip } from './gossip.ts';
 import { lostDisk } from './lost-disk.ts';
 import { partitionAndHeal } from './partition-and-heal.ts';
+import { restoredBackup } from './restored-backup.ts';
 import { silentProvider } from './silent-provider.ts';
 import { sleepers } from './sleepers.ts';
 import { slowDisk } from './slow-disk.ts';
@@ -40,6 +41,7 @@ export const scenarios: readonly Scenario[] = [
   silentProvider,
   clientNeverPays,
   sybilClients,
+  restoredBackup,
   forgeries,
   cheats,
   adaptive,
