@@ -34,6 +34,8 @@ const live = new Set([
   'provider.shardsPerHourPerClientMax',
   'provider.strangersPerHourMicro',
   'provider.templates',
+  'spending.dayMicroMax',
+  'spending.peerDayMicroMax',
 ]);
 
 export interface Adoption {
