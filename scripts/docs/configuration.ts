@@ -12,7 +12,6 @@ const groupMeanings: Readonly<Record<string, string>> = {
   verification: 'When a difference is held against a provider.',
   reputation:
     'Receipts for work between others: [how they count](reputation.md). Receipts reveal who worked for whom; `gossip: false` keeps this node’s own between it and the other side, and hears nothing of others.',
-  spending: 'Caps on what this node spends, beside the budget of each job.',
   messaging: 'Limits of channels to peers.',
   store: 'The log on disk.',
   spending: 'How much the node may pay to others, whatever its jobs allow.',
