@@ -43,8 +43,10 @@ export interface ReplicaFacts {
   /** Virtual time at which its deadline passes by the client's clock. */
   readonly deadlineElapsedMs: number;
   state: ReplicaState;
-  /** Virtual time of its last change. */
+  /** Virtual time of its last change; a log that is read anew is all of one moment. */
   changedElapsedMs: number;
+  /** The same by the log. */
+  changedAt: number;
   digest: Sha256 | null;
   commitment: SignedCommitment | null;
   resultHash: Sha256 | null;
@@ -123,7 +125,9 @@ export class ClientBook {
   lostMicro = 0n;
   itemsAssigned = 0;
   itemsWanted = 0;
-  #nowMs = 0;
+  #at = 0;
+  /** Paid in a life that a backup forgot. */
+  readonly #adopted = new Set<ReplicaId>();
   readonly #fault: Fault;
   readonly #verifier: VerifiesBytes;
 
@@ -134,7 +138,7 @@ export class ClientBook {
 
   /** @param elapsedMs virtual time of the entry. */
   take({ seq, at, event }: LogEntry, elapsedMs: number): void {
-    this.#nowMs = elapsedMs;
+    this.#at = at;
     switch (event.type) {
       case 'job.created': {
         const { jobId, job, deadlineAt, inputsHash } = event;
@@ -233,6 +237,7 @@ export class ClientBook {
           deadlineElapsedMs: elapsedMs + deadlineAt - at,
           state: 'assigned',
           changedElapsedMs: elapsedMs,
+          changedAt: at,
           digest: null,
           commitment: null,
           resultHash: null,
@@ -349,7 +354,7 @@ export class ClientBook {
         if (!replicaMachine.isFinal(replica.state)) {
           this.#fault('I3', `${event.replicaId} was released while it is ${replica.state}`);
         }
-        if (replica.state === 'lost' && replica.changedElapsedMs === this.#nowMs) {
+        if (replica.state === 'lost' && replica.changedAt === this.#at) {
           this.#fault('I3', `${event.replicaId} was released as soon as it was lost: it might still have been done`);
         }
         this.#unreserve(replica);
@@ -398,7 +403,8 @@ export class ClientBook {
         if (epoch > payer.epoch) Object.assign(payer, { epoch, points: [] });
         for (const { replicaId, priceMicro } of event.replicas) {
           const known = this.replicas.get(replicaId);
-          if (known?.isPaid === true) continue;
+          if (known?.isPaid === true || this.#adopted.has(replicaId)) continue;
+          this.#adopted.add(replicaId);
           if (known !== undefined) {
             this.#unreserve(known);
             known.isPaid = true;
@@ -494,6 +500,7 @@ export class ClientBook {
       this.#fault('I1', `${event.replicaId}: ${by} while it is ${replica.state}`);
     replica.state = replicaMachine.next(replica.state, by);
     replica.changedElapsedMs = elapsedMs;
+    replica.changedAt = this.#at;
     return replica;
   }
 
