@@ -9,6 +9,7 @@
  */
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
+import { totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NodeConfig } from './config/index.ts';
@@ -84,7 +85,12 @@ export function realExecutor(config: NodeConfig, options: RealPortsOptions): Exe
     modelFolders: [join(resources, 'models'), ...execution.modelFolders],
     cacheFolder: options.cacheFolder ?? join(dataFolder, 'cache'),
     threads: execution.threads,
-    runsMax: provider.runsMax,
+    runsMax: () => provider.runsMax,
+    warm: () => ({
+      processesMax: execution.warmModelsMax,
+      bytesMax: execution.warmBytesMax ?? totalmem() / 2,
+      idleMs: execution.warmMs,
+    }),
     contextTokens: execution.contextTokens,
     log: options.log,
     ...(options.modulesFolder !== undefined && { modulesFolder: options.modulesFolder }),

@@ -1,6 +1,10 @@
 /** `peers.*` */
+
+import type { Load } from '../directory/index.ts';
 import type { MethodResult, PeerId } from '../protocol/index.ts';
 import type { Rooms } from './rooms.ts';
+
+type Peer = MethodResult<'peers.list'>['peers'][number];
 
 export function listPeers(rooms: Rooms): MethodResult<'peers.list'> {
   const { directory, reputation, messenger, ports, provider, inventory } = rooms;
@@ -22,7 +26,7 @@ export function listPeers(rooms: Rooms): MethodResult<'peers.list'> {
       agent: record.agent,
       hardware: record.hardware,
       offers: record.offers,
-      load: load === null ? null : { ...load },
+      load: load === null ? null : loadView(load),
       reputation: scoreOf(record.peerId),
       channel: messenger.channelOf(record.peerId),
     }));
@@ -41,4 +45,8 @@ export function listPeers(rooms: Rooms): MethodResult<'peers.list'> {
     channel: null,
   };
   return { peers: [own, ...others] };
+}
+
+function loadView({ running, queued, queueMax, warm }: Load): Peer['load'] {
+  return { running, queued, queueMax, ...(warm === undefined ? {} : { warm: [...warm] }) };
 }

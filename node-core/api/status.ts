@@ -22,13 +22,14 @@ export function nodeStatus(rooms: Rooms): MethodResult<'node.status'> {
   };
 }
 
-export function providerStatus({ provider, inventory }: Rooms): MethodResult<'provider.status'> {
+export function providerStatus({ provider, inventory, ports }: Rooms): MethodResult<'provider.status'> {
   const { offers, notOffered, served } = provider.catalogue;
   return {
     on: provider.on,
     hardware: inventory().hardware,
     offers: [...offers],
     notOffered: [...notOffered],
+    warm: (ports.executor.warm?.() ?? []).map(({ template, model }) => ({ template, model })),
     work: provider.work().map(({ replicaId, client, template, state, items, itemsDone }) => ({
       replicaId,
       client,

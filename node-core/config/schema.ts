@@ -108,6 +108,17 @@ export const NodeConfig = z.strictObject({
       modelFolders: z.array(z.string()).default([]).describe('further folders with GGUF models'),
       threads: count(1, 'threads of one model; more than the free cores make it slower, not faster'),
       contextTokens: count(512, 'context window, tokens', 64),
+      warmModelsMax: count(
+        2,
+        'runners kept in memory at once, each with its model; the least recently used makes room',
+      ),
+      warmBytesMax: z
+        .int()
+        .min(0)
+        .nullable()
+        .default(null)
+        .describe('memory for the models that are kept, bytes; null = half of the computer’s. One alone may take more'),
+      warmMs: ms(300_000, 'how long a runner is kept that has nothing to do'),
       nodeBinary: z
         .string()
         .nullable()

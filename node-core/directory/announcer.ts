@@ -311,14 +311,14 @@ export class Announcer {
     this.#beatAt = clock.elapsed();
     // Rises even when the clock was set back: others drop what does not.
     this.#beatStamp = Math.max(clock.now(), this.#beatStamp + 1);
-    const { running, queued, queueMax } = what.load();
+    const { running, queued, queueMax, warm } = what.load();
     const body: Presence = {
       v: 1,
       kind: 'presence',
       peerId: signer.peerId,
       at: this.#beatStamp,
       sequence: this.#sequence,
-      load: { running, queued, queueMax },
+      load: { running, queued, queueMax, ...(warm === undefined ? {} : { warm: [...warm] }) },
       nextMs: Math.ceil(config.heartbeatMs * 1.2),
     };
     const bytes = canonicalBytes(signBody(signer, 'presence', body));

@@ -15,7 +15,7 @@ function facts(peerId: string, change: Partial<Facts> = {}): Facts {
     liveness: 'heard',
     silentMs: 1000,
     nextMs: 12_000,
-    load: { running: 0, queued: 0, queueMax: 63 },
+    load: { running: 0, queued: 0, queueMax: 63, warm: [model] },
     reputation: 1,
     inFlight: 0,
     ...change,
@@ -31,7 +31,7 @@ describe('rank', () => {
       peerId: 'a',
       offer,
       score: 1,
-      terms: { fits: 1, liveness: 1, load: 1, speed: 1, reputation: 1, price: 1, share: 1 },
+      terms: { fits: 1, liveness: 1, load: 1, speed: 1, warm: 1, reputation: 1, price: 1, share: 1 },
     });
   });
 
@@ -80,6 +80,17 @@ describe('rank', () => {
     expect(ranked.get('dear')?.['price']).toBe(0.25);
     expect(byId([facts('a'), free]).get('a')?.['price']).toBe(0.001);
     expect(byId([facts('a'), free]).get('free')?.['price']).toBe(1);
+  });
+
+  it('prefers a model that is in memory, where there is one', () => {
+    const idle = { running: 0, queued: 0, queueMax: 64 };
+    const warm = (load: Facts['load']) => terms(facts('a', { load }))['warm'];
+    expect(warm({ ...idle, warm: [testCid('other'), offer.model ?? ''] })).toBe(1);
+    expect(warm({ ...idle, warm: [testCid('other')] })).toBe(0.8);
+    expect(warm(idle)).toBe(0.9);
+    expect(warm(null)).toBe(0.9);
+    const plain = facts('a', { offers: [{ ...offer, model: null }], load: { ...idle, warm: [] } });
+    expect(only(plain, { ...query, model: null })?.terms['warm']).toBe(1);
   });
 
   it('spreads work, and follows reputation', () => {

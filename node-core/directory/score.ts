@@ -1,7 +1,7 @@
 /**
  * Best fit: which provider gets the next shard, and why.
  *
- *     score = fits × liveness × load × speed × reputation × price × share
+ *     score = fits × liveness × load × speed × warm × reputation × price × share
  *
  * Each term is in (0, 1], 1 being the best that can be, so that no term can hide another, and the product can be read:
  * a candidate with a score of 0.2 says by its terms what it lacks. Where nothing is known a term is neutral, neither best
@@ -13,13 +13,14 @@
  * | liveness   | 1 while connected or the next heartbeat is not due, then falling to 0.25 at `goneMs`; the silent are out | 0.25: named by the DHT only |
  * | load       | 1 − (queued + running) / (queueMax + running + 1)                        | 0.5           |
  * | speed      | measured tokens per second / those of the fastest candidate              | 0.5           |
+ * | warm       | 1 with the model in memory, 0.8 without: the work begins at once           | 0.9           |
  * | reputation | as the reputation room says                                              | as it says    |
  * | price      | (cheapest candidate’s + 1) / (own + 1), in micro-credits                 | –             |
  * | share      | 1 / (1 + shards of ours that it has now): spreads a job over providers   | –             |
  *
  * Distance is not a term yet: the Network port measures none.
  */
-import { type HardwarePassport, HardwareTier, type Offer, type PeerId } from '../protocol/index.ts';
+import { type Cid, type HardwarePassport, HardwareTier, type Offer, type PeerId } from '../protocol/index.ts';
 import type { Candidate, FitQuery, Load } from './types.ts';
 import type { Liveness } from './vitals.ts';
 
@@ -68,17 +69,18 @@ export function rank(facts: readonly Facts[], query: FitQuery, options: ScoreOpt
     const liveness = livenessTerm(fact, options.goneMs);
     const load = loadTerm(fact.load);
     const speed = offer.tokensPerSecondMilli === 0 ? neutral : term(offer.tokensPerSecondMilli / speedMax);
+    const warm = warmTerm(fact.load, query.model);
     const reputation = term(fact.reputation);
     const priceTerm = term((priceMin + 1) / (price + 1));
     const share = term(1 / (1 + Math.max(0, fact.inFlight)));
-    const score = fits * liveness * load * speed * reputation * priceTerm * share;
+    const score = fits * liveness * load * speed * warm * reputation * priceTerm * share;
     const { peerId } = fact;
     const last = best.at(-1);
     if (best.length >= limit && (last === undefined || !isBetter(score, peerId, last))) continue;
     let at = best.length;
     for (let before = best[at - 1]; before !== undefined && isBetter(score, peerId, before); before = best[at - 1])
       at--;
-    const terms = { fits, liveness, load, speed, reputation, price: priceTerm, share };
+    const terms = { fits, liveness, load, speed, warm, reputation, price: priceTerm, share };
     best.splice(at, 0, { peerId, offer, score, terms });
     if (best.length > limit) best.pop();
   }
@@ -123,6 +125,13 @@ function loadTerm(load: Load | null): number {
   const { running, queueMax } = load;
   const queued = Math.min(load.queued, queueMax);
   return term(1 - (queued + running) / (queueMax + running + 1));
+}
+
+/** A template without a model has nothing to load. */
+function warmTerm(load: Load | null, model: Cid | null): number {
+  if (model === null) return 1;
+  if (load?.warm === undefined) return 0.9;
+  return load.warm.includes(model) ? 1 : 0.8;
 }
 
 function term(value: number): number {

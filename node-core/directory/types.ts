@@ -34,6 +34,8 @@ export interface Load {
   readonly running: number;
   readonly queued: number;
   readonly queueMax: number;
+  /** Models in memory; absent = it does not say. */
+  readonly warm?: readonly Cid[];
 }
 
 /** What this node offers to others. */

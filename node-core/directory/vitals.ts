@@ -80,7 +80,8 @@ export class Vitals {
 
   beat({ peerId, load, nextMs }: Presence, isKept: boolean): void {
     const sign = this.heard(peerId, isKept);
-    sign.load = { running: load.running, queued: load.queued, queueMax: load.queueMax };
+    const { running, queued, queueMax, warm } = load;
+    sign.load = { running, queued, queueMax, ...(warm === undefined ? {} : { warm }) };
     sign.nextMs = nextMs;
   }
 

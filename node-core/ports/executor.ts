@@ -21,6 +21,8 @@ export interface Executor {
    * the runner is warm afterwards.
    */
   measure(template: Cid, model: Cid | null): Promise<Measurement>;
+  /** What is in memory and would begin at once, the most recently used first. An executor without it keeps nothing. */
+  warm?(): ReadonlyArray<{ readonly template: Cid; readonly model: Cid | null }>;
   /** Ends all runs and their processes. */
   stop(): Promise<void>;
 }

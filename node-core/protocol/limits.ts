@@ -26,6 +26,8 @@ export const protocolLimits = {
   receiptsOfferedMax: 200,
   /** Parts into which two peers divide what they hold, to find where they differ. */
   receiptBuckets: 64,
+  /** Models that a heartbeat names as loaded. */
+  warmPerPresenceMax: 8,
   /** Offers in one node record. */
   offersPerRecordMax: 32,
 } as const;

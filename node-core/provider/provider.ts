@@ -23,6 +23,7 @@ import {
   type NodeEvent,
   type PeerId,
   priceOf,
+  protocolLimits,
   type Quote,
   type ReceiptBody,
   type ReplicaId,
@@ -143,9 +144,16 @@ export class Provider {
     return this.#catalogue;
   }
 
-  get load(): { running: number; queued: number; queueMax: number } {
+  get load(): { running: number; queued: number; queueMax: number; warm?: Cid[] } {
     const { running } = this.#runs;
-    return { running, queued: this.#pending().length - running, queueMax: this.#o.config.queueMax };
+    const { executor, config } = this.#o;
+    const warm = executor.warm?.().map(({ template, model }) => model ?? template);
+    return {
+      running,
+      queued: this.#pending().length - running,
+      queueMax: config.queueMax,
+      ...(warm === undefined ? {} : { warm: [...new Set(warm)].slice(0, protocolLimits.warmPerPresenceMax) }),
+    };
   }
 
   /** Blobs that work in hand may still need. */

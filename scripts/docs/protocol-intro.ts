@@ -106,6 +106,7 @@ const meanings: Record<LimitName, string> = {
   messagesPerFrameMax: 'messages in a frame',
   leasesPerMessageMax: 'replicas in one lease renewal',
   jsonDepthMax: 'arrays and objects inside each other in an input, an output or a parameter',
+  warmPerPresenceMax: 'models in memory that a heartbeat names',
   offersPerRecordMax: 'offers in a node record',
   receiptsPerBatchMax: 'receipts in a gossip message, or in one `receipts.page`',
   receiptsOfferedMax: 'receipts in one `receipts.offer`',

@@ -69,11 +69,11 @@ function lines(context: Context, own: Status, provider: Provider, wallet: Wallet
       ? [
           [
             'offers',
-            provider.offers.map(({ templateName, modelName, tokensPerSecondMilli }) =>
-              plain(
-                `${templateName}${modelName === null ? '' : ` with ${modelName}`} (${speedText(tokensPerSecondMilli)})`,
-              ),
-            ),
+            provider.offers.map(({ template, templateName, model, modelName, tokensPerSecondMilli }) => {
+              const isWarm = provider.warm.some((each) => each.template === template && each.model === model);
+              const what = `${templateName}${modelName === null ? '' : ` with ${modelName}`}`;
+              return plain(`${what} (${speedText(tokensPerSecondMilli)}${isWarm ? ', in memory' : ''})`);
+            }),
           ] as const,
         ]
       : []),

@@ -245,6 +245,32 @@ describe('runners', () => {
     expect(await ask(fake)).toMatchObject({ ok: true });
   });
 
+  it('stay warm by use, within a budget of memory that may change', async () => {
+    let bytesMax = 200 * 2 ** 20;
+    const warm = () => ({ processesMax: 3, bytesMax, idleMs: 60_000 });
+    // Each takes 64 MiB.
+    const [fake, other, third] = await begin({ warm });
+    expect(executor.warm()).toEqual([]);
+    for (const template of [fake, other, third]) await ask(template, { inputs: [{ text: 'a' }] });
+    await ask(fake);
+    const names = () =>
+      executor.warm().map(({ template }) => [fake, other, third].findIndex((each) => each?.template.id === template));
+    expect(names()).toEqual([0, 2, 1]);
+    expect(executor.pids).toHaveLength(3);
+
+    bytesMax = 130 * 2 ** 20;
+    const [kept = 0] = executor.pids;
+    process.kill(kept, 'SIGKILL');
+    expect(await gone(kept, 5000)).toBe(true);
+    // The two that are left fill it: the longer unused one goes.
+    await ask(fake);
+    expect(names()).toEqual([0, 2]);
+
+    bytesMax = 0;
+    await ask(other);
+    expect(names()).toEqual([1]);
+  });
+
   it('take no more runs than may wait', async () => {
     const [fake] = await begin({ runsMax: 1, limits: { waitingMax: 1, cancelMsMax: 100 } });
     const running = ask(fake, { params: { mode: 'hang' }, timeoutMs: 3000 });

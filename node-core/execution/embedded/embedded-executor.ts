@@ -38,6 +38,7 @@ import type { RunnerStart } from './runner-process.ts';
 import { launchOf } from './sandbox.ts';
 
 export interface EmbeddedExecutor extends Executor {
+  warm(): readonly Workload[];
   /** Process ids of the runners that live now. */
   readonly pids: readonly number[];
 }
@@ -65,9 +66,11 @@ class ChildProcessExecutor implements EmbeddedExecutor {
     this.#limits = { ...defaultLimits, ...options.limits };
     this.#threads = Math.min(options.threads ?? 1, availableParallelism());
     this.#shelf = new ModelShelf({ folders: options.modelFolders, cacheFolder: options.cacheFolder });
+    const { runsMax = 4 } = options;
     this.#pool = new RunnerPool({
       limits: this.#limits,
-      runsMax: options.runsMax ?? 4,
+      runsMax: () => (typeof runsMax === 'function' ? runsMax() : runsMax),
+      warm: options.warm ?? (() => ({ ...this.#limits, bytesMax: Number.POSITIVE_INFINITY })),
       prepare: (workload) => this.#prepare(workload),
       log: options.log ?? null,
     });
@@ -75,6 +78,10 @@ class ChildProcessExecutor implements EmbeddedExecutor {
 
   get pids(): readonly number[] {
     return this.#pool.pids;
+  }
+
+  warm(): readonly Workload[] {
+    return this.#pool.warm;
   }
 
   async start(): Promise<ExecutorInventory> {
@@ -218,6 +225,7 @@ class ChildProcessExecutor implements EmbeddedExecutor {
     return {
       template: loaded,
       modelPath,
+      bytes: (local?.info.sizeBytes ?? 0) + loaded.template.resources.memoryMiB * 2 ** 20,
       launch: launchOf(loaded, modelPath, {
         nodeBinary: this.#options.nodeBinary ?? process.execPath,
         env: this.#options.env ?? {},

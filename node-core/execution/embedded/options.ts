@@ -1,4 +1,5 @@
 import type { Logger } from '../../ports/index.ts';
+import type { WarmBudget } from './warmth.ts';
 
 export interface EmbeddedOptions {
   /** Folders of template folders; the shipped `resources/templates` first. */
@@ -21,12 +22,19 @@ export interface EmbeddedOptions {
   readonly modulesFolder?: string;
   /** Threads of one runner process. They spin while they wait, so no more than there are cores are used. Default 1. */
   readonly threads?: number;
-  /** Runs at one time in one process; they take turns item by item. Default 4. */
-  readonly runsMax?: number;
+  /** Runs at one time in one process; they take turns item by item. A function is asked at each run. Default 4. */
+  readonly runsMax?: number | (() => number);
+  /** What is kept warm; asked whenever a runner is started or falls idle. Default: by the limits, in any memory. */
+  readonly warm?: () => WarmOptions;
   /** Context of a model; its own limit if that is lower. Default 4096. */
   readonly contextTokens?: number;
   readonly log?: Logger;
   readonly limits?: Partial<EmbeddedLimits>;
+}
+
+export interface WarmOptions extends WarmBudget {
+  /** As {@link EmbeddedLimits.idleMs}. */
+  readonly idleMs: number;
 }
 
 export interface EmbeddedLimits {

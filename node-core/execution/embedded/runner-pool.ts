@@ -1,16 +1,20 @@
 /**
- * Keeps runners warm: one process per template and model, started when needed, shared by runs, ended when idle, started
- * anew after a crash — but not for ever.
+ * Keeps runners warm: one process per template and model, started when needed, shared by runs, ended when idle for long or
+ * when another needs the room (`warmth.ts`), started anew after a crash — but not for ever.
  */
 import type { Logger } from '../../ports/index.ts';
 import type { Failure } from './failure.ts';
 import { type Workload, workloadKey } from './messages.ts';
-import type { EmbeddedLimits } from './options.ts';
+import type { EmbeddedLimits, WarmOptions } from './options.ts';
 import { RunnerProcess, type RunnerStart } from './runner-process.ts';
+import { toEvict } from './warmth.ts';
 
 export interface PoolOptions {
   readonly limits: EmbeddedLimits;
-  readonly runsMax: number;
+  /** Runs at one time in one process. */
+  runsMax(): number;
+  /** What may be kept warm. */
+  warm(): WarmOptions;
   /** How to start a runner for a workload. */
   prepare(workload: Workload): RunnerStart | Failure;
   readonly log: Logger | null;
@@ -24,7 +28,9 @@ export interface Lease {
 
 interface Entry {
   readonly key: string;
+  readonly workload: Workload;
   readonly process: RunnerProcess;
+  readonly bytes: number;
   leases: number;
   usedAt: number;
   idleTimer: NodeJS.Timeout | null;
@@ -53,6 +59,14 @@ export class RunnerPool {
   /** Process ids of the runners, for people and tests. */
   get pids(): readonly number[] {
     return [...this.#living].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  }
+
+  /** What is in memory, or being loaded, the most recently used first. */
+  get warm(): readonly Workload[] {
+    return [...this.#entries.values()]
+      .filter(({ process }) => process.alive)
+      .sort((a, b) => b.leases - a.leases || b.usedAt - a.usedAt)
+      .map(({ workload }) => workload);
   }
 
   /**
@@ -100,20 +114,31 @@ export class RunnerPool {
   #tryAcquire(workload: Workload): Lease | Failure | null {
     const key = workloadKey(workload);
     const present = this.#entries.get(key);
-    if (present?.process.alive) return present.leases < this.#options.runsMax ? this.#lease(present) : null;
+    if (present?.process.alive) return present.leases < this.#options.runsMax() ? this.#lease(present) : null;
     if (present !== undefined) this.#forget(present);
 
     const rest = this.#restOf(key);
     if (rest !== null) return rest;
-    if (this.#entries.size >= this.#options.limits.processesMax && !this.#makeRoom()) return null;
     const start = this.#options.prepare(workload);
     if ('code' in start) return start;
-    return this.#lease(this.#begin(key, start));
+    const evicted = toEvict([...this.#entries.values()], start.bytes, this.#options.warm());
+    if (evicted === null) return null;
+    for (const entry of evicted) this.#retire(entry, 'another model needs its place');
+    return this.#lease(this.#begin(key, workload, start));
   }
 
-  #begin(key: string, start: RunnerStart): Entry {
+  #begin(key: string, workload: Workload, start: RunnerStart): Entry {
     const process = new RunnerProcess(start);
-    const entry: Entry = { key, process, leases: 0, usedAt: performance.now(), idleTimer: null, retired: false };
+    const entry: Entry = {
+      key,
+      workload,
+      process,
+      bytes: start.bytes,
+      leases: 0,
+      usedAt: performance.now(),
+      idleTimer: null,
+      retired: false,
+    };
     this.#entries.set(key, entry);
     this.#living.add(process);
     const template = start.template.template.name;
@@ -144,22 +169,12 @@ export class RunnerPool {
         entry.leases--;
         entry.usedAt = performance.now();
         if (entry.leases === 0 && entry.process.alive) {
-          entry.idleTimer = setTimeout(() => this.#retire(entry, 'idle'), this.#options.limits.idleMs);
+          entry.idleTimer = setTimeout(() => this.#retire(entry, 'idle'), this.#options.warm().idleMs);
           entry.idleTimer.unref();
         }
         this.#serveWaiters();
       },
     };
-  }
-
-  /** Ends the runner that has been idle for longest. Are all at work, there is no room. */
-  #makeRoom(): boolean {
-    const [oldest] = [...this.#entries.values()]
-      .filter(({ leases }) => leases === 0)
-      .sort((a, b) => a.usedAt - b.usedAt);
-    if (oldest === undefined) return false;
-    this.#retire(oldest, 'another model needs its place');
-    return true;
   }
 
   #retire(entry: Entry, why: string): void {

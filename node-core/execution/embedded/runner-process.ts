@@ -13,6 +13,8 @@ import type { Launch } from './sandbox.ts';
 export interface RunnerStart {
   readonly template: LoadedTemplate;
   readonly modelPath: string | null;
+  /** Memory that it will take: the model, and what a run of the template may use besides. */
+  readonly bytes: number;
   readonly launch: Launch;
   readonly threads: number;
   readonly contextTokens: number;

@@ -43,6 +43,9 @@ export const ProviderStatus = z.object({
   hardware: HardwarePassport,
   offers: z.array(Offer),
   notOffered: z.array(z.object({ template: z.string(), reason: z.string() })),
+  warm: z
+    .array(z.object({ template: Cid, model: Cid.nullable() }))
+    .describe('in memory: their work begins at once; the most recently used first'),
   work: z.array(
     z.object({
       replicaId: ReplicaId,
@@ -231,7 +234,14 @@ export const PeerView = z.object({
   agent: z.string(),
   hardware: HardwarePassport.nullable(),
   offers: z.array(Offer),
-  load: z.object({ running: z.int(), queued: z.int(), queueMax: z.int() }).nullable(),
+  load: z
+    .object({
+      running: z.int(),
+      queued: z.int(),
+      queueMax: z.int(),
+      warm: z.array(Cid).optional().describe('models in memory, as it says'),
+    })
+    .nullable(),
   reputation: z.object({
     score: z.number().describe('0…1'),
     good: z.int(),

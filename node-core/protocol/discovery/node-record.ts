@@ -98,6 +98,11 @@ export const Presence = z.object({
     running: z.int().min(0),
     queued: z.int().min(0),
     queueMax: z.int().min(0),
+    warm: z
+      .array(Cid)
+      .max(protocolLimits.warmPerPresenceMax)
+      .optional()
+      .describe('models in memory, or templates without one: their work begins at once'),
   }),
   nextMs: DurationMs.describe('the next heartbeat follows within this time'),
 });
