@@ -8,6 +8,7 @@ import keptSeeds from '../node-core/simulation/kept-seeds.json' with { type: 'js
 import type { Scenario } from '../node-core/simulation/scenario.ts';
 import { scenarios } from '../node-core/simulation/scenarios/index.ts';
 import { root } from './lib/ensure-install.mjs';
+import { runBars } from './simulate/bars.ts';
 import { runMutants } from './simulate/mutants.ts';
 import { type Options, readOptions, UsageError, usage } from './simulate/options.ts';
 import { type Answer, Pool } from './simulate/pool.ts';
@@ -32,8 +33,13 @@ async function main(options: Options): Promise<number> {
     console.log(usage(scenarios));
     return 0;
   }
-  const { workers, verify, only } = options;
+  const { workers, verify, only, nodes, seeds, seed } = options;
   if (options.mutants) return (await runMutants({ root, workers, verify, only })) ? 0 : 1;
+
+  if (options.bars) {
+    const range = seed === undefined ? seeds : { from: seed, to: seed };
+    return (await runBars({ root, workers, only, nodes, seeds: range ?? { from: 1, to: seedsShort } })) ? 0 : 1;
+  }
 
   const tasks = plan(options);
   const pool = new Pool(root, Math.min(workers, tasks.length));

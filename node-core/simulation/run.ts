@@ -2,7 +2,7 @@
 import { sha256Hex, utf8 } from '../protocol/index.ts';
 import { Broken } from './broken.ts';
 import type { Scenario } from './scenario.ts';
-import { Simulation, type SimulationOptions } from './simulation.ts';
+import { type Measure, Simulation, type SimulationOptions } from './simulation.ts';
 
 export interface RunResult {
   readonly scenario: string;
@@ -25,6 +25,8 @@ export interface RunResult {
   readonly itemsWanted: number;
   readonly itemsRun: number;
   readonly wrongAnswers: number;
+  /** What a bar counted. */
+  readonly measures: Readonly<Record<string, Measure>>;
   readonly clientsLostMicro: string;
   readonly providersLostMicro: string;
   /** The most that one client ever owed one provider. */
@@ -108,6 +110,7 @@ function summarise(scenario: Scenario, nodes: number, sim: Simulation, broken: R
     itemsWanted: world.nodes.reduce((sum, { subject }) => sum + subject.client.itemsWanted, 0),
     itemsRun: world.nodes.reduce((sum, { manner }) => sum + manner.itemsRun, 0),
     wrongAnswers: sim.wrongAnswers,
+    measures: sim.measures,
     clientsLostMicro: money.clientsLostMicro.toString(),
     providersLostMicro: money.providersLostMicro.toString(),
     mostUnpaidMicro: money.mostUnpaidMicro.toString(),

@@ -35,6 +35,12 @@ export interface SimulationOptions {
   readonly isRecorded?: boolean;
 }
 
+/** Over all that was counted by one name. */
+export interface Measure {
+  readonly sum: number;
+  readonly most: number;
+}
+
 export interface Cast {
   readonly clients?: number;
   readonly providers: number;
@@ -81,6 +87,8 @@ export class Simulation {
   wrongAnswers = 0;
   /** Prices of results that thieves got without paying. */
   stolenMicro = 0n;
+  /** What a bar counts. */
+  readonly measures: Record<string, Measure> = {};
   /** Jobs that ended otherwise than done are no fault: the scenario takes away what they need. */
   mayFail = false;
   readonly #options: SimulationOptions;
@@ -223,6 +231,11 @@ export class Simulation {
     const job: SubmittedJob = { node, jobId, inputs, mayFail };
     this.jobs.push(job);
     return job;
+  }
+
+  measure(name: string, value: number): void {
+    const { sum = 0, most = 0 } = this.measures[name] ?? {};
+    this.measures[name] = { sum: sum + value, most: Math.max(most, value) };
   }
 
   wait(ms: number): Promise<void> {

@@ -22,7 +22,7 @@ describe('the options of the simulator', () => {
     [['--scenario', 'calm', '--seeds', '7..3'], '--seeds ends before it begins'],
     [['--scenario', 'calm', '--nodes', '0'], '--nodes wants a number above 0'],
     [['--scenario', 'calm', '--soak'], '--soak goes with --all'],
-    [['--all', '--only', 'x'], '--only and --verify go with --mutants'],
+    [['--all', '--only', 'x'], '--only goes with --mutants or --bars'],
   ])('%j are refused, with the reason', (args, reason) => {
     expect(() => readOptions(args)).toThrow(UsageError);
     expect(() => readOptions(args)).toThrow(reason);

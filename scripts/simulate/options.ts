@@ -26,7 +26,8 @@ const table = {
   silent: { about: 'no timeline of a single run: for large ones' },
   soak: { about: 'with --all: the hour-long ones as often as the others; writes docs/soak.md' },
   mutants: { about: 'deliberate bugs, each until a seed turns red' },
-  only: { value: 'NAME', about: 'with --mutants: this one' },
+  bars: { about: 'what the policies must reach, measured over the seeds (200) and judged' },
+  only: { value: 'NAME', about: 'with --mutants or --bars: this one' },
   verify: { about: 'with --mutants: say also whether the unit tests see it' },
   workers: { value: 'N', about: 'processes, default 2' },
   help: { about: 'this text' },
@@ -61,6 +62,7 @@ const Options = z
     silent: flag,
     soak: flag,
     mutants: flag,
+    bars: flag,
     only: z.string().optional(),
     verify: flag,
     workers: positive.default(2),
@@ -68,12 +70,13 @@ const Options = z
   } satisfies Record<keyof typeof table, z.ZodType>)
   .superRefine((options, context) => {
     const issue = (message: string): void => context.addIssue({ code: 'custom', message });
-    const { scenario, all, mutants, help } = options;
-    const chosen = [scenario !== undefined, all, mutants].filter(Boolean).length;
-    if (chosen !== 1 && !help) issue('say one of --scenario NAME, --all and --mutants');
+    const { scenario, all, mutants, bars, help } = options;
+    const chosen = [scenario !== undefined, all, mutants, bars].filter(Boolean).length;
+    if (chosen !== 1 && !help) issue('say one of --scenario NAME, --all, --mutants and --bars');
     if (options.soak && !all) issue('--soak goes with --all');
     if (options.seed !== undefined && options.seeds !== undefined) issue('--seed or --seeds, not both');
-    if ((options.only !== undefined || options.verify) && !mutants) issue('--only and --verify go with --mutants');
+    if (options.verify && !mutants) issue('--verify goes with --mutants');
+    if (options.only !== undefined && !mutants && !bars) issue('--only goes with --mutants or --bars');
     if (options.without !== undefined && (scenario === undefined || options.seed === undefined))
       issue('--without goes with one --scenario and --seed');
   });
@@ -108,6 +111,7 @@ export function usage(scenarios: readonly Scenario[]): string {
   return `usage: npm run simulate -- --scenario NAME [--seed N | --seeds A..B] [--nodes N]
        npm run simulate -- --all [--seeds A..B] [--nodes N] [--report] [--soak]
        npm run simulate -- --mutants [--only NAME] [--verify]
+       npm run simulate -- --bars [--only NAME] [--seeds A..B] [--nodes N]
 
 The production node in virtual time: what a run does follows from scenario, seed and nodes. docs/simulation.md
 
@@ -116,5 +120,5 @@ ${options.join('\n')}
 Scenarios:
 ${scenarios.map(({ name, about }) => `  ${name.padEnd(20)}${about}`).join('\n')}
 
-Exit codes: 0 all green (every mutant caught), 1 a seed is red (a mutant was missed), 2 the command was not understood.`;
+Exit codes: 0 all green (every mutant caught, every bar met), 1 a seed is red (a mutant was missed, a bar was not met), 2 the command was not understood.`;
 }

@@ -118,6 +118,7 @@ const nothing: Omit<RunResult, 'scenario' | 'seed' | 'nodes' | 'broken'> = {
   itemsWanted: 0,
   itemsRun: 0,
   wrongAnswers: 0,
+  measures: {},
   clientsLostMicro: '0',
   providersLostMicro: '0',
   mostUnpaidMicro: '0',

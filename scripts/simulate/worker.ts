@@ -1,4 +1,5 @@
 /** Runs what its parent sends, one run after the other. A process of its own, so that two cores are used. */
+import { bars } from '../../node-core/simulation/bars/index.ts';
 import { type RunOptions, run } from '../../node-core/simulation/run.ts';
 import { scenarios } from '../../node-core/simulation/scenarios/index.ts';
 
@@ -12,7 +13,7 @@ export interface Task {
 
 process.on('message', (task: Task) => {
   const { without, isRecorded } = task;
-  const scenario = scenarios.find(({ name }) => name === task.scenario);
+  const scenario = [...scenarios, ...bars].find(({ name }) => name === task.scenario);
   if (scenario === undefined) throw new Error(`no scenario is called ${task.scenario}`);
   const options: RunOptions = {
     seed: task.seed,

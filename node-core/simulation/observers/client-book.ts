@@ -66,6 +66,8 @@ export interface ShardFacts {
   state: ShardState;
   how: string | null;
   outputsHash: Sha256 | null;
+  /** Place in the log of its acceptance; 0 = not there. */
+  acceptedSeq: number;
   mark: string | null;
   readonly replicas: ReplicaFacts[];
 }
@@ -121,6 +123,10 @@ export class ClientBook {
   readonly excluded = new Set<PeerId>();
   /** Good checks in a row, by provider: all jobs of a scenario have one template. */
   readonly streaks = new Map<PeerId, number>();
+  /** Checks in all, by provider. */
+  readonly checks = new Map<PeerId, number>();
+  /** Place in the log of the first exclusion. */
+  firstExcludedSeq = Number.POSITIVE_INFINITY;
   /** Prices paid for what was not accepted: must stay zero. */
   lostMicro = 0n;
   itemsAssigned = 0;
@@ -175,6 +181,7 @@ export class ClientBook {
             state: 'open',
             how: null,
             outputsHash: null,
+            acceptedSeq: 0,
             mark: null,
             replicas: [],
           };
@@ -200,6 +207,7 @@ export class ClientBook {
         this.#moveShard(shard, 'accept');
         shard.how = event.how;
         shard.outputsHash = event.outputsHash;
+        shard.acceptedSeq = seq;
         shard.mark = event.mark ?? null;
         this.#checkQuorum(this.#job(event), shard);
         break;
@@ -294,10 +302,12 @@ export class ClientBook {
         break;
       }
       case 'check.recorded':
+        this.checks.set(event.provider, (this.checks.get(event.provider) ?? 0) + 1);
         this.streaks.set(event.provider, event.ok ? (this.streaks.get(event.provider) ?? 0) + 1 : 0);
         break;
       case 'peer.excluded':
         this.excluded.add(event.provider);
+        this.firstExcludedSeq = Math.min(this.firstExcludedSeq, seq);
         break;
       case 'peer.penalised': {
         if (event.evidence.accused.commitment.by !== event.peerId) {

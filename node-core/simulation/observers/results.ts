@@ -80,10 +80,15 @@ function checkMerged(node: Subject, job: JobFacts, resultsHash: Sha256): void {
 
 /** Answers of an ended job that are not true, although honest providers were in the majority. */
 export function countWrong(node: Subject, job: JobFacts, truth: Truth, inputs: readonly unknown[]): number {
-  if (job.resultsHash === null) return 0;
-  const outputs = read(node, job.resultsHash, 'outputs');
-  return outputs.filter((shown, i) => at(shown, 'how') !== 'missing' && truth(inputs[i], at(shown, 'output')) !== null)
-    .length;
+  return wrongItems(node, job, truth, inputs).length;
+}
+
+/** Their indices in the job. */
+export function wrongItems(node: Subject, job: JobFacts, truth: Truth, inputs: readonly unknown[]): number[] {
+  if (job.resultsHash === null) return [];
+  return read(node, job.resultsHash, 'outputs').flatMap((shown, i) =>
+    at(shown, 'how') !== 'missing' && truth(inputs[i], at(shown, 'output')) !== null ? [i] : [],
+  );
 }
 
 /** A list in a blob on the disk. */
