@@ -49,6 +49,11 @@ export async function crowd(
   });
 }
 
+/** A small network, as the tests run it, does less of everything. @returns at most `many`, which is for 30 nodes. */
+export function scaled(sim: Simulation, many: number): number {
+  return Math.ceil(many * Math.min(1, sim.size / 30));
+}
+
 /** Has so many shards done. @returns what was executed for each item that was asked for, and the jobs. */
 export async function work(
   sim: Simulation,

@@ -1,4 +1,4 @@
-import { atMost, type Bar, countExcluded, countWrong, crowd, noHonestExcluded, sumOf, work } from './bar.ts';
+import { atMost, type Bar, countExcluded, countWrong, crowd, noHonestExcluded, scaled, sumOf, work } from './bar.ts';
 
 /** Each for itself: they say what nobody else says, on all items or on some. */
 function cheats(share: number, wrongMax: number, extraMax: number | null): Bar {
@@ -17,8 +17,8 @@ function cheats(share: number, wrongMax: number, extraMax: number | null): Bar {
       });
       const policy = { type: 'adaptive' } as const;
       // Until nearly everybody has the streak from which answers are checked by chance.
-      const first = await work(sim, sim.providers.length * 40, { policy });
-      const steady = await work(sim, sim.providers.length * 20, { policy });
+      const first = await work(sim, sim.providers.length * scaled(sim, 40), { policy });
+      const steady = await work(sim, sim.providers.length * scaled(sim, 20), { policy });
       sim.measure('items', first.items + steady.items);
       sim.measure('wrong', countWrong([...first.jobs, ...steady.jobs]));
       sim.measure('steady items', steady.items);

@@ -1,5 +1,15 @@
 import type { Simulation, SubmittedJob } from '../simulation.ts';
-import { type Bar, countExcluded, crowd, type Judgement, noHonestExcluded, sumOf, work, wrongItems } from './bar.ts';
+import {
+  type Bar,
+  countExcluded,
+  crowd,
+  type Judgement,
+  noHonestExcluded,
+  scaled,
+  sumOf,
+  work,
+  wrongItems,
+} from './bar.ts';
 
 const shares = [0.1, 0.2, 0.3] as const;
 
@@ -18,7 +28,7 @@ export const ring: Bar = {
     await crowd(sim, (i) => (i < many ? { cheat: { share: 1, label: 'ring' } } : {}));
     const policy = { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 1 } as const;
     const f = many / (sim.size - 1);
-    const { jobs } = await work(sim, sim.providers.length * 12, { policy });
+    const { jobs } = await work(sim, sim.providers.length * scaled(sim, 12), { policy });
     const { before, after, last } = wrongShards(sim, jobs);
     sim.measure(`${share}: runs`, 1);
     sim.measure(`${share}: expected`, (3 * f ** 2 - 2 * f ** 3) * before.shards);

@@ -6,6 +6,7 @@ import {
   crowd,
   itemsPerShard,
   noHonestExcluded,
+  scaled,
   sumOf,
   work,
 } from './bar.ts';
@@ -36,11 +37,16 @@ export const sleeper: Bar = {
     const replicate = { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 1 } as const;
     const sleepers = sim.providers.slice(0, many);
     const trusted = (): boolean =>
-      sleepers.every(({ peerId }) => (client?.subject.client.streaks.get(peerId) ?? 0) >= streak);
+      sleepers.every(({ peerId }) => (client?.subject.client.streaks.get(peerId) ?? 0) >= scaled(sim, streak));
     const [client] = sim.clients;
     for (let i = 0; i < 200 && !trusted(); i++) await work(sim, 50, { policy: replicate });
     for (const [i, { manner }] of sleepers.entries()) manner.cheat = { share: 1, label: `sleeper ${i}` };
-    const { jobs, items } = await work(sim, sim.providers.length * 60, { policy: { type: 'adaptive' } }, 500);
+    const { jobs, items } = await work(
+      sim,
+      sim.providers.length * scaled(sim, 60),
+      { policy: { type: 'adaptive' } },
+      500,
+    );
     sim.measure(`${kind}: items`, items);
     sim.measure(`${kind}: wrong`, countWrong(jobs));
     sim.measure(`${kind}: sleepers`, many);

@@ -282,6 +282,15 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['calm', 'crash-walk'],
   },
   {
+    name: 'state-without-event',
+    about: 'when a verdict came is written into the state itself, and not as an event',
+    file: 'node-core/provider/provider.ts',
+    search: '    else await this.#end(work, [judged], `verdict: ${verdict}`);\n    return answer;',
+    replace:
+      '    else await this.#end(work, [judged], `verdict: ${verdict}`);\n    work.endedAt = this.#o.clock.now();\n    return answer;',
+    scenarios: ['calm'],
+  },
+  {
     name: 'dropped-event',
     about: 'the hold on a lost attempt’s price is dropped from the state, and nobody releases it',
     file: 'node-core/aggregator/state.ts',
