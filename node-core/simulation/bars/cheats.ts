@@ -32,18 +32,21 @@ function cheats(share: number, wrongMax: number, extraMax: number | null): Bar {
       return [
         atMost('items wrong', of('wrong'), of('items'), wrongMax, 'one in'),
         atMost('items wrong at steady state', of('steady wrong'), of('steady items'), wrongMax, 'one in'),
-        atMost(
-          'extra work at steady state',
-          extra,
-          of('steady items'),
+        extraMax === null
+          ? {
+              what: 'extra work at steady state',
+              bound: '–',
+              measured: `${((extra / of('steady items')) * 100).toFixed(1)} %`,
+              holds: true,
+            }
+          : atMost('extra work at steady state', extra, of('steady items'), extraMax, 'percent'),
           extraMax ?? Number.POSITIVE_INFINITY,
           'percent',
         ),
         noHonestExcluded(measures),
-        {
           what: 'cheaters excluded',
           bound: '–',
-          measured: `${of('guilty excluded')} of ${of('guilty')}`,
+          measured: `$of('guilty excluded')of $of('guilty')`,
           holds: true,
         },
       ];

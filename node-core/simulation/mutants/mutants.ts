@@ -285,9 +285,9 @@ export const mutants: readonly Mutant[] = [
     name: 'state-without-event',
     about: 'when a verdict came is written into the state itself, and not as an event',
     file: 'node-core/provider/provider.ts',
-    search: '    else await this.#end(work, [judged], `verdict: ${verdict}`);\n    return answer;',
+    search: "if (verdict === 'accepted') await this.#end(work, [judged,",
     replace:
-      '    else await this.#end(work, [judged], `verdict: ${verdict}`);\n    work.endedAt = this.#o.clock.now();\n    return answer;',
+      "void this.#o.clock.after(50, () => void (work.endedAt = this.#o.clock.now()));\n    if (verdict === 'accepted') await this.#end(work, [judged,",
     scenarios: ['calm'],
   },
   {
