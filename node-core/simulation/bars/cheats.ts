@@ -40,13 +40,11 @@ function cheats(share: number, wrongMax: number, extraMax: number | null): Bar {
               holds: true,
             }
           : atMost('extra work at steady state', extra, of('steady items'), extraMax, 'percent'),
-          extraMax ?? Number.POSITIVE_INFINITY,
-          'percent',
-        ),
         noHonestExcluded(measures),
+        {
           what: 'cheaters excluded',
           bound: '–',
-          measured: `$of('guilty excluded')of $of('guilty')`,
+          measured: `${of('guilty excluded')} of ${of('guilty')}`,
           holds: true,
         },
       ];
