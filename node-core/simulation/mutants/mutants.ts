@@ -122,14 +122,6 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['sybil-clients'],
   },
   {
-    name: 'silent-about-what-is-due',
-    about: 'a payer that forgot what it accepted does not say so, and its payee waits for ever',
-    file: 'node-core/payment/sender.ts',
-    search: 'if (voids.length === 0 || answers >= voidAnswersMax) return;',
-    replace: 'if (answers < voidAnswersMax) return;',
-    scenarios: ['restored-backup'],
-  },
-  {
     name: 'vouchers-earn-credit',
     about: 'vouchers that cost nothing to write earn credit',
     file: 'node-core/payment/limits.ts',
