@@ -6,6 +6,7 @@ import { join } from './join.ts';
 import { latency } from './latency.ts';
 import { type BenchReport, printReport } from './lib/report.ts';
 import { loop } from './loop.ts';
+import { overhead } from './overhead.ts';
 import { tokens } from './tokens.ts';
 
 const benches: Readonly<Record<string, { readonly what: string; run(): Promise<BenchReport> }>> = {
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, { readonly what: string; run(): Promise<B
   join: { what: 'from process start to a known provider, beside libp2p with kad-dht alone', run: join },
   latency: { what: 'one shard of nothing from submit to result, beside plain JSON-RPC', run: latency },
   loop: { what: '200 reviews over four providers, beside the model itself', run: loop },
+  overhead: { what: 'a streamed answer through the network, beside the runner alone', run: overhead },
   tokens: { what: 'how well claimed tokens tell two models apart, and what a check costs', run: tokens },
 };
 const list = Object.entries(benches).map(([name, { what }]) => `  ${name.padEnd(10)} ${what}`);

@@ -20,7 +20,6 @@ const Call = z.object({
     model: z.string().nullable(),
     params: z.record(z.string(), Json),
     inputs: z.array(Json),
-    stream: z.boolean().default(false),
   }),
 });
 
@@ -55,9 +54,6 @@ server.on('connection', (socket) => {
         inputs,
         timeoutMs: 60_000,
         onProgress: () => undefined,
-        ...(asked.stream && {
-          onToken: (piece) => socket.send(JSON.stringify({ id, method: 'token', params: piece })),
-        }),
       },
       { cancelled: false, onCancel: () => undefined },
     );

@@ -10,8 +10,6 @@ const script = fileURLToPath(new URL('./bare-runner.ts', import.meta.url));
 const Ready = z.object({ port: z.int() });
 const Message = z.object({
   id: z.int(),
-  method: z.string().optional(),
-  params: z.object({ tokenIds: z.array(z.int()) }).optional(),
   result: z.array(Json).optional(),
   error: z.string().optional(),
 });
@@ -26,7 +24,6 @@ export interface BareCall {
 interface Waiting {
   resolve(outputs: Json[]): void;
   reject(error: Error): void;
-  onToken?: ((tokens: number) => void) | undefined;
 }
 
 export class BareRunner {
@@ -41,11 +38,9 @@ export class BareRunner {
     socket.on('message', (data) => this.#take(String(data)));
   }
 
-  /** @param env in addition, for the runner's model. */
-  static async start(runsMax: number, env: Readonly<Record<string, string>> = {}): Promise<BareRunner> {
+  static async start(runsMax: number): Promise<BareRunner> {
     const child = spawn(process.execPath, [script, String(runsMax)], {
       stdio: ['pipe', 'pipe', 'inherit'],
-      env: { ...process.env, ...env },
     });
     const [line]: unknown[] = await once(createInterface({ input: child.stdout }), 'line');
     const { port } = Ready.parse(JSON.parse(String(line)));
@@ -54,12 +49,11 @@ export class BareRunner {
     return new BareRunner(child, socket);
   }
 
-  /** @param onToken asks for the tokens as they come. */
-  run(call: BareCall, onToken?: (tokens: number) => void): Promise<Json[]> {
+  run(call: BareCall): Promise<Json[]> {
     const id = ++this.#lastId;
     const { promise, resolve, reject } = Promise.withResolvers<Json[]>();
-    this.#waiting.set(id, { resolve, reject, onToken });
-    this.#socket.send(JSON.stringify({ id, method: 'run', params: { ...call, stream: onToken !== undefined } }));
+    this.#waiting.set(id, { resolve, reject });
+    this.#socket.send(JSON.stringify({ id, method: 'run', params: call }));
     return promise;
   }
 
@@ -71,13 +65,9 @@ export class BareRunner {
   }
 
   #take(text: string): void {
-    const { id, method, params, result, error } = Message.parse(JSON.parse(text));
+    const { id, result, error } = Message.parse(JSON.parse(text));
     const waiting = this.#waiting.get(id);
     if (waiting === undefined) return;
-    if (method === 'token') {
-      waiting.onToken?.(params?.tokenIds.length ?? 0);
-      return;
-    }
     this.#waiting.delete(id);
     if (result === undefined) waiting.reject(new Error(error ?? 'no result'));
     else waiting.resolve(result);

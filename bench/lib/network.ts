@@ -12,15 +12,21 @@ export type Config = Partial<Omit<NodeConfigInput, 'dataFolder'>>;
 /** Resolves when the client knows all providers as live. */
 export async function startNetwork(
   group: NodeGroup,
-  settings: { readonly template: string; readonly providers: number; readonly config: Config },
+  settings: {
+    readonly template: string;
+    readonly providers: number;
+    readonly config: Config;
+    /** Of the node processes, in addition. */
+    readonly env?: Readonly<Record<string, string>>;
+  },
 ): Promise<RunningNode> {
-  const { template, providers, config } = settings;
+  const { template, providers, config, env = {} } = settings;
   const bootstrap: string[] = [];
   for (let i = 1; i <= providers; i++) {
-    const node = await group.start({ name: `provider-${i}`, provider: true, bootstrap, config });
+    const node = await group.start({ name: `provider-${i}`, provider: true, bootstrap, config, env });
     if (bootstrap.length === 0) bootstrap.push(...node.addresses.slice(0, 1));
   }
-  const client = await group.start({ name: 'client', provider: false, bootstrap, config });
+  const client = await group.start({ name: 'client', provider: false, bootstrap, config, env });
   await until(async () => {
     const { templates } = await client.api.call('jobs.templates', {});
     return templates.some((known) => known.name === template && known.providers === providers);

@@ -48,6 +48,8 @@ export interface NodeSettings {
   readonly program?: { readonly file: string; readonly args: readonly string[] };
   /** Changes to the configuration, by section. */
   readonly config?: Partial<Omit<NodeConfigInput, 'dataFolder'>>;
+  /** Of its process, in addition. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Receives each line of its log. */
   onLog?(line: string): void;
 }
@@ -86,6 +88,7 @@ export class NodeGroup {
       stdio: ['pipe', 'pipe', 'pipe'],
       // Ctrl-C in a terminal goes to the whole group; we stop the nodes ourselves, in order.
       detached: true,
+      env: { ...process.env, ...settings.env },
     });
     this.#children.add(child);
     const exited = new Promise<number | null>((resolve) => child.once('close', resolve));

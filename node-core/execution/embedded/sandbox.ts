@@ -24,8 +24,8 @@ export interface LaunchOptions {
 
 /** What node-llama-cpp looks at to choose its build of llama.cpp: names of C libraries, CPU and distribution. */
 const linuxReads = ['/lib', '/lib64', '/usr/lib', '/usr/lib64', '/proc/cpuinfo', '/etc/os-release'];
-/** Without these a program on Windows cannot even open its own libraries. */
-const inherited = ['SystemRoot', 'windir'];
+/** Without the first two a program on Windows cannot even open its own libraries; the last one is for benchmarks. */
+const inherited = ['SystemRoot', 'windir', 'INFERNET_TOKENS_PER_SECOND_MAX'];
 
 /** @param modelPath null for a template without a model, which then gets no native code either. */
 export function launchOf(template: LoadedTemplate, modelPath: string | null, options: LaunchOptions): Launch {
