@@ -212,7 +212,8 @@ export class JobRunner {
 
   async committed(replica: Replica, body: MessageBody<'shard.commit'>): Promise<AnyMessage | null> {
     const { result } = body;
-    const durable = this.#reveals.committed(replica, body);
+    // What came with the commitment is taken before anything else may ask for it.
+    const { durable } = await this.#reveals.committed(replica, body);
     const taken =
       result !== undefined && replica.state === 'committed'
         ? this.#effects.once(`reveal ${replica.replicaId}`, () => this.#reveals.take(replica, result))

@@ -21,11 +21,11 @@ export class Reveals {
   }
 
   /** In memory at once; resolves when durable. @throws MessageRefused when the commitment is not its provider's word on this replica. */
-  async committed(replica: Replica, body: MessageBody<'shard.commit'>): Promise<void> {
+  async committed(replica: Replica, body: MessageBody<'shard.commit'>): Promise<{ durable: Promise<void> }> {
     const prefixes = await this.#r.prefixesOf(replica);
     const answers = await this.#r.claimsFor(replica);
     // From here to the commit nothing comes between: the same may be said twice at once.
-    if (replica.state !== 'assigned' && replica.state !== 'running') return;
+    if (replica.state !== 'assigned' && replica.state !== 'running') return { durable: Promise.resolve() };
     const claims = answers == null ? undefined : tokenClaims(answers);
     const fault = this.#commitmentFault(replica, body, { prefixes: prefixes ?? undefined, claims });
     if (fault !== null) throw new MessageRefused('bad-signature', fault);
@@ -36,7 +36,7 @@ export class Reveals {
     ]);
     this.#r.stragglers.ended(replica);
     this.#r.quotes.worked(provider);
-    await durable;
+    return { durable };
   }
 
   #commitmentFault(

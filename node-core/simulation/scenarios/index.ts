@@ -18,6 +18,7 @@ import { restoredBackup } from './restored-backup.ts';
 import { silentProvider } from './silent-provider.ts';
 import { sleepers } from './sleepers.ts';
 import { slowDisk } from './slow-disk.ts';
+import { smallAndLarge } from './small-and-large.ts';
 import { starved } from './starved.ts';
 import { stragglers } from './stragglers.ts';
 import { streaming } from './streaming.ts';
@@ -31,6 +32,7 @@ export const scenarios: readonly Scenario[] = [
   partitionAndHeal,
   bootstrapGone,
   flashCrowd,
+  smallAndLarge,
   stragglers,
   slowDisk,
   lostDisk,
