@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ApiError, type Scope } from '../protocol/index.ts';
+import { ApiError, type Scope, type StreamItem, z } from '../protocol/index.ts';
 import { createSession, type SessionOptions } from './session.ts';
 import { FakeNode, silent } from './testing.ts';
 
@@ -33,6 +33,55 @@ function converse(scope: Scope = 'owner', more: Partial<SessionOptions> = {}) {
   const call = (method: string, params?: unknown, id: unknown = 1) => ask({ jsonrpc: '2.0', id, method, params });
   return { api, session, sent, ended, next, ask, call };
 }
+
+describe('answers as they come', () => {
+  const jobId = '0'.repeat(32);
+  const provider = `12D3KooW${'A'.repeat(44)}`;
+  const replicaId = `${jobId}.0.1.${'A'.repeat(8)}`;
+  const shown = { jobId, shardId: `${jobId}.0`, replicaId, item: 0 };
+  const token = (letters: number, text: string, item = 0): StreamItem => ({
+    kind: 'token',
+    ...shown,
+    provider,
+    item,
+    index: letters,
+    letters,
+    tokens: text.length,
+    text,
+    provisional: true,
+  });
+  const restarted: StreamItem = { kind: 'restarted', ...shown, reason: 'lost' };
+  const itemsOf = (sent: readonly unknown[]) =>
+    sent.flatMap(
+      (message) => z.object({ params: z.object({ item: z.unknown() }) }).safeParse(message).data?.params.item ?? [],
+    );
+
+  it('are for those who may see results', async () => {
+    const { api, call, sent } = converse('follow');
+    await call('events.subscribe', { after: 0 });
+    api.emit(token(0, 'a'));
+    api.emit(restarted);
+    expect(itemsOf(sent)).toEqual([]);
+  });
+
+  it('are gathered while their reader is busy, in order, and come before what follows them', async () => {
+    let isBusy = false;
+    const { api, call, sent, session } = converse('owner', { isBusy: () => isBusy });
+    await call('events.subscribe', { after: 0 });
+    api.emit(token(0, 'a'));
+    isBusy = true;
+    for (const item of [token(1, 'b'), token(0, 'x', 1), token(2, 'cd'), token(1, 'y', 1)]) api.emit(item);
+    expect(itemsOf(sent)).toEqual([token(0, 'a')]);
+    api.append(1);
+    expect(itemsOf(sent).slice(1)).toMatchObject([token(1, 'bcd'), token(0, 'xy', 1), { kind: 'event' }]);
+    for (const item of [token(4, 'e'), restarted, token(0, 'new'), token(2, 'z', 1)]) api.emit(item);
+    isBusy = false;
+    session.drained();
+    expect(itemsOf(sent).slice(4)).toEqual([restarted, token(0, 'new'), token(2, 'z', 1)]);
+    api.emit(token(3, '!'));
+    expect(itemsOf(sent).at(-1)).toEqual(token(3, '!'));
+  });
+});
 
 describe('session', () => {
   it('calls the node and answers', async () => {

@@ -19,6 +19,7 @@ import {
   scopeIncludes,
   z,
 } from '../protocol/index.ts';
+import { Gathered } from './gathered.ts';
 import {
   apiErrorText,
   errorText,
@@ -40,12 +41,16 @@ export interface SessionOptions {
   /** Default 8. */
   readonly subscriptionsMax?: number;
   send(text: string): void;
+  /** Much waits to be sent: tokens are gathered until {@link Session.drained}. Default: never. */
+  isBusy?(): boolean;
   /** Ends the connection. */
   end(reason: string): void;
 }
 
 export interface Session {
   receive(text: string): void;
+  /** The carrier has sent what waited. */
+  drained(): void;
   /** The carrier is gone: ends the subscriptions. Answers that come later go nowhere. */
   close(): void;
 }
@@ -56,6 +61,8 @@ const Unsubscribe = z.object({ subscription: z.int() });
 export function createSession(options: SessionOptions): Session {
   const { api, scope, log, inFlightMax = 256, subscriptionsMax = 8 } = options;
   const subscriptions = new Map<number, () => void>();
+  /** Sends what was gathered for a subscription. */
+  const drains = new Map<number, () => void>();
   let lastSubscription = 0;
   let inFlight = 0;
   let closed = false;
@@ -96,6 +103,14 @@ export function createSession(options: SessionOptions): Session {
     const subscription = lastSubscription;
     subscriptions.set(subscription, () => {});
     let cursor = after;
+    const waiting = new Gathered();
+    const give = (item: StreamItem) => {
+      if (item.kind === 'event') cursor = item.seq;
+      send(requestText(null, 'event', { subscription, cursor, item }));
+    };
+    drains.set(subscription, () => {
+      for (const shown of waiting.take()) give(shown);
+    });
     const receive = (item: StreamItem) => {
       if (!subscriptions.has(subscription)) return;
       // Answers are for those who may see results.
@@ -104,8 +119,16 @@ export function createSession(options: SessionOptions): Session {
         !scopeIncludes(scope, nodeMethods['jobs.results'].scope)
       )
         return;
-      if (item.kind === 'event') cursor = item.seq;
-      send(requestText(null, 'event', { subscription, cursor, item }));
+      if (item.kind === 'token' || item.kind === 'restarted') {
+        if (!waiting.isEmpty || options.isBusy?.() === true) {
+          waiting.add(item);
+          return;
+        }
+      } else {
+        // Whoever hears that a shard is accepted has seen all of its answers.
+        for (const shown of waiting.take()) give(shown);
+      }
+      give(item);
     };
     const afterwards = () => {
       if (!subscriptions.has(subscription)) return;
@@ -124,6 +147,7 @@ export function createSession(options: SessionOptions): Session {
   function unsubscribe(subscription: number): { result: Record<string, never> } {
     subscriptions.get(subscription)?.();
     subscriptions.delete(subscription);
+    drains.delete(subscription);
     return { result: {} };
   }
 
@@ -153,8 +177,12 @@ export function createSession(options: SessionOptions): Session {
         inFlight -= 1;
       });
     },
+    drained() {
+      for (const drain of drains.values()) drain();
+    },
     close() {
       closed = true;
+      drains.clear();
       const ends = [...subscriptions.values()];
       subscriptions.clear();
       for (const end of ends) end();

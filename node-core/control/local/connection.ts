@@ -28,6 +28,8 @@ const closeMs = 1_000;
 /** WebSocket's limit for the reason of a close frame, in bytes. */
 const reasonBytesMax = 123;
 const authLettersMax = 1_000;
+/** More than this waits for a slow reader: its tokens are gathered. */
+const busyBytes = 64 * 1024;
 
 /** `scope`: less than the token allows, for a caller that wants to be unable to do harm. */
 const Auth = z.object({ token: z.string().max(200), scope: Scope.default('owner') });
@@ -62,12 +64,15 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
     waiting += 1;
     socket.send(text, () => {
       waiting -= 1;
+      if (!isBusy()) session?.drained();
     });
   }
 
+  const isBusy = (): boolean => socket.bufferedAmount > busyBytes;
+
   function open(scope: Scope): void {
     clearTimeout(authTimer);
-    session = createSession({ api, scope, log, send, end: (reason) => end(closeCodes.ended, reason) });
+    session = createSession({ api, scope, log, send, isBusy, end: (reason) => end(closeCodes.ended, reason) });
   }
 
   function authenticate(text: string): void {
