@@ -346,3 +346,22 @@ describe('a kill', () => {
     expect((await market.wallet()).reservedMicro).toBe('0');
   });
 });
+
+describe('a job with one copy that is checked', () => {
+  it('is planned with what is likely to be checked, and pays it', async () => {
+    const market = await Market.open([{}, {}, {}]);
+    const policy = { type: 'adaptive', streak: 2, floorPpm: 0 } as const;
+    const inputs = Array.from({ length: 40 }, (_, n) => ({ n }));
+    const plan = await market.call('jobs.plan', { template: 'colours', inputs, budgetMicro: '1000000', policy });
+    // Strangers are always checked; on one item in a hundred honest ones differ, so that one shard in ten needs a third.
+    expect(plan).toMatchObject({ readers: 2, auditPpm: 1_000_000, expectedMicro: '16800', reserveMicro: '32000' });
+    const { jobId, ended } = await market.run({ policy });
+    expect(ended?.state).toBe('done');
+    expect(await market.outcome(jobId)).toMatchObject({ wrong: 0, missing: 0 });
+    expect(Number(ended?.spentMicro)).toBe(market.events('payment.paid').length * 2000);
+    expect(market.events('check.recorded').length).toBeGreaterThanOrEqual(4);
+    const sample = { type: 'sample', ratePpm: 0 } as const;
+    const unchecked = await market.call('jobs.plan', { template: 'colours', inputs, budgetMicro: '1', policy: sample });
+    expect(unchecked).toMatchObject({ readers: 1, auditPpm: 0, expectedMicro: '8000', reserveMicro: '8000' });
+  });
+});

@@ -1,6 +1,6 @@
 /** From revealed copies to verdicts, payments and receipts: the events of one judgement. */
 import { copiesOf, type Evidence, type Json, type NodeEvent, quorumOf, type Verdict } from '../protocol/index.ts';
-import { compareCopies, tieBreakNeeded } from '../verification/index.ts';
+import { clusterCopies, compareCopies, tieBreakNeeded } from '../verification/index.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import type { Revealed } from './payloads.ts';
 import type { How, Job, Replica, Shard } from './state.ts';
@@ -32,7 +32,7 @@ export interface JudgedCopy {
 export function judgeCopies(
   job: Job,
   shard: Shard,
-  { template: { verifier, honestDisagreementPpm } }: KnownTemplate,
+  { template: { verifier, tolerance, honestDisagreementPpm } }: KnownTemplate,
   copies: readonly RevealedCopy[],
   { checks, verification }: Pick<AggregatorContext, 'checks' | 'verification'>,
   textShown: (item: number) => string = () => '',
@@ -41,13 +41,16 @@ export function judgeCopies(
   const { policy, template, model } = job.job;
   const quorum = own === undefined ? quorumOf(policy, shard.audit !== null) : 1;
   const comparable = comparableHashes(copies);
-  const hashes = copies.map(({ replica }, i) => ({
+  const revealed = copies.map(({ replica, revealed: { outputs } }, i) => ({
     replicaId: replica.replicaId,
     peerId: replica.provider,
     itemHashes: comparable[i] ?? [],
+    outputs,
   }));
+  const isNumeric = verifier === 'numeric' && tolerance !== undefined;
+  const hashes = isNumeric ? clusterCopies(revealed, tolerance) : revealed;
   const outcome = compareCopies({
-    verifier,
+    verifier: isNumeric ? 'label' : verifier,
     quorum,
     copies: hashes,
     honestDisagreementPpm,
@@ -63,7 +66,8 @@ export function judgeCopies(
   const verdicts = outcome.verdicts.flatMap(({ replicaId, verdict, itemsWrong }) => {
     const copy = byId.get(replicaId);
     if (copy === undefined) return [];
-    const evidence = verdict === 'rejected' ? evidenceAgainst(copy, holders) : null;
+    // Numbers near each other have other hashes: nothing that a third party could check.
+    const evidence = verdict === 'rejected' && !isNumeric ? evidenceAgainst(copy, holders) : null;
     return [
       {
         replica: copy.replica,

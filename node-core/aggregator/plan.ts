@@ -4,19 +4,24 @@ import { nextDay } from '../payment/index.ts';
 import {
   copiesOf,
   type Id,
+  isSampled,
   type JobSpec,
   type Json,
   type MethodResult,
   type Micro,
   micro,
+  type PlannedJob,
   planShards,
   priceOf,
   protocolLimits,
   type ShardPlan,
   utf8,
 } from '../protocol/index.ts';
+import { auditChancePpm } from '../verification/index.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Resolved } from './submit.ts';
+
+const million = 1_000_000;
 
 /** Cuts a job's inputs so that each shard's JSON array is within `inlineBytesMax`: an item counts with its comma. */
 export function shardsOf(jobId: Id, inputs: readonly Json[], itemsPerShard: number): ShardPlan[] {
@@ -28,7 +33,6 @@ export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: 
   const { directory, reputation, signer, config } = context;
   const { template, model, policy, ownNode, templateName } = planned;
   const shards = shardsOf('0'.repeat(32), spec.inputs, planned.itemsPerShard);
-  const copies = copiesOf(policy);
   const items = Math.max(...shards.map((shard) => shard.count));
   const candidates = directory.bestFit(
     { template, model, items },
@@ -41,13 +45,16 @@ export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: 
     config.candidatesMax,
   );
   // The best-fit providers are likely to be taken, and the dearest of them bounds the price.
-  const likely = candidates.slice(0, Math.max(copies + policy.tieBreakers, 8));
+  const likely = candidates.slice(0, Math.max(copiesOf(policy) + policy.tieBreakers, 8));
   const dearest = likely.reduce((most, { offer }) => {
     const price = micro.sum(shards.map((shard) => priceOf(offer.price, shard.count)));
     return micro.max(most, price);
   }, micro.zero);
-  const expectedMicro = ownNode === 'only' ? micro.zero : micro.times(dearest, copies);
-  const reserveMicro = ownNode === 'only' ? micro.zero : micro.times(dearest, copies + policy.tieBreakers);
+  const audits = auditsOf(context, planned, likely, items, copiesOf(policy));
+  const copies = copiesOf(policy) + (audits.mostPpm > 0 ? 1 : 0);
+  const only = ownNode === 'only';
+  const expectedMicro = only ? micro.zero : micro.share(dearest, million * copiesOf(policy) + audits.expectedPpm);
+  const reserveMicro = only ? micro.zero : micro.share(dearest, million * copiesOf(policy) + audits.reservePpm);
   const missing: string[] = [];
   const ownRuns = ownNode !== 'never' && context.ownServes(template, model);
   if (ownNode !== 'only' && candidates.length < copies) {
@@ -69,10 +76,48 @@ export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: 
   return {
     shards: shards.length,
     candidates: candidates.map(({ peerId, score, terms, offer }) => ({ peerId, score, terms, price: offer.price })),
-    readers: ownNode === 'only' ? 0 : copies,
+    readers: only ? 0 : copies,
+    ...(isSampled(policy) && { auditPpm: audits.mostPpm === 0 ? 0 : audits.meanPpm }),
     reserveMicro,
     expectedMicro,
     missing,
+  };
+}
+
+interface ExpectedAudits {
+  /** Of a shard: the likely chance, and the highest among likely providers. */
+  readonly meanPpm: number;
+  readonly mostPpm: number;
+  /** Further copies per shard, with tie-breakers: likely, and to be set aside. */
+  readonly expectedPpm: number;
+  readonly reservePpm: number;
+}
+
+/** By what is known of the providers that are likely to be taken; strangers are always checked by an adaptive policy. */
+function auditsOf(
+  { checks, known }: AggregatorContext,
+  { policy, template, model }: PlannedJob,
+  likely: readonly Candidate[],
+  items: number,
+  copies: number,
+): ExpectedAudits {
+  if (!isSampled(policy))
+    return { meanPpm: 0, mostPpm: 0, expectedPpm: 0, reservePpm: copies > 0 ? policy.tieBreakers * million : 0 };
+  const manifest = known().templates.get(template)?.template;
+  const unit = manifest?.tokenDivergence === undefined ? ('items' as const) : ('tokens' as const);
+  const chances = likely.map(({ peerId: provider }) =>
+    auditChancePpm(policy, checks.standing({ provider, template, model, unit })),
+  );
+  if (chances.length === 0) chances.push(policy.type === 'sample' ? policy.ratePpm : million);
+  const meanPpm = Math.ceil(chances.reduce((sum, chance) => sum + chance, 0) / chances.length);
+  const mostPpm = Math.max(...chances);
+  // A tie-breaker where honest providers differ on an item; of tokens the checkers hardly do.
+  const differPpm = unit === 'tokens' ? 0 : Math.min(million, items * (manifest?.honestDisagreementPpm ?? 0));
+  return {
+    meanPpm,
+    mostPpm,
+    expectedPpm: Math.ceil(meanPpm * (1 + differPpm / million)),
+    reservePpm: mostPpm * (1 + policy.tieBreakers),
   };
 }
 

@@ -10,7 +10,7 @@ import {
   protocolLimits,
   toBase64Url,
 } from '../protocol/index.ts';
-import { supportsReplication } from '../verification/index.ts';
+import { canBeCompared } from '../verification/index.ts';
 import type { AggregatorContext, Known, KnownTemplate } from './context.ts';
 
 export interface Resolved {
@@ -58,11 +58,11 @@ export function resolveSpec(spec: JobSpec, known: Known, config: AggregatorConte
         'the budget is 0: providers are paid for what they answer. Give a budget in micro-credits (`jobs.plan` says what the job is expected to cost), or let only the own node run it (ownNode: "only")',
       );
     }
-    if (!supportsReplication(manifest.verifier)) {
+    if (!canBeCompared(manifest)) {
       throw invalid(
         new InfernetError(
           'policy',
-          `results of ${manifest.name} (verifier class ${manifest.verifier}) cannot be compared by replication yet`,
+          `results of ${manifest.name} (verifier class ${manifest.verifier}) cannot be compared: its template states no tolerance, or needs another check`,
         ).message,
       );
     }

@@ -130,6 +130,8 @@ export const micro = {
     return difference.toString();
   },
   times: (a: Micro, factor: number): Micro => (BigInt(a) * BigInt(factor)).toString(),
+  /** Rounded up. @param ppm parts of a million. */
+  share: (a: Micro, ppm: number): Micro => ((BigInt(a) * BigInt(ppm) + 999_999n) / 1_000_000n).toString(),
   sum: (amounts: Iterable<Micro>): Micro => {
     let total = 0n;
     for (const amount of amounts) total += BigInt(amount);

@@ -5,7 +5,7 @@
  * thereby bad: honest computers differ now and then (another CPU, another build), at the rate that the template states.
  * It is bad when that rate would explain its differences with less than `badProbabilityPpm`. ARCHITECTURE, “Trust”.
  */
-import { InfernetError, type ReplicaId, type VerifierClass } from '../protocol/index.ts';
+import { InfernetError, type ReplicaId, type Template, type VerifierClass } from '../protocol/index.ts';
 import { tailIsBelow } from './binomial.ts';
 import { type Copy, type ItemTally, tally } from './tally.ts';
 
@@ -56,7 +56,12 @@ export type Outcome =
       readonly verdicts: readonly CopyVerdict[];
     };
 
-/** Can copies of this verifier class be compared by hashes? Asked when a job is submitted. */
+/** Can results of this template be compared? Asked when a job is submitted. `numeric` needs a tolerance (numeric.ts). */
+export function canBeCompared({ verifier, tolerance }: Pick<Template, 'verifier' | 'tolerance'>): boolean {
+  return supportsReplication(verifier) || (verifier === 'numeric' && tolerance !== undefined);
+}
+
+/** Can copies of this verifier class be compared by hashes? */
 export function supportsReplication(verifier: VerifierClass): boolean {
   return verifier === 'exact' || verifier === 'label';
 }

@@ -26,14 +26,18 @@ export interface NumericComparison extends Omit<Comparison, 'verifier' | 'copies
  * @throws RangeError when the copies differ in length.
  */
 export function compareNumeric({ tolerance, copies, ...comparison }: NumericComparison): Outcome {
+  return compareCopies({ ...comparison, verifier: 'label', copies: clusterCopies(copies, tolerance) });
+}
+
+/** The same copies, each item with the hash of the output at the centre of its cluster: equal hashes are agreement. */
+export function clusterCopies(copies: readonly NumericCopy[], tolerance: Tolerance): Copy[] {
   const items = copies[0]?.outputs.length ?? 0;
   const columns = Array.from({ length: items }, (_, item) => centresOf(copies, item, tolerance));
-  const clustered = copies.map(({ replicaId, peerId, itemHashes }) => ({
+  return copies.map(({ replicaId, peerId, itemHashes }) => ({
     replicaId,
     peerId,
     itemHashes: itemHashes.map((hash, item) => columns[item]?.get(replicaId)?.itemHashes[item] ?? hash),
   }));
-  return compareCopies({ ...comparison, verifier: 'label', copies: clustered });
 }
 
 /** Per replica, the copy at the centre of its cluster. */

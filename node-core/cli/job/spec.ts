@@ -48,6 +48,12 @@ export const jobShapeOf = () => ({
   ),
   copies: option('--copies <n>', 'providers that run each shard (default: 2)', wholeNumber(1, 7).optional()),
   quorum: option('--quorum <n>', 'copies that must agree (default: a majority)', wholeNumber(1, 7).optional()),
+  check: option(
+    '--check <how>',
+    'copies: as many as --copies (default); sample, adaptive: one copy, of which some are checked',
+    choice(['copies', 'sample', 'adaptive']).optional(),
+    ['copies', 'sample', 'adaptive'],
+  ),
   budget: option(
     '--budget <credits>',
     'the most to spend, as 0.25 (default: what the plan sets aside)',
@@ -79,7 +85,10 @@ export interface PlannedSubmission {
   readonly budgetBy: 'owner' | 'plan' | 'guess';
 }
 
-export function wrongTogether({ copies = 2, quorum, file, text: texts }: JobOptions): string | null {
+export function wrongTogether({ copies: wanted, quorum, check, file, text: texts }: JobOptions): string | null {
+  const copies = wanted ?? 2;
+  if (check !== undefined && check !== 'copies' && (wanted !== undefined || quorum !== undefined))
+    return `--check ${check} makes one copy: leave --copies and --quorum out`;
   if (file !== undefined && texts !== undefined) return 'give either --text or a file, not both';
   if (quorum === undefined) return null;
   if (quorum > copies) return `--quorum: ${quorum} of ${copies} copies cannot agree; expected at most --copies`;
@@ -105,12 +114,7 @@ export async function planJob(context: Context, node: NodeApi, options: JobOptio
     model: model ?? null,
     params: paramsOf(options.param ?? []),
     inputs,
-    policy: {
-      type: 'replicate' as const,
-      copies,
-      quorum: options.quorum ?? Math.floor(copies / 2) + 1,
-      ...(copies === 1 && { tieBreakers: 0 }),
-    },
+    policy: policyOf(options, copies),
     ...(itemsPerShard !== undefined && { itemsPerShard }),
     ...(deadline !== undefined && { deadlineMs: deadline }),
     ...(ownNode !== undefined && { ownNode }),
@@ -122,6 +126,16 @@ export async function planJob(context: Context, node: NodeApi, options: JobOptio
     return { spec: { ...spec, budgetMicro: plan.reserveMicro }, plan, budgetBy: 'plan' };
   }
   return { spec: { ...spec, budgetMicro: blindBudgetMicro }, plan, budgetBy: 'guess' };
+}
+
+function policyOf({ check, quorum }: JobOptions, copies: number): JobSpecInput['policy'] {
+  if (check === 'sample' || check === 'adaptive') return { type: check };
+  return {
+    type: 'replicate',
+    copies,
+    quorum: quorum ?? Math.floor(copies / 2) + 1,
+    ...(copies === 1 && { tieBreakers: 0 }),
+  };
 }
 
 async function readInputs(context: Context, options: JobOptions, form: ItemForm): Promise<Json[]> {

@@ -196,8 +196,14 @@ export const JobPlan = z.object({
     z.object({ peerId: PeerId, score: z.number(), terms: z.record(z.string(), z.number()), price: Price }),
   ),
   readers: z.int().describe('how many providers will be able to read each input'),
-  reserveMicro: Micro.describe('set aside at most: (copies + tie-breakers) × price'),
-  expectedMicro: Micro.describe('paid if all goes well: copies × price'),
+  auditPpm: z
+    .int()
+    .optional()
+    .describe('of a policy that samples: shards of a million that are likely to be checked by another provider'),
+  reserveMicro: Micro.describe(
+    'set aside at most: (copies + tie-breakers) × price; with samples, tie-breakers where checked',
+  ),
+  expectedMicro: Micro.describe('paid if all goes well: (copies + expected audits and their tie-breakers) × price'),
   missing: z.array(z.string()).describe('what stands in the way, with what to do'),
 });
 export type JobPlan = z.infer<typeof JobPlan>;
