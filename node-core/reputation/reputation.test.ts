@@ -36,7 +36,7 @@ const template = `b${'a'.repeat(58)}`;
 const shardId = shardIdOf(jobId, 0);
 const digest = 'd'.repeat(64);
 
-const work = (n: number, more: Partial<GoodWork> = {}): GoodWork => ({
+const goodWork = (n: number, more: Partial<GoodWork> = {}): GoodWork => ({
   provider: bob.peerId,
   jobId,
   shardId: shardIdOf(jobId, n),
@@ -102,7 +102,7 @@ interface Running {
   readonly disk: Disk;
 }
 
-async function boot(signer: Signer, wire: Wire, disk = new Disk()): Promise<Running> {
+async function boot(signer: Signer, wire: Wire, disk = new Disk(), gossip = true): Promise<Running> {
   const clock = new TestClock();
   const mail = wire.attach(signer.peerId, clock);
   const store = new MemoryStore(disk);
@@ -110,14 +110,19 @@ async function boot(signer: Signer, wire: Wire, disk = new Disk()): Promise<Runn
   const reputation = new Reputation({
     journal,
     messenger: mail,
-    network: { publish: async () => {}, subscribe() {} },
+    network: {
+      publish: async (_topic, message) => {
+        published.push(message);
+      },
+      subscribe() {},
+    },
     history: store.history,
     signer,
     verifier,
     clock,
     random: { fraction: () => 0.5, bytes: (count) => new Uint8Array(count) },
     log: silent,
-    config: testConfig(),
+    config: testConfig({ gossip }),
   });
   await journal.open();
   return { reputation, journal, clock, mail, disk };
@@ -126,12 +131,15 @@ async function boot(signer: Signer, wire: Wire, disk = new Disk()): Promise<Runn
 const receiptsOn = (disk: Disk): Receipt[] =>
   disk.entries.flatMap(({ event }) => (event.type === 'receipt.stored' ? [event.receipt] : []));
 
+/** What anybody gossiped. */
+let published: Uint8Array[];
 let wire: Wire;
 let sent: Parcel[];
 let client: Running;
 let provider: Running;
 
 beforeEach(async () => {
+  published = [];
   wire = new Wire();
   sent = [];
   wire.onSend = (parcel) => sent.push(parcel);
@@ -152,13 +160,13 @@ async function present(receipt: Receipt, from: Signer = alice): Promise<string> 
 }
 
 function receiptOf(n: number, by = alice, more: Partial<GoodWork> = {}): Receipt {
-  const body = { v: 1 as const, kind: 'good' as const, client: alice.peerId, at: 5, ...work(n, more) };
+  const body = { v: 1 as const, kind: 'good' as const, client: alice.peerId, at: 5, ...goodWork(n, more) };
   return { body, clientSignature: signBody(by, 'receipt', body).signature, providerSignature: null };
 }
 
 describe('a good receipt', () => {
   it('is signed by both, stored by both, and raises the score', async () => {
-    const asked = client.reputation.good(work(0));
+    const asked = client.reputation.good(goodWork(0));
     await wire.drain();
     await asked;
     for (const { disk } of [client, provider]) {
@@ -172,7 +180,7 @@ describe('a good receipt', () => {
 
   it('is asked for once per replica', async () => {
     for (let i = 0; i < 3; i++) {
-      const asked = client.reputation.good(work(0));
+      const asked = client.reputation.good(goodWork(0));
       await wire.drain();
       await asked;
     }
@@ -182,7 +190,7 @@ describe('a good receipt', () => {
   });
 
   it('is asked for again once when the provider comes back', async () => {
-    const asked = client.reputation.good(work(0));
+    const asked = client.reputation.good(goodWork(0));
     for (let i = 0; i < 3; i++) {
       wire.parcels = [];
       client.clock.advance(20_000);
@@ -198,7 +206,7 @@ describe('a good receipt', () => {
   });
 
   it('is stored when its countersignature comes late', async () => {
-    const asked = client.reputation.good(work(0));
+    const asked = client.reputation.good(goodWork(0));
     await Promise.resolve();
     const [question] = wire.parcels.splice(0);
     if (question === undefined) throw new Error('nothing was asked');
@@ -210,9 +218,9 @@ describe('a good receipt', () => {
   });
 
   it('is not made for the own work, nor when the provider refuses', async () => {
-    await client.reputation.good(work(0, { provider: alice.peerId }));
+    await client.reputation.good(goodWork(0, { provider: alice.peerId }));
     expect(sent).toHaveLength(0);
-    const asked = client.reputation.good(work(0, { digest: 'e'.repeat(64) }));
+    const asked = client.reputation.good(goodWork(0, { digest: 'e'.repeat(64) }));
     await wire.drain();
     await asked;
     wire.connect(alice.peerId, bob.peerId);
@@ -289,6 +297,43 @@ describe('a bad receipt', () => {
   });
 });
 
+describe('telling others', () => {
+  const work = async ({ reputation, clock }: Running): Promise<void> => {
+    const asked = reputation.good(goodWork(7));
+    await wire.drain();
+    await asked;
+    clock.advance(5_000);
+  };
+
+  it('is done by the client, in batches', async () => {
+    await work(client);
+    provider.clock.advance(5_000);
+    expect(published).toHaveLength(1);
+    expect(receiptsOn(client.disk)[0]?.body.shared).toBe(true);
+  });
+
+  it('is not done where gossip is off, and what such a client signs tells others not to', async () => {
+    client = await boot(alice, wire, new Disk(), false);
+    await work(client);
+    provider.clock.advance(5_000);
+    expect(published).toEqual([]);
+    for (const { disk } of [client, provider]) expect(receiptsOn(disk)[0]?.body.shared).toBe(false);
+  });
+
+  it('of a bad one leaves out copies of the quorum until it fits, and never what convinces', async () => {
+    const quorumOf = (items: number) => {
+      const right = Array.from({ length: items }, (_, i) => `answer ${i}`);
+      const accused = copyOf(bob, ['wrong', ...right.slice(1)]);
+      const evidence = { accused, quorum: [carol, dave, eve, signerOf(6), signerOf(7)].map((s) => copyOf(s, right)) };
+      const [stored] = client.reputation.bad(badWork({ items, itemsWrong: 1, evidence }), 'minority');
+      if (stored?.type !== 'receipt.stored' || stored.receipt.body.kind !== 'bad') throw new Error('no receipt');
+      expect(receiptFault(verifier, stored.receipt)).toBe(null);
+      return stored.receipt.body.evidence.quorum.length;
+    };
+    expect([10, 200, 1_000].map(quorumOf)).toEqual([5, 3, 2]);
+  });
+});
+
 describe('memory', () => {
   it('notes experience without proof, not about itself', async () => {
     const replicaId = replicaIdOf(shardId, 1, bob.peerId);
@@ -303,7 +348,7 @@ describe('memory', () => {
 
   it('is the same after a restart, with and without the snapshot', async () => {
     for (let n = 0; n < 12; n++) {
-      const asked = client.reputation.good(work(n));
+      const asked = client.reputation.good(goodWork(n));
       await wire.drain();
       await asked;
     }
