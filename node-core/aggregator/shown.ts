@@ -122,10 +122,9 @@ export class Shown {
     if (items === undefined || this.#r.template?.template.streaming !== true) return null;
     const texts = Array.from({ length: shard.count }, (_, item): Text => {
       const shown = items.get(item);
-      // What a liar has shown is no beginning for anybody.
-      return shown === undefined || this.#faulty.has(shown.by.replicaId)
-        ? nothing
-        : { tokens: [...shown.tokens], text: shown.text };
+      // What a liar has shown, or was not believed, is no beginning for anybody.
+      const isDoubted = shown === undefined || this.#faulty.has(shown.by.replicaId) || isJudged(shown.by);
+      return isDoubted ? nothing : { tokens: [...shown.tokens], text: shown.text };
     });
     const count = texts.reduce((sum, { tokens }) => sum + tokens.length, 0);
     return count > 0 && count <= prefixTokensMax ? texts : null;
@@ -280,4 +279,8 @@ export class Shown {
       return stream === undefined || beginsWith(stream, shown) || beginsWith(shown, stream);
     });
   }
+}
+
+function isJudged({ state }: Replica): boolean {
+  return state === 'rejected' || state === 'undecided' || state === 'superseded';
 }
