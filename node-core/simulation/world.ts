@@ -277,7 +277,7 @@ export class World {
       clock: new NodeClock(this.time, 0, (error) => this.observers.fault('the network', textOf(error))),
       random: this.chance.fork(),
       // Each look-up asks so many peers: kad-dht’s 20 would be most of what a small world does.
-      link: { replication: 8, ...link },
+      link: { replication: 5, ...link },
     });
   }
 

@@ -13,6 +13,11 @@ export const calm: Scenario = {
     await sim.submit(sim.chance.pick(sim.providers), { items: 30 });
     for (const job of sim.jobs) await sim.ended(job);
     await sim.wait(sim.chance.pick([0, 200, 5_000]));
-    for (const node of sim.world.nodes) await node.stop();
+    // Some return at the end, and find everything as it was.
+    for (const node of sim.world.nodes) {
+      await node.stop();
+      if (node !== sim.world.nodes[0] && !sim.jobs.some((job) => job.node === node) && sim.chance.happens(0.7))
+        sim.gone.add(node);
+    }
   },
 };

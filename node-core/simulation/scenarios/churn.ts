@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts';
+import type { NodeOptions } from '../world.ts';
 
 const hourMs = 3_600_000;
 
@@ -10,7 +11,9 @@ export const churn: Scenario = {
   isLong: true,
   async play(sim) {
     const { chance } = sim;
-    await sim.begin({ clients: 2, providers: sim.size - 2 });
+    // An hour of heartbeats is most of what a run does: a third as many.
+    const node = (): Partial<NodeOptions> => ({ config: { directory: { heartbeatMs: 30_000 } } });
+    await sim.begin({ clients: 2, providers: sim.size - 2, node });
     const startMs = sim.now;
     const restless = sim.providers.slice(1).filter((_, i) => i % 2 === 0);
     const leaves = restless

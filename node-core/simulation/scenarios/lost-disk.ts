@@ -29,6 +29,7 @@ export const lostDisk: Scenario = {
     }
     await sim.wait(25_000);
     for (const each of sim.clients) await sim.submit(each, { items: 20 + chance.below(40) });
-    for (const job of sim.jobs) await sim.ended(job);
+    // A job is gone with its client’s disk.
+    for (const job of sim.jobs) if (sim.facts(job) !== undefined) await sim.ended(job);
   },
 };

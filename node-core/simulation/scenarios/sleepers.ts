@@ -8,6 +8,8 @@ export const sleepers: Scenario = {
   name: 'sleepers',
   about: 'providers cheat when they are trusted; their unchecked answers are looked at again',
   nodesMin: 8,
+  // With more, nobody comes to have the answers after which it sleeps no longer.
+  nodesMax: 12,
   async play(sim) {
     const { chance } = sim;
     const afterItems = 30 + chance.below(100);
