@@ -70,6 +70,8 @@ export interface ShardFacts {
   acceptedSeq: number;
   mark: string | null;
   readonly replicas: ReplicaFacts[];
+  /** Had committed when all had, and may be asked for their outputs. */
+  readonly opened: Set<ReplicaId>;
 }
 
 export interface JobFacts {
@@ -184,6 +186,7 @@ export class ClientBook {
             acceptedSeq: 0,
             mark: null,
             replicas: [],
+            opened: new Set(),
           };
           start += count;
           return shard;

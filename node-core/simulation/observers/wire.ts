@@ -87,10 +87,14 @@ function checkRevealRequest({ client, fault }: Subject, replicaId: ReplicaId): v
   const replica = client.replicas.get(replicaId) ?? unknown();
   const job = client.jobs.get(replica.jobId) ?? unknown();
   const shard = job.shards.find(({ shardId }) => shardId === replica.shardId) ?? unknown();
-  if (shard.state === 'accepted') return;
+  if (shard.state === 'accepted' || shard.opened.has(replicaId)) return;
   const committed = shard.replicas.filter((other) => other.digest !== null && other.state !== 'lost').length;
   const copies = copiesOf(job.job.policy);
-  if (committed >= copies) return;
+  if (committed >= copies) {
+    // One of them may be lost before the others are reached: what had begun goes on.
+    for (const other of shard.replicas) if (other.digest !== null) shard.opened.add(other.replicaId);
+    return;
+  }
   const isAlone = !shard.replicas.some((other) => other.state === 'assigned' || other.state === 'running');
   if (isAlone && committed >= wantedQuorum(shard, quorumOf(job.job.policy, false))) return;
   fault('I2', `${replicaId} was asked to reveal when ${committed} of ${copies} copies had committed`);
