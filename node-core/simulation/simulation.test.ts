@@ -16,13 +16,13 @@ async function expectGreen(scenario: Scenario, seed: number, many: number): Prom
 }
 
 describe('the production node in virtual time', () => {
-  it.each(short)('$name: $about', { timeout: 60_000 }, async (scenario) => {
+  it.each(short)('$name: $about', { timeout: 240_000 }, async (scenario) => {
     for (let i = 0; i < 3; i++) await expectGreen(scenario, fresh + i, nodes);
   });
 
   it.each(kept)(
     '$scenario, seed $seed, once red: $found',
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     async ({ scenario, seed, nodes: many }) => {
       const found = scenarios.find(({ name }) => name === scenario);
       if (found === undefined) throw new Error(`no scenario is called ${scenario}`);
@@ -34,7 +34,7 @@ describe('the production node in virtual time', () => {
 describe('a run', () => {
   it.each(['calm', 'partition-and-heal', 'crash-walk', 'forgeries'])(
     'of %s is the same to the byte for the same seed, and another for another',
-    { timeout: 60_000 },
+    { timeout: 240_000 },
     async (name) => {
       const scenario = scenarios.find((candidate) => candidate.name === name);
       if (scenario === undefined) throw new Error(name);
@@ -50,7 +50,7 @@ describe('a run', () => {
     },
   );
 
-  it('can leave faults out, and draws the same for the others', { timeout: 60_000 }, async () => {
+  it('can leave faults out, and draws the same for the others', { timeout: 240_000 }, async () => {
     const scenario = scenarios.find(({ name }) => name === 'duplicates');
     if (scenario === undefined) throw new Error('duplicates');
     const all = await run(scenario, { seed: 9, nodes });
