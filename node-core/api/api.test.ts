@@ -219,7 +219,8 @@ describe('a provider without jobs', () => {
   });
 
   it('is told of a price above the others’, and what it declined', async () => {
-    const dear = { provider: { defaultPrice: { shardMicro: '9000', itemMicro: '100' } } };
+    const quoteTtlMs = 60_000;
+    const dear = { provider: { defaultPrice: { shardMicro: '9000', itemMicro: '100' }, quoteTtlMs } };
     const market = await Market.open([{ config: dear }, {}, {}]);
     await market.run({}, 20);
     const [provider] = market.providers;
@@ -234,6 +235,8 @@ describe('a provider without jobs', () => {
     expect(findings.map(({ code }) => code)).toContain('no-demand');
 
     provider?.config.provider.blockedClients.push(market.client.peerId);
+    // While its quote holds it is not asked again.
+    await market.pass(2 * quoteTtlMs);
     await market.run({}, 20);
     const after = await market.call('provider.why', {}, provider);
     expect(after.demand.declined).toMatchObject([
