@@ -34,6 +34,8 @@ const jobId = idOf(chance.bytes(16));
 const policy = { type: 'adaptive', streak: 10, floorPpm: 0, tieBreakers: 1 };
 const { aggregator: config } = NodeConfig.parse({ dataFolder: 'x' });
 
+const offered = { shardMicro: '100', itemMicro: '10' };
+
 type Answer = MessageOf<'job.offer' | 'job.decline'> | 'unreachable' | 'error' | 'never';
 
 /** A job whose providers answer as the test says. */
@@ -44,6 +46,7 @@ function table(change: Partial<Quote> = {}) {
   const answers = new Map<PeerId, Answer>();
   const suspects = new Set<PeerId>();
   const excluded = new Set<PeerId>();
+  const newcomers = new Set<PeerId>();
   const money = { spent: '0', reserved: '0', open: '0', capped: null as Capped | null };
   let changes = 0;
   const quoteOf = (provider: PeerId, more: Partial<Quote> = {}): SignedQuote => {
@@ -90,7 +93,10 @@ function table(change: Partial<Quote> = {}) {
     },
     directory: {
       bestFit: (): Candidate[] =>
-        providers.map(({ peerId }, i) => ({ peerId, score: 1 - i / 10, terms: { speed: 1 } }) as unknown as Candidate),
+        providers.map(
+          ({ peerId }, i) =>
+            ({ peerId, score: 1 - i / 10, terms: { speed: 1 }, offer: { price: offered } }) as unknown as Candidate,
+        ),
     },
     payment: {
       spentOf: () => money.spent,
@@ -99,7 +105,13 @@ function table(change: Partial<Quote> = {}) {
       cappedAt: () => money.capped,
     },
     reputation: { scoreOf: () => ({ score: 0.5 }) },
-    checks: { isExcluded: (peer: PeerId) => excluded.has(peer) },
+    checks: {
+      isExcluded: (peer: PeerId) => excluded.has(peer),
+      standing: ({ provider }: { provider: PeerId }) => ({
+        streak: newcomers.has(provider) ? 9 : 10,
+        isSuspect: false,
+      }),
+    },
     random: new Chance(9),
     liveness: { isSuspect: (peer: PeerId) => suspects.has(peer) },
     turns: new Turns(),
@@ -152,6 +164,7 @@ function table(change: Partial<Quote> = {}) {
     asked,
     suspects,
     excluded,
+    newcomers,
     money,
     offer,
     decline,
@@ -408,5 +421,35 @@ describe('the choice', () => {
     await t.ask();
     t.money.reserved = '900';
     expect(t.chosen()).toBe('busy');
+  });
+});
+
+describe('the price of a newcomer', () => {
+  it('is at most the median of those who may be asked, and the job says so', async () => {
+    const t = table();
+    t.answers.set(first, t.offer(first, { price: { shardMicro: '300', itemMicro: '10' } }));
+    await t.ask();
+    expect(t.chosen()).toBe(first);
+    t.newcomers.add(first);
+    const choice = t.chooser.choose(t.job, t.shard(), new Map());
+    expect(choice).toMatchObject({ provider: second, others: [{ provider: first, why: 'dear-newcomer' }, {}] });
+    expect(t.quotes.reasons().join()).toMatch(/costs 400 a shard; .* 200 at most/);
+    // Who checks is compared anyway.
+    expect(['no-provider', 'busy']).not.toContain(
+      t.chosen({
+        ...t.shard([
+          [second, 'revealed'],
+          [third, 'failed'],
+        ]),
+        audit: 'adaptive',
+      }),
+    );
+  });
+
+  it('does not matter while it costs no more than half of them', async () => {
+    const t = table();
+    for (const peer of [first, second, third]) t.newcomers.add(peer);
+    await t.ask();
+    expect(t.chosen()).toBe(first);
   });
 });

@@ -114,6 +114,7 @@ export class Chooser {
     let isLater = false;
     let isTooDear = false;
     let capped: Capped | null = null;
+    const newcomerMax = this.#newcomerMax(job, shard, isWanted);
     for (const candidate of this.candidates(job)) {
       const { peerId } = candidate;
       if (!isWanted(peerId) || this.#c.checks.isExcluded(peerId)) {
@@ -152,6 +153,14 @@ export class Chooser {
         not(candidate, 'credit-limit');
         continue;
       }
+      if (newcomerMax !== null && micro.less(newcomerMax, priceMicro) && this.#isNewcomer(job, peerId)) {
+        this.#quotes.explain(
+          peerId,
+          `a provider with too few good checks yet costs ${priceMicro} a shard; until it has more, it gets work for ${newcomerMax} at most, the median of the others’ prices`,
+        );
+        not(candidate, 'dear-newcomer');
+        continue;
+      }
       const isFull = at >= inFlightMax(quote, this.#c.config.inFlightPerProviderMax);
       if (isFull || !this.#hasRoom(job, quote, priceMicro)) {
         isLater = true;
@@ -171,6 +180,27 @@ export class Chooser {
     if (isLater) return 'busy';
     if (capped !== null) this.capped = capped;
     return capped !== null ? 'capped' : isTooDear ? 'budget' : 'no-provider';
+  }
+
+  /**
+   * What a newcomer may cost where single answers are checked the less often the better its provider has done: else it would
+   * pay to be dear as long as one is new, and to begin anew when one is caught. The lower median of those who may be asked.
+   * Who checks is not bound by it: that work is compared anyway.
+   */
+  #newcomerMax(job: Job, { audit, count }: Shard, isWanted: (peer: PeerId) => boolean): Micro | null {
+    if (job.job.policy.type !== 'adaptive' || audit !== null) return null;
+    const prices: Micro[] = [];
+    for (const { peerId, offer } of this.candidates(job)) {
+      const mayBeAsked = isWanted(peerId) && !this.#c.checks.isExcluded(peerId);
+      if (mayBeAsked && this.#quotes.of(peerId).standing !== 'never') prices.push(priceOf(offer.price, count));
+    }
+    prices.sort((a, b) => (micro.less(a, b) ? -1 : micro.less(b, a) ? 1 : 0));
+    return prices[Math.floor((prices.length - 1) / 2)] ?? null;
+  }
+
+  #isNewcomer({ job: { policy, template, model } }: Job, provider: PeerId): boolean {
+    if (policy.type !== 'adaptive') return false;
+    return this.#c.checks.standing({ provider, template, model, unit: 'items' }).streak < policy.streak;
   }
 
   #randomly(): number {

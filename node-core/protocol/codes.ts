@@ -26,6 +26,7 @@ export type FailureCode = z.infer<typeof FailureCode>;
 
 /** Why a provider did not get a shard that another got. */
 export const whyNotCodes = {
+  'dear-newcomer': 'it has too few good checks, and costs more than half of the others',
   'lower-score': 'its score was lower',
   lot: 'another one was drawn by lot: who checks is not chosen by score',
   excluded: 'its results were wrong too often: this node pays it for nothing more',
