@@ -187,7 +187,8 @@ describe('npm run demo', () => {
     demo.interrupt();
     expect(await demo.ended, demo.text).toBe(130);
     expect(pids).toHaveLength(5);
-    expect([...pids, ...runners].filter(isAlive)).toEqual([]);
+    // A runner whose node was ended hard, since the computer is busy, ends by itself a moment later.
+    await until('its processes have ended', () => ![...pids, ...runners].some(isAlive), demo);
     expect(readdirSync(folder)).toEqual([]);
   });
 
