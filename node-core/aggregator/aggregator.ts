@@ -10,11 +10,13 @@ import {
   type JobSpec,
   type MessageBody,
   type MethodResult,
+  micro,
   type PeerId,
   type ReplicaId,
   type Sha256,
   type ShardId,
 } from '../protocol/index.ts';
+import { Canaries } from './canaries.ts';
 import type { AggregatorContext, Shows } from './context.ts';
 import { blobsOf, mergedResults } from './end.ts';
 import { JobRunner } from './job-runner.ts';
@@ -23,12 +25,15 @@ import { type JobInputs, payloads, type Results, writtenBefore } from './payload
 import { planJob, shardsOf } from './plan.ts';
 import { QuoteBook } from './quote-book.ts';
 import { aggregatorProjection, type Job, type Replica } from './state.ts';
-import { newItemSalt, resolveSpec } from './submit.ts';
+import { newItemSalt, type Resolved, resolveSpec } from './submit.ts';
 import { Sweeper } from './sweeper.ts';
 import { Turns } from './turns.ts';
 import { Verdicts } from './verdicts.ts';
 
-export type AggregatorOptions = Omit<AggregatorContext, 'view' | 'liveness' | 'quoteBook' | 'turns' | 'touch'>;
+export type AggregatorOptions = Omit<
+  AggregatorContext,
+  'view' | 'liveness' | 'quoteBook' | 'turns' | 'canaries' | 'touch'
+>;
 
 const workingStates: ReadonlySet<string> = new Set(['assigned', 'running', 'committed']);
 
@@ -58,7 +63,8 @@ export class Aggregator {
       },
     });
     const touch = (shardId: ShardId): void => this.#runners.get(shardId.slice(0, shardId.indexOf('.')))?.touch(shardId);
-    this.#c = { ...options, view, liveness, quoteBook: new QuoteBook(clock), turns: new Turns(), touch };
+    const canaries = new Canaries({ ...options, config: options.verification });
+    this.#c = { ...options, view, canaries, liveness, quoteBook: new QuoteBook(clock), turns: new Turns(), touch };
     this.#verdicts = new Verdicts(this.#c);
     this.#sweeper = new Sweeper(this.#c);
     messenger.handle('shard.progress', async (from, body) => {
@@ -128,7 +134,11 @@ export class Aggregator {
   /** Blobs of jobs under way, and results that are kept. */
   blobsInUse(): Sha256[] {
     const { jobs, kept } = this.#c.view.state;
-    return [...Object.values(jobs).flatMap(blobsOf), ...Object.values(kept).map(({ resultsHash }) => resultsHash)];
+    return [
+      ...Object.values(jobs).flatMap(blobsOf),
+      ...Object.values(kept).map(({ resultsHash }) => resultsHash),
+      ...this.#c.canaries.blobsInUse(),
+    ];
   }
 
   /** @throws ApiError */
@@ -146,7 +156,8 @@ export class Aggregator {
         `${this.activeJobs} jobs are under way, at most ${config.jobsActiveMax} (aggregator.jobsActiveMax); wait for one to end`,
       );
     }
-    const { planned, itemBytes } = resolveSpec(spec, this.#c.known(), config);
+    const resolved = resolveSpec(spec, this.#c.known(), config);
+    const { planned, itemBytes } = resolved;
     const jobId = idOf(random.bytes(16));
     this.#submitting++;
     let created: Promise<void>;
@@ -156,11 +167,11 @@ export class Aggregator {
       const blob = payloads.ofInputs(inputs);
       const blobs = await writtenBefore(store, blob);
       const deadlineAt = clock.now() + planned.deadlineMs;
-      const counts = shardsOf(jobId, spec.inputs, planned.itemsPerShard).map((shard) => shard.count);
+      const { counts, places } = this.#cut(jobId, spec, resolved);
       created = journal.commit(
         [
           { type: 'job.created', jobId, job: planned, inputsHash: blob.hash, itemBytes, deadlineAt },
-          { type: 'job.planned', jobId, counts },
+          { type: 'job.planned', jobId, counts, ...(places.length > 0 && { places }) },
         ],
         blobs,
       );
@@ -171,6 +182,21 @@ export class Aggregator {
     }
     await Promise.all([created, begun]);
     return jobId;
+  }
+
+  /** Shards, and which of them leave room for an item with a known answer: none where the budget is only just enough. */
+  #cut(jobId: Id, spec: JobSpec, resolved: Resolved): { counts: number[]; places: number[] } {
+    const { planned, template } = resolved;
+    const draw = this.#c.canaries.places(planned, template);
+    const isRich = draw !== null && !micro.less(planned.budgetMicro, planJob(this.#c, spec, resolved).reserveMicro);
+    const places: number[] = [];
+    const place = (index: number): number | null => {
+      const bytes = isRich ? draw(index) : null;
+      if (bytes !== null) places.push(index);
+      return bytes;
+    };
+    const shards = shardsOf(jobId, spec.inputs, planned.itemsPerShard, place);
+    return { counts: shards.map(({ count }) => count), places: places.filter((index) => index < shards.length) };
   }
 
   /** @throws ApiError `not-found` when the job is not under way. */

@@ -18,6 +18,7 @@ import {
   type TokenClaim,
   type Verdict,
 } from '../protocol/index.ts';
+import type { DrawnCanary } from './canaries.ts';
 import type { Choice } from './choose.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Quotes } from './quotes.ts';
@@ -41,6 +42,7 @@ export class Assignments {
     role: Role,
     choice: Choice,
     prefixesFor: (replicaId: ReplicaId) => StoredBlob | null,
+    drawn: DrawnCanary | null = null,
   ): { replicaId: ReplicaId; durable: Promise<void> } {
     const { clock, config, journal, payment, liveness } = this.#c;
     const { jobId } = job;
@@ -51,6 +53,8 @@ export class Assignments {
     const deadlineAt = Math.min(clock.now() + config.replicaMs, job.deadlineAt);
     const prefixes = prefixesFor(replicaId);
     const checks = shard.auditBy === 'check' ? accusedOf(shard)?.replicaId : undefined;
+    // All copies of a shard are given the same, so that they can be compared.
+    const canary = drawn?.canary ?? shard.canary;
     const events: NodeEvent[] = [];
     if (job.quotes[provider]?.body.quoteId !== quote.body.quoteId) events.push({ type: 'quote.taken', jobId, quote });
     events.push({
@@ -67,10 +71,12 @@ export class Assignments {
       ...(others.length === 0 ? {} : { others: [...others] }),
       ...(prefixes === null ? {} : { prefixesHash: prefixes.hash }),
       ...(checks === undefined ? {} : { checks }),
+      ...(canary === undefined ? {} : { canary }),
     });
     if (role !== 'own-node') events.push(...payment.reserve({ jobId, replicaId, payee: provider, priceMicro }));
     liveness.expect(provider);
-    return { replicaId, durable: journal.commit(events, prefixes === null ? [] : [prefixes]) };
+    const blobs = [prefixes, drawn?.blob ?? null].filter((blob) => blob !== null);
+    return { replicaId, durable: journal.commit(events, blobs) };
   }
 
   /** A second attempt at the shard of a sampled policy would be known for a check by its number. */

@@ -2,11 +2,12 @@
  * Which single answers are checked, and what follows from a check: the draw, the record, and another look at what was accepted
  * unchecked before somebody was caught. All of it is events, so that a restart neither draws nor asks twice.
  */
-import { type AuditBy, isSampled, type NodeEvent } from '../protocol/index.ts';
+import { type AuditBy, canonicalJson, isSampled, type NodeEvent } from '../protocol/index.ts';
 import type { CheckResult } from '../reputation/index.ts';
 import { auditChancePpm, isDrawn } from '../verification/index.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import type { JudgedCopy, RevealedCopy } from './judge.ts';
+import type { Canary } from './payloads.ts';
 import { type Job, type Shard, type UncheckedShard, uncheckedKey } from './state.ts';
 
 /**
@@ -33,6 +34,32 @@ export function drawAudit(
   );
   if (!isDrawn(chancePpm, random.bytes(6))) return [];
   return [{ type: 'shard.audited', jobId, shardId, why: policy.type, chancePpm, by }];
+}
+
+/**
+ * What a single answer says of the item whose answer is known. Another answer is no proof, as honest computers differ now and
+ * then; but it is gathered, the shard is checked, and nobody is tested with the item again: it may be what is wrong.
+ */
+export function judgeCanary(
+  context: AggregatorContext,
+  { jobId, job: { policy, template, model } }: Job,
+  { shardId, audit, canary }: Shard,
+  { template: { honestDisagreementPpm: honestPpm } }: KnownTemplate,
+  copies: readonly RevealedCopy[],
+  known: Canary | undefined,
+): { readonly events: NodeEvent[]; readonly isWrong: boolean } {
+  const [first] = copies;
+  if (!isSampled(policy) || audit !== null || canary === undefined || known === undefined || first === undefined)
+    return { events: [], isWrong: false };
+  const { provider, replicaId } = first.replica;
+  const isWrong = canonicalJson(first.revealed.outputs[canary.at]) !== canonicalJson(known.output);
+  const counted = { compared: 1, differed: isWrong ? 1 : 0 };
+  const subject = { provider, template, model, unit: 'items', honestPpm } as const;
+  const ok = !isWrong || context.checks.isExplained(subject, counted);
+  const recorded = recordEvents(context, { ...subject, ...counted, replicaId, ok, canary: true });
+  if (!isWrong) return { events: recorded, isWrong };
+  const audited: NodeEvent = { type: 'shard.audited', jobId, shardId, why: 'canary', chancePpm: 1_000_000, by: 'run' };
+  return { events: [...recorded, { type: 'canary.dropped', hash: canary.of }, audited], isWrong };
 }
 
 /** What a comparison has shown of each of its providers. */

@@ -17,7 +17,7 @@ import {
 } from '../protocol/index.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Quotes } from './quotes.ts';
-import type { Job, Replica, Shard } from './state.ts';
+import { itemsOf, type Job, mayGetCanary, type Replica, type Shard } from './state.ts';
 
 export interface Choice {
   readonly provider: PeerId;
@@ -114,7 +114,8 @@ export class Chooser {
     let isLater = false;
     let isTooDear = false;
     let capped: Capped | null = null;
-    const newcomerMax = this.#newcomerMax(job, shard, isWanted);
+    const items = itemsOf(shard) + (mayGetCanary(shard) ? 1 : 0);
+    const newcomerMax = this.#newcomerMax(job, shard, items, isWanted);
     for (const candidate of this.candidates(job)) {
       const { peerId } = candidate;
       if (!isWanted(peerId) || this.#c.checks.isExcluded(peerId)) {
@@ -126,12 +127,12 @@ export class Chooser {
         not(candidate, 'refused');
         continue;
       }
-      if (quote !== null && !this.budgetCovers(job, priceOf(quote.body.price, shard.count))) {
+      if (quote !== null && !this.budgetCovers(job, priceOf(quote.body.price, items))) {
         isTooDear = true;
         not(candidate, 'price');
         continue;
       }
-      const cap = quote === null ? null : this.#c.payment.cappedAt(peerId, priceOf(quote.body.price, shard.count));
+      const cap = quote === null ? null : this.#c.payment.cappedAt(peerId, priceOf(quote.body.price, items));
       if (cap !== null) {
         capped = sooner(capped, cap);
         not(candidate, 'cap');
@@ -144,7 +145,7 @@ export class Chooser {
         not(candidate, isSilent ? 'silent' : quote === null ? 'no-quote' : 'paused');
         continue;
       }
-      const priceMicro = priceOf(quote.body.price, shard.count);
+      const priceMicro = priceOf(quote.body.price, items);
       if (micro.less(quote.body.creditLimitMicro, priceMicro)) {
         this.#quotes.explain(
           peerId,
@@ -187,12 +188,12 @@ export class Chooser {
    * pay to be dear as long as one is new, and to begin anew when one is caught. The lower median of those who may be asked.
    * Who checks is not bound by it: that work is compared anyway.
    */
-  #newcomerMax(job: Job, { audit, count }: Shard, isWanted: (peer: PeerId) => boolean): Micro | null {
+  #newcomerMax(job: Job, { audit }: Shard, items: number, isWanted: (peer: PeerId) => boolean): Micro | null {
     if (job.job.policy.type !== 'adaptive' || audit !== null) return null;
     const prices: Micro[] = [];
     for (const { peerId, offer } of this.candidates(job)) {
       const mayBeAsked = isWanted(peerId) && !this.#c.checks.isExcluded(peerId);
-      if (mayBeAsked && this.#quotes.of(peerId).standing !== 'never') prices.push(priceOf(offer.price, count));
+      if (mayBeAsked && this.#quotes.of(peerId).standing !== 'never') prices.push(priceOf(offer.price, items));
     }
     prices.sort((a, b) => (micro.less(a, b) ? -1 : micro.less(b, a) ? 1 : 0));
     return prices[Math.floor((prices.length - 1) / 2)] ?? null;

@@ -7,6 +7,7 @@ import type { Payment } from '../payment/index.ts';
 import type { Clock, Logger, Random, Signer, Store, Verifier } from '../ports/index.ts';
 import type { Cid, JsonSchemaCheck, ModelInfo, ReplicaId, ShardId, StreamItem, Template } from '../protocol/index.ts';
 import type { Checks, Reputation } from '../reputation/index.ts';
+import type { Canaries } from './canaries.ts';
 import type { Liveness } from './liveness.ts';
 import type { QuoteBook } from './quote-book.ts';
 import type { AggregatorState } from './state.ts';
@@ -49,6 +50,7 @@ export interface AggregatorContext {
   readonly liveness: Liveness;
   readonly quoteBook: QuoteBook;
   readonly turns: Turns;
+  readonly canaries: Canaries;
   /** Something happened to a shard of any job under way. */
   touch(shardId: ShardId): void;
   known(): Known;

@@ -6,8 +6,9 @@ import { isFinalShard, type Job } from './state.ts';
 
 /** Payloads of a job under way; its results are not among them. */
 export function blobsOf({ inputsHash, shards }: Job): Sha256[] {
-  const hashes = shards.flatMap(({ outputsHash, before, replicas }) => [
+  const hashes = shards.flatMap(({ outputsHash, before, canary, replicas }) => [
     outputsHash,
+    canary?.hash ?? null,
     before?.outputsHash ?? null,
     ...replicas.flatMap(({ resultHash, prefixesHash }) => [resultHash, prefixesHash ?? null]),
   ]);

@@ -16,7 +16,16 @@ import { type JobInputs, payloads } from './payloads.ts';
 import { shardsOf } from './plan.ts';
 import { Reveals } from './reveals.ts';
 import { RunningJob } from './running-job.ts';
-import { isActive, isFinalShard, type Job, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
+import {
+  isActive,
+  isFinalShard,
+  itemsOf,
+  type Job,
+  type Replica,
+  type Role,
+  type Shard,
+  shardIndexOf,
+} from './state.ts';
 import { Waiting } from './waiting.ts';
 import { Wants } from './wants.ts';
 
@@ -75,7 +84,9 @@ export class JobRunner {
     const job = this.job;
     if (job === undefined) return;
     const template = this.#c.known().templates.get(job.job.template) ?? null;
-    const inputs = given ?? (await payloads.inputs(this.#c.journal, job.inputsHash));
+    const found = given ?? (await payloads.inputs(this.#c.journal, job.inputsHash));
+    const hasCanaries = job.shards.some(({ place }) => place === true);
+    const inputs = hasCanaries && !(await this.#r.loadCanaries(job)) ? null : found;
     this.#r.template = template;
     this.#r.inputs = inputs;
     if (inputs === null || template === null) {
@@ -140,7 +151,7 @@ export class JobRunner {
 
   itemsDone(replica: Replica): number {
     const shard = this.#r.shardOf(replica);
-    if (replica.commitment !== null && shard !== undefined) return shard.count;
+    if (replica.commitment !== null && shard !== undefined) return itemsOf(shard);
     return this.#r.itemsDone.get(replica.replicaId) ?? 0;
   }
 
@@ -337,7 +348,8 @@ export class JobRunner {
     const { job } = this;
     if (job === undefined) return;
     const prefixes = this.#r.prefixesFor(job, shard, role);
-    const { replicaId, durable } = this.#r.assignments.assign(job, shard, role, choice, prefixes);
+    const { choice: paid, drawn } = this.#r.canaryFor(job, shard, role, choice);
+    const { replicaId, durable } = this.#r.assignments.assign(job, shard, role, paid, prefixes, drawn);
     this.#active.add(shard.index);
     this.#dirty.add(shard.index);
     this.#effects.run(`send ${replicaId}`, async () => {
@@ -377,7 +389,7 @@ export class JobRunner {
     }
     if (!isActive(replica)) return;
     await assignments.send(job, replica, {
-      inputs: this.#r.inputsOf(shard) ?? [],
+      inputs: this.#r.payloadOf(shard) ?? [],
       itemSalt: inputs.itemSalt,
       prefixes,
       claims: answers === undefined ? undefined : tokenClaims(answers),

@@ -19,7 +19,8 @@ async function settle(market: Market): Promise<void> {
   const paid = market.events('payment.paid').map(({ replicaId }) => replicaId);
   expect(new Set(paid).size).toBe(paid.length);
   expect(market.client.disk.blobs.size).toBe(
-    market.events('job.ended').filter((event) => event.resultsHash !== null).length,
+    market.events('job.ended').filter((event) => event.resultsHash !== null).length +
+      market.events('canary.kept').length,
   );
   for (const provider of market.providers) expect(provider.disk.blobs.size).toBe(0);
 }

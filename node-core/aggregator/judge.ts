@@ -1,9 +1,18 @@
 /** From revealed copies to verdicts, payments and receipts: the events of one judgement. */
-import { copiesOf, type Evidence, type Json, type NodeEvent, quorumOf, type Verdict } from '../protocol/index.ts';
+import {
+  copiesOf,
+  type Evidence,
+  type Json,
+  type NodeEvent,
+  quorumOf,
+  type Sha256,
+  type Verdict,
+} from '../protocol/index.ts';
 import { clusterCopies, compareCopies, tieBreakNeeded } from '../verification/index.ts';
+import { withoutCanary } from './canaries.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import type { Revealed } from './payloads.ts';
-import type { How, Job, Replica, Shard } from './state.ts';
+import { type How, itemsOf, type Job, type Replica, type Shard } from './state.ts';
 import { comparableHashes, stoppedAnswer } from './stopped.ts';
 
 export interface RevealedCopy {
@@ -11,8 +20,16 @@ export interface RevealedCopy {
   readonly revealed: Revealed;
 }
 
+export interface Agreed {
+  readonly kind: 'agreed';
+  /** Of the job's items. */
+  readonly outputs: Json[];
+  readonly how: How;
+  readonly verdicts: readonly JudgedCopy[];
+}
+
 export type Judgement =
-  | { readonly kind: 'agreed'; readonly outputs: Json[]; readonly how: How; readonly verdicts: readonly JudgedCopy[] }
+  | Agreed
   | {
       readonly kind: 'no-quorum';
       readonly itemsWithout: number /** Could the tie-breakers that the policy still allows bring one about? */;
@@ -33,14 +50,19 @@ export function judgeCopies(
   job: Job,
   shard: Shard,
   { template: { verifier, tolerance, honestDisagreementPpm } }: KnownTemplate,
-  copies: readonly RevealedCopy[],
+  whole: readonly RevealedCopy[],
   { checks, verification }: Pick<AggregatorContext, 'checks' | 'verification'>,
   textShown: (item: number) => string = () => '',
 ): Judgement {
+  // Its canary is no part of the answer: from here on there are the job's items only.
+  const copies = whole.map(({ replica, revealed }) => ({
+    replica,
+    revealed: { ...revealed, outputs: withoutCanary(revealed.outputs, shard) },
+  }));
   const own = copies.find(({ replica }) => replica.role === 'own-node');
   const { policy, template, model } = job.job;
   const quorum = own === undefined ? quorumOf(policy, shard.audit !== null) : 1;
-  const comparable = comparableHashes(copies);
+  const comparable = comparableHashes(whole).map((hashes) => withoutCanary(hashes, shard));
   const revealed = copies.map(({ replica, revealed: { outputs } }, i) => ({
     replicaId: replica.replicaId,
     peerId: replica.provider,
@@ -67,7 +89,7 @@ export function judgeCopies(
     const copy = byId.get(replicaId);
     if (copy === undefined) return [];
     // Numbers near each other have other hashes: nothing that a third party could check.
-    const evidence = verdict === 'rejected' && !isNumeric ? evidenceAgainst(copy, holders) : null;
+    const evidence = verdict === 'rejected' && !isNumeric ? evidenceAgainst(copy, holders, shard) : null;
     return [
       {
         replica: copy.replica,
@@ -112,7 +134,7 @@ function reasonOf(verdict: Verdict, itemsWrong: number, copies: number): string 
 }
 
 /** Two or more other providers that agree with each other on every item. */
-function evidenceAgainst(accused: RevealedCopy, holders: readonly RevealedCopy[]): Evidence | null {
+function evidenceAgainst(accused: RevealedCopy, holders: readonly RevealedCopy[], shard: Shard): Evidence | null {
   const part = ({ replica, revealed }: RevealedCopy) =>
     replica.commitment === null ? [] : [{ commitment: replica.commitment, opening: revealed.opening }];
   const own = part(accused)[0];
@@ -124,8 +146,15 @@ function evidenceAgainst(accused: RevealedCopy, holders: readonly RevealedCopy[]
         replica.provider !== accused.replica.provider &&
         replica.commitment?.body.taskHash === accused.replica.commitment?.body.taskHash,
     )
-    .flatMap(part);
+    .flatMap(part)
+    // Others see the whole, and that these agree.
+    .filter(({ opening }, _, [first]) => canaryOf(opening, shard) === canaryOf(first?.opening ?? opening, shard));
   return own === undefined || quorum.length < 2 ? null : { accused: own, quorum };
+}
+
+/** Hash of what a copy says of the canary. */
+function canaryOf({ itemHashes }: Revealed['opening'], { canary }: Shard): Sha256 | undefined {
+  return canary === undefined ? undefined : itemHashes[canary.at];
 }
 
 /** The events of one verdict: the replica's state, the money, and what is remembered of the provider. */
@@ -150,8 +179,13 @@ export function badReceipt(
 ): NodeEvent[] {
   if (verdict !== 'rejected' || evidence === null) return [];
   const { jobId, shardId, replicaId, provider } = replica;
-  const work = { provider, jobId, shardId, replicaId, template, model, items: shard.count };
-  return reputation.bad({ ...work, reason: reasonOfEvidence(evidence), itemsWrong, evidence }, reason);
+  const work = { provider, jobId, shardId, replicaId, template, model, items: itemsOf(shard) };
+  const [other] = evidence.quorum;
+  // Whoever checks the receipt counts the canary like any item.
+  const isCanaryWrong =
+    other !== undefined && canaryOf(evidence.accused.opening, shard) !== canaryOf(other.opening, shard);
+  const all = itemsWrong + (isCanaryWrong ? 1 : 0);
+  return reputation.bad({ ...work, reason: reasonOfEvidence(evidence), itemsWrong: all, evidence }, reason);
 }
 
 function reasonOfEvidence({ accused, quorum }: Evidence) {
@@ -180,7 +214,7 @@ export function afterVerdicts(
       replicaId: replica.replicaId,
       template,
       model,
-      items: shard.count,
+      items: itemsOf(shard),
       priceMicro: replica.priceMicro,
       check: { type: 'replicate', copies, quorum: quorumOf(policy, isAudited), agreed: Math.max(1, agreed) },
       digest: replica.commitment.body.digest,

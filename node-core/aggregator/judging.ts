@@ -1,8 +1,17 @@
 /** Verdicts of one job: compares what was revealed, and writes what follows from it in one transaction. */
 import type { StoredBlob } from '../ports/index.ts';
 import { type Id, isSampled, type NodeEvent, quorumOf, type SignedStreamHead } from '../protocol/index.ts';
-import { checkEvents, drawAudit, recordEvents } from './audits.ts';
-import { afterVerdicts, badReceipt, type JudgedCopy, judgeCopies, type RevealedCopy, verdictEvents } from './judge.ts';
+import { checkEvents, drawAudit, judgeCanary, recordEvents } from './audits.ts';
+import type { KnownTemplate } from './context.ts';
+import {
+  type Agreed,
+  afterVerdicts,
+  badReceipt,
+  type JudgedCopy,
+  judgeCopies,
+  type RevealedCopy,
+  verdictEvents,
+} from './judge.ts';
 import { judgeChecks } from './judge-tokens.ts';
 import { payloads, type Revealed } from './payloads.ts';
 import type { RunningJob } from './running-job.ts';
@@ -31,9 +40,17 @@ export class Judging {
     if (shard.state !== 'open') return;
     const { jobId } = job;
     const { shardId } = shard;
+    const canary = judgeCanary(context, job, shard, template, copies, this.#r.canaries.get(shard.index));
+    if (canary.isWrong) {
+      const audited = this.#r.commitFor(shard, canary.events);
+      for (const event of canary.events) if (event.type === 'shard.reopened') context.touch(event.shardId);
+      await audited;
+      await context.store.deleteBlobs([shard.canary?.of ?? []].flat());
+      return;
+    }
     const drawn = drawAudit(context, job, shard, copies, claims === null ? 'run' : 'check');
     if (drawn.length > 0) {
-      await this.#r.commitFor(shard, drawn);
+      await this.#r.commitFor(shard, [...canary.events, ...drawn]);
       return;
     }
     const judgement = judgeCopies(job, shard, template, copies, context, (item) =>
@@ -51,10 +68,13 @@ export class Judging {
         given?.map((tokens) => tokens.length),
       );
       if (first !== undefined) this.#r.shown.settle(shard, outputs, first.replica);
+      const kept = this.#keepOne(job, shard, template, judgement, copies.length);
       await this.#conclude(
         job,
         shard,
         [
+          ...canary.events,
+          ...kept.events,
           ...(judgement.how === 'checked' ? checkEvents(context, job, shard, template, judgement.verdicts) : []),
           {
             type: 'shard.accepted',
@@ -66,8 +86,9 @@ export class Judging {
           },
         ],
         judgement.verdicts,
-        [blob],
+        [blob, ...kept.blobs],
       );
+      await context.store.deleteBlobs(kept.drops);
       return;
     }
     const mayAskAnother =
@@ -80,6 +101,16 @@ export class Judging {
     const reason = `${copies.length} copies found no quorum of ${quorum} on ${judgement.itemsWithout} items`;
     const exhausted: NodeEvent = { type: 'shard.exhausted', jobId, shardId, code: 'internal', reason };
     await this.#conclude(job, shard, restored(jobId, shard) ?? [exhausted], judgement.verdicts);
+  }
+
+  /** Of a shard on which all agreed in every item, one whose answer is known from now on. */
+  #keepOne(job: Job, shard: Shard, template: KnownTemplate, judgement: Agreed, copies: number) {
+    const { how, verdicts, outputs } = judgement;
+    const inputs = this.#r.inputsOf(shard);
+    const isSure =
+      copies > 1 && verdicts.every(({ verdict, itemsWrong }) => verdict === 'accepted' && itemsWrong === 0);
+    if (how !== 'checked' || !isSure || inputs === null) return { events: [], blobs: [], drops: [] };
+    return this.#r.context.canaries.keep(job, shard, template, inputs, outputs);
   }
 
   /** It was opened again and cannot be checked: a doubtful answer is more than none. */

@@ -15,6 +15,10 @@ export type Revealed = z.infer<typeof Revealed>;
 /** Tokens that a replica was given to begin with, per item. */
 const Prefixes = z.object({ replicaId: z.string(), prefixes: z.array(z.array(z.int())) });
 
+/** An item and its known answer. Of the pool, by its task; or of a shard, and deleted with the job. */
+const Canary = z.object({ input: Json, output: Json });
+export type Canary = z.infer<typeof Canary>;
+
 const given = z.array(z.int()).optional().describe('tokens at the beginning of each output that another provider made');
 const ShardOutputs = z.object({ shardId: z.string(), outputs: z.array(Json), given });
 
@@ -62,6 +66,9 @@ export const payloads = {
   revealed: (from: BlobSource, hash: Sha256) => get(from, hash, Revealed),
   ofPrefixes: (replicaId: string, prefixes: number[][]) => blobOf({ replicaId, prefixes }),
   prefixes: (from: BlobSource, hash: Sha256) => get(from, hash, Prefixes),
+  ofCanary: (task: string, { input, output }: Canary) => blobOf({ task, input, output }),
+  ofShardCanary: (shardId: string, { input, output }: Canary) => blobOf({ shardId, input, output }),
+  canary: (from: BlobSource, hash: Sha256) => get(from, hash, Canary),
   ofShardOutputs: (shardId: string, outputs: Json[], given?: number[]) =>
     blobOf({ shardId, outputs, ...(given === undefined ? {} : { given }) }),
   shardOutputs: (from: BlobSource, hash: Sha256) => get(from, hash, ShardOutputs),

@@ -24,12 +24,21 @@ import type { Resolved } from './submit.ts';
 const million = 1_000_000;
 
 /** Cuts a job's inputs so that each shard's JSON array is within `inlineBytesMax`: an item counts with its comma. */
-export function shardsOf(jobId: Id, inputs: readonly Json[], itemsPerShard: number): ShardPlan[] {
+export function shardsOf(
+  jobId: Id,
+  inputs: readonly Json[],
+  itemsPerShard: number,
+  place?: (index: number) => number | null,
+): ShardPlan[] {
   const sizes = inputs.map((input) => utf8.encode(JSON.stringify(input)).length + 1);
-  return planShards(jobId, sizes, itemsPerShard, protocolLimits.inlineBytesMax - 1);
+  return planShards(jobId, sizes, itemsPerShard, protocolLimits.inlineBytesMax - 1, place);
 }
 
-export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: Resolved): MethodResult<'jobs.plan'> {
+export function planJob(
+  context: AggregatorContext,
+  spec: JobSpec,
+  { planned, template: known }: Resolved,
+): MethodResult<'jobs.plan'> {
   const { directory, reputation, signer, config } = context;
   const { template, model, policy, ownNode, templateName } = planned;
   const shards = shardsOf('0'.repeat(32), spec.inputs, planned.itemsPerShard);
@@ -51,10 +60,17 @@ export function planJob(context: AggregatorContext, spec: JobSpec, { planned }: 
     return micro.max(most, price);
   }, micro.zero);
   const audits = auditsOf(context, planned, likely, items, copiesOf(policy));
+  // A canary takes the place of an item, which needs one in another shard.
+  const hasCanaries = context.canaries.places(planned, known) !== null;
+  const canariesPpm = hasCanaries ? Math.ceil(context.verification.canaryPpm / (planned.itemsPerShard - 1)) : 0;
   const copies = copiesOf(policy) + (audits.mostPpm > 0 ? 1 : 0);
   const only = ownNode === 'only';
-  const expectedMicro = only ? micro.zero : micro.share(dearest, million * copiesOf(policy) + audits.expectedPpm);
-  const reserveMicro = only ? micro.zero : micro.share(dearest, million * copiesOf(policy) + audits.reservePpm);
+  const expectedMicro = only
+    ? micro.zero
+    : micro.share(dearest, million * copiesOf(policy) + audits.expectedPpm + canariesPpm);
+  const reserveMicro = only
+    ? micro.zero
+    : micro.share(dearest, million * copiesOf(policy) + audits.reservePpm + canariesPpm);
   const missing: string[] = [];
   const ownRuns = ownNode !== 'never' && context.ownServes(template, model);
   if (ownNode !== 'only' && candidates.length < copies) {

@@ -124,7 +124,9 @@ export class Quotes {
     if (job === undefined) return;
     this.#asking.add(provider);
     const { messenger, config, verifier, signer, journal } = this.#c;
-    const { template, model, items, itemsPerShard } = job.job;
+    const { template, model, itemsPerShard } = job.job;
+    // With canaries: else who runs all of a small job could count.
+    const items = job.job.items + (job.shards?.filter(({ place }) => place === true).length ?? 0);
     try {
       // The job may still be on its way to the disk.
       await journal.settled();

@@ -6,7 +6,7 @@ import type { Judging } from './judging.ts';
 import { payloads, type Revealed } from './payloads.ts';
 import { checkReveal } from './reveal.ts';
 import type { RunningJob } from './running-job.ts';
-import type { Replica } from './state.ts';
+import { itemsOf, type Replica } from './state.ts';
 import { isStopped } from './stopping.ts';
 
 export class Reveals {
@@ -103,7 +103,7 @@ export class Reveals {
       verifier,
       template,
       itemSalt: inputs.itemSalt,
-      items: shard.count,
+      items: itemsOf(shard),
       claims: answers,
     });
     if (check.kind === 'bad') {

@@ -5,18 +5,21 @@ import {
   type Id,
   type Json,
   type NodeEvent,
+  priceOf,
   type ReplicaId,
   type Task,
   taskHashOf,
 } from '../protocol/index.ts';
 import type { ClaimedAnswer } from '../verification/index.ts';
 import { Assignments } from './assignments.ts';
+import type { DrawnCanary } from './canaries.ts';
+import type { Choice } from './choose.ts';
 import { claimedAnswers } from './claims.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
-import { type JobInputs, payloads, type Revealed } from './payloads.ts';
+import { type Canary, type JobInputs, payloads, type Revealed } from './payloads.ts';
 import { Quotes } from './quotes.ts';
 import { Shown } from './shown.ts';
-import { type Job, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
+import { type Job, mayGetCanary, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
 import { Stopping } from './stopping.ts';
 import { Stragglers } from './stragglers.ts';
 
@@ -45,6 +48,8 @@ export class RunningJob {
   inputs: JobInputs | null = null;
   template: KnownTemplate | null = null;
   stopped = false;
+  /** Items with known answers, by the index of the shard that they are in. */
+  readonly canaries = new Map<number, Canary>();
   readonly #claims = new Map<ReplicaId, ClaimedAnswer[]>();
 
   constructor(context: AggregatorContext, jobId: Id, hooks: RunningJobHooks) {
@@ -70,6 +75,37 @@ export class RunningJob {
 
   inputsOf(shard: Shard): Json[] | null {
     return this.inputs?.inputs.slice(shard.start, shard.start + shard.count) ?? null;
+  }
+
+  /** What the providers of a shard are given: its inputs, and among them a canary. */
+  payloadOf(shard: Shard): Json[] | null {
+    const inputs = this.inputsOf(shard);
+    if (inputs === null || shard.canary === undefined) return inputs;
+    const canary = this.canaries.get(shard.index);
+    return canary === undefined ? null : inputs.toSpliced(shard.canary.at, 0, canary.input);
+  }
+
+  /** After a restart, and for a job that is to get canaries. @returns false when the disk has lost one that is out. */
+  async loadCanaries(job: Job): Promise<boolean> {
+    const { canaries, journal } = this.context;
+    if (job.shards.some(({ place }) => place === true)) await canaries.load(job);
+    for (const { index, canary } of job.shards) {
+      if (canary === undefined || this.canaries.has(index)) continue;
+      const item = await payloads.canary(journal, canary.hash);
+      if (item === null) return false;
+      this.canaries.set(index, item);
+    }
+    return true;
+  }
+
+  /** The canary of a shard that is about to get its first copy, and what that costs; or none. */
+  canaryFor(job: Job, shard: Shard, role: Role, choice: Choice): { choice: Choice; drawn: DrawnCanary | null } {
+    if (role === 'own-node' || !mayGetCanary(shard)) return { choice, drawn: null };
+    const inputs = this.inputsOf(shard);
+    const drawn = inputs === null ? null : this.context.canaries.draw(job, shard, choice.provider, inputs);
+    if (drawn !== null) this.canaries.set(shard.index, drawn.item);
+    const items = shard.count + (drawn === null ? 0 : 1);
+    return { choice: { ...choice, priceMicro: priceOf(choice.quote.body.price, items) }, drawn };
   }
 
   /** Tokens that a replica was given to begin with. @returns null where the disk has lost them. */
@@ -130,7 +166,7 @@ export class RunningJob {
     const shard = this.shardOf(replica);
     if (job === undefined || shard === undefined || this.inputs === null) return null;
     const { template, model, params } = job.job;
-    const inputsHash = this.assignments.inputsHash(this.inputsOf(shard) ?? []);
+    const inputsHash = this.assignments.inputsHash(this.payloadOf(shard) ?? []);
     return taskHashOf({ template, model, params, inputsHash, itemSalt: this.inputs.itemSalt, ...given });
   }
 

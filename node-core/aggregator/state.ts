@@ -25,6 +25,7 @@ import {
   replicaMachine,
   type ScoreTerms,
   type Sha256,
+  type ShardCanary,
   type ShardId,
   type ShardState,
   type SignedCommitment,
@@ -79,6 +80,10 @@ export interface Shard {
   auditBy: AuditBy;
   /** What it had been accepted with before it was opened again. */
   before: { readonly how: How; readonly outputsHash: Sha256 } | null;
+  /** It has room for an item with a known answer. */
+  place?: true;
+  /** All its copies are given this item besides. */
+  canary?: ShardCanary;
   mark: AnswerMark | null;
   how: How | null;
   /** Blob with the accepted outputs. */
@@ -198,6 +203,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
     case 'job.planned': {
       const job = jobOf(state, event.jobId);
       job.state = jobMachine.next(job.state, 'plan');
+      const places = new Set(event.places);
       let start = 0;
       job.shards = event.counts.map((count, index) => {
         const shard: Shard = {
@@ -216,6 +222,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
           outputsHash: null,
           failure: null,
           replicas: [],
+          ...(places.has(index) && { place: true as const }),
         };
         start += count;
         return shard;
@@ -294,6 +301,8 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       break;
     }
     case 'check.recorded':
+      // One item says little of all that was not looked at.
+      if (event.canary && event.ok) break;
       delete state.unchecked[uncheckedKey(event.provider, event.template, event.model)];
       break;
     case 'shard.disagreed': {
@@ -326,12 +335,14 @@ function apply(state: AggregatorState, entry: LogEntry): void {
         terms,
         prefixesHash,
         checks,
+        canary,
       } = event;
       const job = jobOf(state, jobId);
       job.waiting = null;
       const shard = shardOf(state, event);
       // A job that only the own node can run has one copy; the policy's copies are for providers.
       if (role === 'own-node') shard.target = 1;
+      if (canary !== undefined) shard.canary = canary;
       shard.replicas.push({
         replicaId,
         shardId,
@@ -416,7 +427,7 @@ function noteUnchecked(state: AggregatorState, { jobId, job }: Job, { shardId, s
 
 export const aggregatorProjection: Projection<AggregatorState> = {
   name: 'aggregator',
-  version: 7,
+  version: 8,
   initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {}, unchecked: {} }),
   apply,
 };
@@ -454,4 +465,14 @@ export function accusedOf({ replicas }: Shard): Replica | undefined {
 /** It checks an answer that does not count any more. */
 export function isStale(replica: Replica, shard: Shard): boolean {
   return replica.checks !== undefined && replica.checks !== accusedOf(shard)?.replicaId;
+}
+
+/** Of the payload of a shard: the canary is one of them. */
+export function itemsOf({ count, canary }: Shard): number {
+  return count + (canary === undefined ? 0 : 1);
+}
+
+/** May its first copy get a canary? */
+export function mayGetCanary({ place, canary, replicas }: Shard): boolean {
+  return place === true && canary === undefined && replicas.length === 0;
 }

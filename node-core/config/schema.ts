@@ -190,6 +190,16 @@ export const NodeConfig = z.strictObject({
         'bound of the probability, per check, that disagreement gathered of an honest provider is called too much, per million',
       ),
       exclusionMs: ms(30 * 24 * 3_600_000, 'how long who was caught gets no paid work from this node'),
+      canaryPpm: z
+        .int()
+        .min(0)
+        .max(500_000)
+        .default(50_000)
+        .describe(
+          'shards of a million, of jobs whose answers are checked singly, that get one item more whose answer is known from an own former job; 0 = none, and none are kept',
+        ),
+      canariesMax: count(256, 'items with known answers that are kept'),
+      canaryBytesMax: count(2_048, 'largest of them, input and output together, bytes'),
       reAuditMax: count(1_000, 'unchecked answers that are looked at again after a bad check; 0 = none', 0),
     })
     .prefault({}),

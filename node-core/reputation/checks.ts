@@ -146,7 +146,8 @@ export const checksProjection: Projection<ChecksState> = {
         const after = gathered(event, before[event.unit] ?? nothingGathered);
         const share = Math.floor(shareOfThreshold(testOf(event), after) * 1000);
         state.records[key] = {
-          streak: event.ok ? streak + 1 : 0,
+          // A single known item is a weaker check than a shard that was run again: it can end a streak, not lengthen it.
+          streak: event.ok ? streak + (event.canary ? 0 : 1) : 0,
           checks: checks + 1,
           gathered: { ...before, [event.unit]: after },
           suspicionMilli: { ...suspicionMilli, [event.unit]: share },

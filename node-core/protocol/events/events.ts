@@ -6,7 +6,7 @@
 import { FailureCode, WhyNot } from '../codes.ts';
 import { NodeRecord } from '../discovery/node-record.ts';
 import { PlannedJob } from '../job/job-spec.ts';
-import { AnswerMark, AuditBy, AuditWhy, ReplicaRole } from '../job/shards.ts';
+import { AnswerMark, AuditBy, AuditWhy, ReplicaRole, ShardCanary } from '../job/shards.ts';
 import { Verdict } from '../messages/messages.ts';
 import { Cid, DurationMs, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
 import { SignedCommitment } from '../records/commitment.ts';
@@ -74,7 +74,24 @@ export const events = {
   'job.planned': event('aggregator', 'job.planned', 'The job was cut into shards.', {
     jobId: Id,
     counts: z.array(z.int().min(1)).describe('items of each shard, in order'),
+    places: z.array(z.int().min(0)).optional().describe('shards with room for an item whose answer is known'),
   }),
+  'canary.kept': event('aggregator', 'canary.kept', 'An item whose answer was checked is kept to test others with.', {
+    template: Cid,
+    model: Cid.nullable(),
+    paramsHash: Sha256,
+    hash: Sha256.describe('blob with input and output'),
+    seenBy: z.array(PeerId).max(64).describe('who was given the item'),
+    drops: z.array(Sha256).max(8).describe('those that make room for it'),
+  }),
+  'canary.dropped': event(
+    'aggregator',
+    'canary.dropped',
+    'A provider contradicted it: nobody is tested with it again.',
+    {
+      hash: Sha256,
+    },
+  ),
   'job.waiting': event('aggregator', 'job.waiting', 'The job cannot go on at present; why, and what would help.', {
     jobId: Id,
     code: FailureCode,
@@ -181,6 +198,7 @@ export const events = {
       .describe('why not those: the best of the rest, by their scores'),
     checks: ReplicaId.optional().describe('it checks the tokens of this replica instead of running the shard'),
     prefixesHash: Sha256.optional().describe('blob with the tokens that it was given to begin with'),
+    canary: ShardCanary.optional().describe('an item with a known answer among those of the shard'),
   }),
   'replica.started': event('aggregator', 'replica.started', 'The provider took the replica.', ofReplica),
   'replica.declined': event('aggregator', 'replica.declined', 'The provider did not take it.', {
@@ -312,6 +330,10 @@ export const events = {
     ...ofCheck,
     replicaId: ReplicaId,
     unit: z.enum(['items', 'tokens']).default('items'),
+    canary: z
+      .literal(true)
+      .optional()
+      .describe('one item whose answer was known; good ones do not count in the streak'),
     compared: z.int().min(0),
     differed: z.int().min(0),
     ok: z.boolean().describe('honest disagreement explains the difference'),

@@ -108,6 +108,7 @@ export interface ShardPlan {
 /**
  * Cuts items into shards, in order: at most `itemsPerShard` items and `bytesMax` bytes each.
  * @param itemBytes size of each item's JSON.
+ * @param place bytes that a shard, by its index, keeps free for one more item; null = none. Asked once for each.
  * @throws RangeError naming the item that alone is over the limit.
  */
 export function planShards(
@@ -115,13 +116,17 @@ export function planShards(
   itemBytes: readonly number[],
   itemsPerShard: number,
   bytesMax: number,
+  place: (index: number) => number | null = () => null,
 ): ShardPlan[] {
   const shards: ShardPlan[] = [];
   let start = 0;
   let bytes = 0;
+  let kept = place(0);
   const close = (end: number): void => {
-    if (end > start)
+    if (end > start) {
       shards.push({ shardId: shardIdOf(jobId, shards.length), index: shards.length, start, count: end - start });
+      kept = place(shards.length);
+    }
     start = end;
     bytes = 0;
   };
@@ -131,7 +136,8 @@ export function planShards(
         `input item ${i} has ${size} bytes; at most ${bytesMax} bytes (inlineBytesMax) travel inside a message`,
       );
     }
-    if (i - start >= itemsPerShard || bytes + size > bytesMax) close(i);
+    const itemsMax = kept === null ? itemsPerShard : itemsPerShard - 1;
+    if (i - start >= itemsMax || bytes + size > bytesMax - (kept ?? 0)) close(i);
     bytes += size;
   }
   close(itemBytes.length);

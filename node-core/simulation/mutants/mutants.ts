@@ -347,4 +347,20 @@ export const mutants: readonly Mutant[] = [
     replace: 'this.#o.clock.after(1e9 + ms * ',
     scenarios: ['gossip'],
   },
+  {
+    name: 'canary-in-results',
+    about: 'the item with a known answer is not taken out before the answers are stored',
+    file: 'node-core/aggregator/judge.ts',
+    search: 'outputs: withoutCanary(revealed.outputs, shard)',
+    replace: 'outputs: [...revealed.outputs]',
+    scenarios: ['canaries'],
+  },
+  {
+    name: 'other-canary',
+    about: 'who checks a shard is given other items than who is checked',
+    file: 'node-core/aggregator/assignments.ts',
+    search: 'const canary = drawn?.canary ?? shard.canary;',
+    replace: 'const canary = drawn?.canary;',
+    scenarios: ['canaries'],
+  },
 ];

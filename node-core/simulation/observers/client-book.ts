@@ -69,6 +69,8 @@ export interface ShardFacts {
   /** Place in the log of its acceptance; 0 = not there. */
   acceptedSeq: number;
   mark: string | null;
+  /** Place of the canary in what its copies are given. */
+  canaryAt: number | null;
   readonly replicas: ReplicaFacts[];
   /** Had committed when all had, and may be asked for their outputs. */
   readonly opened: Set<ReplicaId>;
@@ -132,6 +134,9 @@ export class ClientBook {
   /** Prices paid for what was not accepted: must stay zero. */
   lostMicro = 0n;
   itemsAssigned = 0;
+  /** Canaries that were sent, and single answers that one of them had checked. */
+  canaries = 0;
+  audits = 0;
   itemsWanted = 0;
   #at = 0;
   /** Paid in a life that a backup forgot. */
@@ -185,6 +190,7 @@ export class ClientBook {
             outputsHash: null,
             acceptedSeq: 0,
             mark: null,
+            canaryAt: null,
             replicas: [],
             opened: new Set(),
           };
@@ -260,6 +266,10 @@ export class ClientBook {
           isPaid: false,
         };
         this.itemsAssigned += shard.count;
+        if (event.canary === undefined && shard.canaryAt !== null)
+          this.#fault('I10', `${replicaId} is given other items than the first copy of its shard`);
+        shard.canaryAt = event.canary?.at ?? null;
+        if (event.canary !== undefined) this.canaries++;
         shard.replicas.push(replica);
         this.replicas.set(replicaId, replica);
         break;
@@ -304,8 +314,12 @@ export class ClientBook {
         }
         break;
       }
+      case 'shard.audited':
+        if (event.why === 'canary') this.audits++;
+        break;
       case 'check.recorded':
         this.checks.set(event.provider, (this.checks.get(event.provider) ?? 0) + 1);
+        if (event.canary && event.ok) break;
         this.streaks.set(event.provider, event.ok ? (this.streaks.get(event.provider) ?? 0) + 1 : 0);
         break;
       case 'peer.excluded':

@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario.ts';
 import { adaptive } from './adaptive.ts';
 import { bootstrapGone } from './bootstrap-gone.ts';
 import { calm } from './calm.ts';
+import { canaries } from './canaries.ts';
 import { cancelWalk } from './cancel-walk.ts';
 import { cheats } from './cheats.ts';
 import { churn } from './churn.ts';
@@ -48,6 +49,7 @@ export const scenarios: readonly Scenario[] = [
   cheats,
   adaptive,
   sleepers,
+  canaries,
   gossip,
   tokenChecks,
   starved,

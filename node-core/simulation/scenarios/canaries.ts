@@ -1,0 +1,49 @@
+import { Broken } from '../broken.ts';
+import type { Scenario } from '../scenario.ts';
+
+/**
+ * No answer is drawn to be checked, but some shards hold an item whose answer is known. Who cheats stumbles over them; who is
+ * honest is asked for them, too, and nothing of them is in any result.
+ */
+export const canaries: Scenario = {
+  name: 'canaries',
+  about: 'single answers are not sampled; items with known answers find out who cheats',
+  nodesMin: 8,
+  async play(sim) {
+    const { chance, world } = sim;
+    const isCheat = (i: number): boolean => i % 7 === 3;
+    await sim.begin({
+      providers: sim.size - 1,
+      manner: (i) => ({
+        disagreement: 0.002,
+        cheat: isCheat(i) ? { share: 1, label: `cheat ${i}`, afterItems: 120 } : null,
+      }),
+      node: () => ({ config: { verification: { canaryPpm: 400_000 } } }),
+    });
+    const [client] = sim.clients;
+    if (client === undefined) return;
+    // Copies that agree are where known answers come from.
+    await sim.submit(client, { items: 300, policy: { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 2 } });
+    for (const job of sim.jobs) await sim.ended(job);
+    for (let i = 0; i < 4; i++) {
+      await sim.submit(client, { items: 200, policy: { type: 'sample', ratePpm: 0 }, mayFail: true });
+      if (chance.happens(0.5)) {
+        sim.fault('the client is killed while canaries are out', () => client.crash());
+        await sim.wait(1_000);
+        if (!client.up) client.start();
+      }
+      for (const job of sim.jobs) await sim.ended(job);
+    }
+    const { excluded, canaries: asked, audits } = client.subject.client;
+    const cheaters = new Set(sim.providers.filter((_, i) => isCheat(i)).map(({ peerId }) => peerId));
+    if (asked === 0) throw new Broken('I10', client.name, sim.now, 'no canary was ever sent');
+    for (const peer of excluded)
+      if (!cheaters.has(peer))
+        throw new Broken('I8', client.name, sim.now, `${world.nameOf(peer)} is excluded, and honest`);
+    sim.measure('canaries', asked);
+    sim.measure('audits by canary', audits);
+    for (const peer of cheaters)
+      if (!excluded.has(peer))
+        throw new Broken('I8', client.name, sim.now, `${world.nameOf(peer)} cheats, and was not found out`);
+  },
+};
