@@ -187,16 +187,20 @@ export class Aggregator {
   /** Shards, and which of them leave room for an item with a known answer: none where the budget is only just enough. */
   #cut(jobId: Id, spec: JobSpec, resolved: Resolved): { counts: number[]; places: number[] } {
     const { planned, template } = resolved;
+    const counts = (place?: (index: number) => number | null): number[] =>
+      shardsOf(jobId, spec.inputs, planned.itemsPerShard, place).map(({ count }) => count);
     const draw = this.#c.canaries.places(planned, template);
-    const isRich = draw !== null && !micro.less(planned.budgetMicro, planJob(this.#c, spec, resolved).reserveMicro);
+    if (draw === null) return { counts: counts(), places: [] };
     const places: number[] = [];
-    const place = (index: number): number | null => {
-      const bytes = isRich ? draw(index) : null;
+    const withPlaces = counts((index) => {
+      const bytes = draw(index);
       if (bytes !== null) places.push(index);
       return bytes;
-    };
-    const shards = shardsOf(jobId, spec.inputs, planned.itemsPerShard, place);
-    return { counts: shards.map(({ count }) => count), places: places.filter((index) => index < shards.length) };
+    });
+    const { shards, reserveMicro } = planJob(this.#c, spec, resolved);
+    const share = Math.ceil((1_000_000 * (withPlaces.length + 1)) / shards);
+    if (micro.less(planned.budgetMicro, micro.share(reserveMicro, share))) return { counts: counts(), places: [] };
+    return { counts: withPlaces, places: places.filter((index) => index < withPlaces.length) };
   }
 
   /** @throws ApiError `not-found` when the job is not under way. */
