@@ -18,10 +18,10 @@ import {
   protocolLimits,
   type Sha256,
   type ShardCanary,
+  type Template,
   utf8,
 } from '../protocol/index.ts';
 import { isDrawn } from '../verification/index.ts';
-import type { KnownTemplate } from './context.ts';
 import { type Canary, payloads } from './payloads.ts';
 import type { Job, Shard } from './state.ts';
 
@@ -109,7 +109,7 @@ export class Canaries {
    * Which shards of a job leave room for one. Drawn when the job is cut, so that a shard with a canary is no larger than the others.
    * @returns for `planShards`; null where there can be none. A template whose tokens are checked has a better check.
    */
-  places(job: PlannedJob, { template }: KnownTemplate): ((index: number) => number | null) | null {
+  places(job: PlannedJob, { template }: { readonly template: Template }): ((index: number) => number | null) | null {
     const { canaryPpm, canaryBytesMax } = this.#o.config;
     const isOne = job.policy.type !== 'replicate' && canBeCanary(template) && !job.stream;
     if (canaryPpm === 0 || !isOne || job.itemsPerShard < 2 || job.ownNode === 'only') return null;
@@ -154,7 +154,7 @@ export class Canaries {
   keep(
     { job: { template, model, params, stream } }: Job,
     { replicas }: Shard,
-    known: KnownTemplate,
+    known: { readonly template: Template },
     inputs: readonly Json[],
     outputs: readonly Json[],
   ): { readonly events: NodeEvent[]; readonly blobs: StoredBlob[]; readonly drops: Sha256[] } {
@@ -193,7 +193,7 @@ export class Canaries {
 }
 
 /** Answers that are equal or not: with a tolerance, or with tokens to check, there are better checks. */
-function canBeCanary({ verifier, tokenDivergence }: KnownTemplate['template']): boolean {
+function canBeCanary({ verifier, tokenDivergence }: Template): boolean {
   return (verifier === 'exact' || verifier === 'label') && tokenDivergence === undefined;
 }
 
