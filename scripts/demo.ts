@@ -8,10 +8,11 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command } from 'commander';
-import { micro, type NodeEvent, parseEvent, type VerificationPolicy, z } from '../node-core/protocol/index.ts';
+import { copiesOf, micro, type NodeEvent, z } from '../node-core/protocol/index.ts';
 import { runBatch } from './demo/batch.ts';
 import { runDirectly } from './demo/direct.ts';
 import { removeLeftovers } from './demo/leftovers.ts';
+import { readLog } from './demo/log.ts';
 import { channels, type Network, reputations, settledBooks, startNetwork } from './demo/network.ts';
 import { NodeGroup, type RunningNode } from './demo/nodes.ts';
 import { runPrompts } from './demo/prompts.ts';
@@ -157,7 +158,7 @@ async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
   const directCorrect = direct.filter((label, i) => label.trim() === reviews[i]?.expected).length;
   const alive = providers.filter((node) => node !== victim);
   const ledger = await settledBooks(client, alive);
-  const log = await logOf(client);
+  const log = (await readLog(client.api)).map(({ event }) => event);
 
   const report: DemoReport = {
     items: reviews.length,
@@ -221,8 +222,8 @@ async function runTasks(network: Network, isSleeper: boolean): Promise<DemoRepor
   await writeFile(someFile, some.map((task) => JSON.stringify(task)).join('\n'));
   const { answers } = await runDirectly(modelFile, someFile);
   const texts = outputs.map((output) => Text.safeParse(output).data?.text.trim() ?? null);
-  const log = await logOf(network.client);
-  const again = log.flatMap((event) =>
+  const reopened = await readLog(network.client.api, ['shard.reopened']);
+  const again = reopened.flatMap(({ event }) =>
     event.type === 'shard.reopened' && event.jobId === jobId ? [event.shardId] : [],
   );
   return {
@@ -232,35 +233,17 @@ async function runTasks(network: Network, isSleeper: boolean): Promise<DemoRepor
   };
 }
 
-/** All that the node decided, from its own log. */
-async function logOf({ api }: RunningNode): Promise<NodeEvent[]> {
-  const events: NodeEvent[] = [];
-  let after = 0;
-  for (;;) {
-    const { entries, next } = await api.call('logs.query', { after, limit: 1000 });
-    if (entries.length === 0) return events;
-    events.push(...entries.map(({ event }) => parseEvent(event)));
-    after = next;
-  }
-}
-
 /** Of the replicas that were run to a commitment. */
 function extraWork(log: readonly NodeEvent[]): number {
-  const copiesOf = new Map(
-    log.flatMap((event) =>
-      event.type === 'job.created' ? [[event.jobId, copiesAsked(event.job.policy)] as const] : [],
-    ),
+  const copiesOfJob = new Map(
+    log.flatMap((event) => (event.type === 'job.created' ? [[event.jobId, copiesOf(event.job.policy)] as const] : [])),
   );
   const asked = log.flatMap((event) =>
-    event.type === 'job.planned' ? [event.counts.length * (copiesOf.get(event.jobId) ?? 1)] : [],
+    event.type === 'job.planned' ? [event.counts.length * (copiesOfJob.get(event.jobId) ?? 1)] : [],
   );
   const run = log.filter((event) => event.type === 'replica.committed').length;
   const needed = asked.reduce((sum, count) => sum + count, 0);
   return (run - needed) / needed;
-}
-
-function copiesAsked(policy: VerificationPolicy): number {
-  return policy.type === 'replicate' ? policy.copies : 1;
 }
 
 async function readPrompts(file: string): Promise<Array<z.infer<typeof Prompt>>> {

@@ -9,10 +9,10 @@ import {
   type MethodResult,
   type NodeApi,
   type NodeEvent,
-  parseEvent,
   z,
 } from '../../node-core/protocol/index.ts';
 import { runDirectly } from '../../scripts/demo/direct.ts';
+import { readLog } from '../../scripts/demo/log.ts';
 import type { NodeGroup, NodeSettings, RunningNode } from '../../scripts/demo/nodes.ts';
 
 export { NodeGroup, type RunningNode } from '../../scripts/demo/nodes.ts';
@@ -155,16 +155,9 @@ export async function logOf<T extends EventType>(
   api: NodeApi,
   ...types: T[]
 ): Promise<Array<LogEntry & { readonly event: Extract<NodeEvent, { type: T }> }>> {
-  const entries: Array<LogEntry & { readonly event: Extract<NodeEvent, { type: T }> }> = [];
-  for (let after = 0; ; ) {
-    const page = await api.call('logs.query', { after, limit: 1000, ...(types.length > 0 && { types }) });
-    for (const { seq, at, event } of page.entries) {
-      const parsed = parseEvent(event);
-      if (isOneOf(parsed, types)) entries.push({ seq, at, event: parsed });
-    }
-    if (page.entries.length < 1000) return entries;
-    after = page.next;
-  }
+  return (await readLog(api, types)).flatMap(({ seq, at, event }) =>
+    isOneOf(event, types) ? [{ seq, at, event }] : [],
+  );
 }
 
 function isOneOf<T extends EventType>(event: NodeEvent, types: readonly T[]): event is Extract<NodeEvent, { type: T }> {
