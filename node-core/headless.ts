@@ -12,7 +12,8 @@
  * expected, what was found and what to do, and exits with one of {@link exitCodes}.
  */
 import { constants } from 'node:os';
-import { resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { Command, CommanderError } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import {
@@ -148,7 +149,14 @@ async function main(options: Options): Promise<void> {
     started.catch(() => {});
     await Promise.race([started, stop.requested]);
     if (!stop.isRequested()) {
-      control = await startControlServer({ ...config.control, api: node.api, dataFolder: config.dataFolder, log });
+      const interfaceFolder = builtInterface();
+      control = await startControlServer({
+        ...config.control,
+        api: node.api,
+        dataFolder: config.dataFolder,
+        log,
+        ...(interfaceFolder !== null && { interfaceFolder }),
+      });
       await announce(node.api, control.url, log);
       await service.ready(`online as ${ports.signer.peerId}`);
     }
@@ -298,6 +306,13 @@ async function readConfig(file: ConfigFile): Promise<NodeConfig> {
     const count = error.problems.length;
     return end('config', count === 1 ? error.message : `the configuration has ${count} problems:\n${error.message}`);
   }
+}
+
+/** Where `npm run build` puts it, seen from the sources and from the bundle; null where it was not built. */
+function builtInterface(): string | null {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const places = [join(here, '../out/renderer'), join(here, '../renderer')];
+  return places.find((place) => existsSync(join(place, 'index.html')) && existsSync(join(place, 'assets'))) ?? null;
 }
 
 /** @returns whether `work` came to its end in time. */

@@ -1,3 +1,4 @@
 /** Carriers of the control API. They see the interface of the node, not the node. */
 export { type ControlClient, connectControl } from './local/client.ts';
+export { requestPageUrl } from './local/page-url.ts';
 export { type ControlServer, ControlServerError, startControlServer } from './local/server.ts';

@@ -1,15 +1,17 @@
 /** One WebSocket to the loopback server: it authenticates, then is a session; nothing that waits in it is unbounded. */
 import type { RawData, WebSocket } from 'ws';
 import type { Logger } from '../../ports/index.ts';
-import { type NodeApi, Scope, scopeIncludes, z } from '../../protocol/index.ts';
-import { errorText, parseRequest, resultText, rpcCodes } from '../rpc.ts';
+import { type NodeApi, Scope, z } from '../../protocol/index.ts';
+import { errorText, parseRequest, type RpcId, resultText, rpcCodes } from '../rpc.ts';
 import { createSession, type Session } from '../session.ts';
+import type { BrowserDoor } from './browser-door.ts';
 import { sameToken } from './door.ts';
 
 export interface ConnectionOptions {
   readonly api: NodeApi;
   readonly log: Logger;
   readonly token: string;
+  readonly browsers: Pick<BrowserDoor, 'redeem' | 'knows'>;
   /** It brought the right token with its upgrade. */
   readonly authenticated: boolean;
   /** Time to send `auth`. */
@@ -31,12 +33,18 @@ const authLettersMax = 1_000;
 /** More than this waits for a slow reader: its tokens are gathered. */
 const busyBytes = 64 * 1024;
 
+const secret = z.string().max(200);
+
 /** `scope`: less than the token allows, for a caller that wants to be unable to do harm. */
-const Auth = z.object({ token: z.string().max(200), scope: Scope.default('owner') });
+const Auth = z.union([
+  z.object({ token: secret, scope: Scope.default('owner') }),
+  z.object({ ticket: secret }),
+  z.object({ session: secret }),
+]);
 
 /** @returns a function that ends the connection. */
 export function serveConnection(socket: WebSocket, options: ConnectionOptions): (reason: string) => void {
-  const { api, log, token, authMs, waitingMax, waitingBytesMax } = options;
+  const { api, log, token, browsers, authMs, waitingMax, waitingBytesMax } = options;
   let session: Session | null = null;
   let waiting = 0;
   let ended = false;
@@ -75,20 +83,45 @@ export function serveConnection(socket: WebSocket, options: ConnectionOptions): 
     session = createSession({ api, scope, log, send, isBusy, end: (reason) => end(closeCodes.ended, reason) });
   }
 
+  function refuse(id: RpcId, reason: string): void {
+    send(errorText(id, rpcCodes.unauthorized, reason));
+    end(closeCodes.notAuthenticated, reason);
+  }
+
   function authenticate(text: string): void {
     const parsed = text.length > authLettersMax ? null : parseRequest(text);
     const request = parsed?.ok === true && parsed.request.method === 'auth' ? parsed.request : null;
     const auth = Auth.safeParse(request?.params);
     const id = request?.id ?? null;
-    if (!auth.success || !sameToken(auth.data.token, token)) {
-      const reason = auth.success ? 'wrong token' : 'expected auth {token} as the first message';
-      send(errorText(id, rpcCodes.unauthorized, reason));
-      end(closeCodes.notAuthenticated, reason);
-      return;
+    if (!auth.success) {
+      refuse(id, 'expected auth {token} as the first message');
+    } else if ('ticket' in auth.data) {
+      void redeem(id, auth.data.ticket);
+    } else if ('session' in auth.data) {
+      if (browsers.knows(auth.data.session)) letIn(id, 'owner');
+      else refuse(id, 'unknown session');
+    } else if (sameToken(auth.data.token, token)) {
+      letIn(id, auth.data.scope);
+    } else {
+      refuse(id, 'wrong token');
     }
-    const scope = scopeIncludes('owner', auth.data.scope) ? auth.data.scope : 'follow';
+  }
+
+  function letIn(id: RpcId, scope: Scope, session?: string): void {
     open(scope);
-    send(resultText(id, { scope }));
+    send(resultText(id, { scope, ...(session !== undefined && { session }) }));
+  }
+
+  async function redeem(id: RpcId, ticket: string): Promise<void> {
+    try {
+      const found = await browsers.redeem(ticket);
+      if (ended) return;
+      if (found === null) refuse(id, 'this ticket was used, or is too old');
+      else letIn(id, 'owner', found);
+    } catch (error) {
+      log.error({ error: error instanceof Error ? error.message : String(error) }, 'a session could not be kept');
+      refuse(id, 'the session could not be kept; the node’s log says why');
+    }
   }
 
   const authTimer = setTimeout(() => end(closeCodes.notAuthenticated, `no auth within ${authMs} ms`), authMs);

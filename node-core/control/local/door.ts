@@ -9,6 +9,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 export interface DoorOptions {
   readonly port: number;
   readonly allowedOrigins: readonly string[];
+  /** The interface is served from here: its pages have this server as their origin. */
+  readonly servesInterface: boolean;
   readonly token: string;
 }
 
@@ -19,21 +21,24 @@ export type Judgement =
 /** @returns why a request is refused whatever it asks for, or null. */
 export function judgeSender(
   headers: IncomingHttpHeaders,
-  { port, allowedOrigins }: Omit<DoorOptions, 'token'>,
+  { port, allowedOrigins, servesInterface }: Omit<DoorOptions, 'token'>,
 ): string | null {
   const hosts = ['127.0.0.1', 'localhost', '[::1]'].map((name) => `${name}:${port}`);
   if (headers.host === undefined || !hosts.includes(headers.host.toLowerCase())) {
     return `the Host must be one of ${hosts.join(', ')}`;
   }
   // Browsers always send an Origin with a WebSocket, and pages cannot change it.
-  if (headers.origin !== undefined && !allowedOrigins.includes(headers.origin)) {
+  const { origin } = headers;
+  const isOwn = servesInterface && hosts.some((host) => origin === `http://${host}`);
+  if (origin !== undefined && !isOwn && !allowedOrigins.includes(origin)) {
     return 'this Origin is not in control.allowedOrigins';
   }
   return null;
 }
 
-export function judgeUpgrade(headers: IncomingHttpHeaders, { port, allowedOrigins, token }: DoorOptions): Judgement {
-  const refusal = judgeSender(headers, { port, allowedOrigins });
+export function judgeUpgrade(headers: IncomingHttpHeaders, options: DoorOptions): Judgement {
+  const { token } = options;
+  const refusal = judgeSender(headers, options);
   if (refusal !== null) return { ok: false, status: 403, reason: refusal };
   if (headers.authorization === undefined) return { ok: true, authenticated: false };
   const given = /^Bearer (?<token>\S+)$/i.exec(headers.authorization)?.groups?.['token'];

@@ -1,8 +1,12 @@
-/** The two pages for machines that watch: `/healthz` and `/metrics`. Everything else here is the WebSocket. */
+/**
+ * What the loopback server answers besides the WebSocket: `/healthz` and `/metrics` for machines that watch; the interface
+ * for the browser of this computer, where it was built; and `POST /ticket`, by which the owner's programs open it.
+ */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../ports/index.ts';
 import { ApiError, type NodeApi } from '../../protocol/index.ts';
-import { type DoorOptions, judgeSender } from './door.ts';
+import { type DoorOptions, judgeSender, judgeUpgrade } from './door.ts';
+import { type InterfaceFile, interfaceHeaders } from './interface-files.ts';
 import { createMetrics } from './metrics.ts';
 import { contentType, prometheusText } from './prometheus.ts';
 
@@ -14,13 +18,23 @@ export interface Pages {
 interface Page {
   readonly status: number;
   readonly type: string;
-  readonly body: string;
+  readonly body: string | Buffer;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+export interface PagesOptions {
+  readonly api: NodeApi;
+  door(): DoorOptions;
+  /** By address; empty where it was not built. */
+  readonly files: ReadonlyMap<string, InterfaceFile>;
+  newTicket(): string;
+  readonly log: Logger;
 }
 
 /** Whoever watches asks every few seconds, and gives up as soon. */
 const answerMsMax = 5_000;
 
-export function createPages(api: NodeApi, door: () => Omit<DoorOptions, 'token'>, log: Logger): Pages {
+export function createPages({ api, door, files, newTicket, log }: PagesOptions): Pages {
   const metrics = createMetrics(api);
   const pages: Readonly<Record<string, () => Promise<Page>>> = {
     '/healthz': () => health(api),
@@ -30,11 +44,18 @@ export function createPages(api: NodeApi, door: () => Omit<DoorOptions, 'token'>
   async function pageFor(request: IncomingMessage): Promise<Page> {
     const path = (request.url ?? '/').split('?', 1)[0] ?? '/';
     const page = Object.hasOwn(pages, path) ? pages[path] : undefined;
-    if (page === undefined)
-      return text(426, 'This is a WebSocket; for machines that watch there are /healthz and /metrics.');
+    const file = files.get(path);
+    if (page === undefined && file === undefined && path !== '/ticket') {
+      const what =
+        files.size > 0 ? 'There is no such page.' : 'For machines that watch there are /healthz and /metrics.';
+      return path === '/' || files.size === 0 ? text(426, `This is a WebSocket. ${what}`) : text(404, what);
+    }
     const refusal = judgeSender(request.headers, door());
     if (refusal !== null) return text(403, refusal);
+    if (path === '/ticket') return files.size > 0 ? ticket(request) : text(426, 'No interface is served here.');
     if (request.method !== 'GET' && request.method !== 'HEAD') return text(405, 'Only GET.');
+    if (file !== undefined) return filePage(file);
+    if (page === undefined) return text(404, 'There is no such page.');
     try {
       return await within(answerMsMax, page());
     } catch (error) {
@@ -45,15 +66,29 @@ export function createPages(api: NodeApi, door: () => Omit<DoorOptions, 'token'>
     }
   }
 
+  /** For a program that could read the owner's token from the data folder. */
+  function ticket(request: IncomingMessage): Page {
+    if (request.method !== 'POST') return text(405, 'Only POST.');
+    const judgement = judgeUpgrade(request.headers, door());
+    if (!judgement.ok || !judgement.authenticated) return text(401, 'The owner’s token is missing, or wrong.');
+    return { status: 200, type: 'application/json', body: `${JSON.stringify({ ticket: newTicket() })}\n` };
+  }
+
+  function filePage({ type, body, immutable }: InterfaceFile): Page {
+    const caching = immutable ? 'public, max-age=31536000, immutable' : 'no-store';
+    return { status: 200, type, body, headers: { ...interfaceHeaders(door().port), 'cache-control': caching } };
+  }
+
   return {
     serve(request, response) {
       request.resume();
-      void pageFor(request).then(({ status, type, body }) => {
+      void pageFor(request).then(({ status, type, body, headers }) => {
         response.writeHead(status, {
           'content-type': type,
           'cache-control': 'no-store',
           'x-content-type-options': 'nosniff',
           connection: 'close',
+          ...headers,
         });
         response.end(request.method === 'HEAD' ? '' : body);
       });

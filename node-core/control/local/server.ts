@@ -6,7 +6,8 @@
  *     await server.stop('the node stops');
  *
  * It listens on loopback only, and asks for the owner's token, which never is in a URL. See `door.ts` for who is let in,
- * and `pages.ts` for what anybody on this computer may see: that the node is well, and how much it does.
+ * `browser-door.ts` for how the owner's browser is, and `pages.ts` for what anybody on this computer may see: that the
+ * node is well, how much it does, and the interface without what it shows.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server } from 'node:http';
@@ -15,9 +16,11 @@ import type { Duplex } from 'node:stream';
 import { WebSocketServer } from 'ws';
 import type { Logger } from '../../ports/index.ts';
 import type { NodeApi } from '../../protocol/index.ts';
+import { openBrowserDoor } from './browser-door.ts';
 import { serveConnection } from './connection.ts';
 import { removeControlFile, writeControlFile } from './control-file.ts';
 import { judgeUpgrade } from './door.ts';
+import { type InterfaceFile, readInterface } from './interface-files.ts';
 import { createPages } from './pages.ts';
 
 export interface ControlServerOptions {
@@ -30,6 +33,8 @@ export interface ControlServerOptions {
   readonly allowedOrigins: readonly string[];
   /** Messages that wait for a slow reader before it is disconnected. */
   readonly streamBufferMax: number;
+  /** The built interface, for the browser of this computer. Default: none is served. */
+  readonly interfaceFolder?: string;
   readonly log: Logger;
   readonly limits?: Partial<ControlServerLimits>;
 }
@@ -48,6 +53,8 @@ export interface ControlServerLimits {
 export interface ControlServer {
   readonly url: string;
   readonly token: string;
+  /** An address that opens the interface once, within a minute; null where none is served. */
+  newPageUrl(): string | null;
   stop(reason: string): Promise<void>;
 }
 
@@ -69,10 +76,16 @@ export async function startControlServer(options: ControlServerOptions): Promise
   const limits = { ...defaults, ...options.limits };
   const token = randomBytes(tokenBytes).toString('base64url');
 
-  const pages = createPages(api, () => ({ port: address.port, allowedOrigins }), log);
+  const files =
+    options.interfaceFolder === undefined
+      ? new Map<string, InterfaceFile>()
+      : await readInterface(options.interfaceFolder);
+  const browsers = await openBrowserDoor(dataFolder);
+  const door = () => ({ port: address.port, allowedOrigins, servesInterface: files.size > 0, token });
+  const pages = createPages({ api, door, files, newTicket: browsers.newTicket, log });
   const http = createServer({ requestTimeout: limits.authMs, headersTimeout: limits.authMs }, pages.serve);
   http.maxConnections = 2 * limits.connectionsMax;
-  const address = await listenOn(http, options.listen);
+  const address = await listenOn(http, options.listen, files.size > 0 ? browsers.lastPort : null);
   const sockets = new WebSocketServer({
     noServer: true,
     clientTracking: false,
@@ -84,7 +97,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
   http.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     socket.on('error', () => {});
     if (ends.size >= limits.connectionsMax) return refuse(socket, 503, `at most ${limits.connectionsMax} connections`);
-    const judgement = judgeUpgrade(request.headers, { port: address.port, allowedOrigins, token });
+    const judgement = judgeUpgrade(request.headers, door());
     if (!judgement.ok) {
       log.warn({ status: judgement.status, reason: judgement.reason }, 'a control connection was refused');
       return refuse(socket, judgement.status, judgement.reason);
@@ -94,6 +107,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
         api,
         log,
         token,
+        browsers,
         authenticated: judgement.authenticated,
         authMs: limits.authMs,
         waitingMax: options.streamBufferMax,
@@ -108,6 +122,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
   const url = `ws://${host}:${address.port}/`;
   try {
     await writeControlFile(dataFolder, { url, token, pid: process.pid });
+    if (files.size > 0) await browsers.rememberPort(address.port);
   } catch (error) {
     http.close();
     throw error;
@@ -116,6 +131,7 @@ export async function startControlServer(options: ControlServerOptions): Promise
   return {
     url,
     token,
+    newPageUrl: () => (files.size > 0 ? `http://${host}:${address.port}/#ticket=${browsers.newTicket()}` : null),
     async stop(reason) {
       pages.stop();
       await removeControlFile(dataFolder, token);
@@ -127,22 +143,36 @@ export async function startControlServer(options: ControlServerOptions): Promise
   };
 }
 
-async function listenOn(http: Server, listen: string): Promise<AddressInfo> {
+/** @param lastPort taken again where any port will do, if it is free. */
+async function listenOn(http: Server, listen: string, lastPort: number | null): Promise<AddressInfo> {
   const { host, port } = loopbackAddress(listen);
-  await new Promise<void>((resolve, reject) => {
-    http.once('error', (error) => {
-      reject(
-        new ControlServerError(
-          `the control API cannot listen on ${listen}: ${error.message}. Choose another port in control.listen, or 0 for any`,
-          { cause: error },
-        ),
-      );
+  if (port !== 0 || lastPort === null || !(await tryListen(http, host, lastPort))) {
+    await new Promise<void>((resolve, reject) => {
+      http.once('error', (error) => {
+        reject(
+          new ControlServerError(
+            `the control API cannot listen on ${listen}: ${error.message}. Choose another port in control.listen, or 0 for any`,
+            { cause: error },
+          ),
+        );
+      });
+      http.listen(port, host, resolve);
     });
-    http.listen(port, host, resolve);
-  });
+  }
   const address = http.address();
   if (address === null || typeof address === 'string') throw new ControlServerError(`no port on ${listen}`);
   return address;
+}
+
+function tryListen(http: Server, host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const failed = () => resolve(false);
+    http.once('error', failed);
+    http.listen(port, host, () => {
+      http.off('error', failed);
+      resolve(true);
+    });
+  });
 }
 
 /** @throws ControlServerError for anything that others could reach. */
