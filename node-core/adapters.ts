@@ -22,6 +22,7 @@ import { jobProtocol } from './protocol/index.ts';
 import { StoreError } from './store/errors.ts';
 import { createSqliteStore } from './store/sqlite-store.ts';
 import { createSystemClock } from './system/clock.ts';
+import { createSystemHost } from './system/host.ts';
 import { createSystemRandom } from './system/random.ts';
 
 export interface RealPortsOptions {
@@ -72,6 +73,7 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
       log,
     }),
     executor: realExecutor(config, options),
+    host: createSystemHost(),
   };
   return { ports, newIdentity: created };
 }

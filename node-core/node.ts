@@ -7,7 +7,7 @@
  *     const { jobId } = await node.api.call('jobs.submit', { template: 'text-classification', inputs, budgetMicro: '1000000' });
  */
 import { Aggregator, type Known, type KnownTemplate } from './aggregator/index.ts';
-import { EventStream, makeApi, type NodeState } from './api/index.ts';
+import { createVitals, EventStream, makeApi, type NodeState } from './api/index.ts';
 import { type Adoption, adopt, type NodeConfig, type SettingsChange } from './config/index.ts';
 import { Directory } from './directory/index.ts';
 import { Journal, type Projection } from './journal/index.ts';
@@ -65,7 +65,9 @@ const runsProjection: Projection<{ running: boolean }> = {
  * and adapters read from it what may change.
  */
 export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | null = null): InfernetNode {
-  const { clock, random, network, signer, verifier, store, executor, log } = ports;
+  const { clock, random, network, signer, verifier, store, log } = ports;
+  const vitals = createVitals(ports.executor, clock, ports.host);
+  const { executor } = vitals;
   let state: NodeState = 'stopped';
   let startedAt = 0;
   let inventory: ExecutorInventory | null = null;
@@ -254,6 +256,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     // The DHT may be slow or alone: nobody waits for it.
     void announce();
     provider.calibrate();
+    vitals.start();
     log.info({ peerId: signer.peerId, addresses: network.status().addresses }, 'the node is online');
   }
 
@@ -296,6 +299,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       await attempt('drain', () => provider.drain(journal.failed ? 0 : drainMs));
       await attempt('leave', () => directory.leave());
     }
+    vitals.stop();
     aggregator.stop();
     provider.stop();
     payment.stop();
@@ -321,6 +325,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       reputation,
       provider,
       aggregator,
+      vitals,
       inventory: () => {
         if (inventory === null) throw new Error('the node has not started');
         return inventory;

@@ -29,6 +29,7 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
       rooms.stop(drainMs);
       return {};
     },
+    'node.vitals': () => ({ everyMs: rooms.vitals.everyMs, samples: [...rooms.vitals.samples()] }),
     'provider.status': () => providerStatus(rooms),
     'provider.why': () => providerWhy(rooms),
     'provider.switch': ({ on }) => switchProvider(rooms, on),
@@ -65,3 +66,4 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
 
 export type { NodeState, Rooms } from './rooms.ts';
 export { EventStream } from './stream.ts';
+export { createVitals } from './vitals.ts';

@@ -8,6 +8,7 @@ import type { Payment } from '../payment/index.ts';
 import type { ExecutorInventory, Ports } from '../ports/index.ts';
 import type { Provider } from '../provider/index.ts';
 import type { Reputation } from '../reputation/index.ts';
+import type { Vitals } from './vitals.ts';
 
 export type NodeState = 'starting' | 'online' | 'alone' | 'draining' | 'stopped';
 
@@ -22,6 +23,7 @@ export interface Rooms {
   readonly reputation: Reputation;
   readonly provider: Provider;
   readonly aggregator: Aggregator;
+  readonly vitals: Vitals;
   inventory(): ExecutorInventory;
   known(): Known;
   state(): NodeState;

@@ -12,6 +12,7 @@ export function nodeStatus(rooms: Rooms): MethodResult<'node.status'> {
     version,
     state: rooms.state(),
     startedAt: rooms.startedAt(),
+    logSeq: rooms.journal.durableSeq,
     addresses: [...network.addresses],
     connectedPeers: network.connectedPeers,
     knownProviders: live.filter((peer) => peer.record.peerId !== ports.signer.peerId).length,

@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 import type { Executor } from './executor.ts';
+import type { Host } from './host.ts';
 import type { Logger } from './logger.ts';
 import type { Network } from './network.ts';
 import type { Random } from './random.ts';
@@ -16,4 +17,5 @@ export interface Ports {
   readonly store: Store;
   readonly executor: Executor;
   readonly log: Logger;
+  readonly host?: Host;
 }

@@ -28,6 +28,7 @@ export const NodeStatus = z.object({
     .enum(['starting', 'online', 'alone', 'draining', 'stopped'])
     .describe('alone = running without a single connected peer'),
   startedAt: EpochMs,
+  logSeq: z.int().min(0).describe('newest entry of the log: a cursor for events that are still to come'),
   addresses: z.array(z.string()),
   connectedPeers: z.int(),
   knownProviders: z.int().describe('live providers other than this node'),
@@ -37,6 +38,18 @@ export const NodeStatus = z.object({
   faults: z.array(z.string()).describe('what is wrong on this computer, with what to do'),
 });
 export type NodeStatus = z.infer<typeof NodeStatus>;
+
+export const VitalsSample = z.object({
+  at: EpochMs,
+  cpuShare: z.number().describe('of all cores of this computer, 0…1'),
+  ownCpuShare: z.number().describe('of one core, by the node itself; runners not counted'),
+  memoryUsedBytes: z.number(),
+  memoryTotalBytes: z.number(),
+  ownMemoryBytes: z.number(),
+  itemsPerSecond: z.number().describe('done by this computer, for whomever'),
+  tokensPerSecond: z.number().describe('written by this computer'),
+});
+export type VitalsSample = z.infer<typeof VitalsSample>;
 
 export const ProviderStatus = z.object({
   on: z.boolean(),
@@ -338,6 +351,12 @@ function method<const S extends Scope, Params extends z.ZodType, Result extends 
 
 export const nodeMethods = {
   'node.status': method('follow', 'State, addresses and peers of the node.', none, NodeStatus),
+  'node.vitals': method(
+    'follow',
+    'How busy this computer was and how much it did, over the last hour at most.',
+    none,
+    z.object({ everyMs: DurationMs, samples: z.array(VitalsSample).describe('oldest first') }),
+  ),
   'node.stop': method('owner', 'Drains and stops the node.', z.object({ drainMs: DurationMs.optional() }), none),
   'provider.status': method('follow', 'What this node offers and runs.', none, ProviderStatus),
   'provider.switch': method(

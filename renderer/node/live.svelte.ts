@@ -1,0 +1,130 @@
+/** What every page shows of the node, kept fresh: asked again when an event says that it changed, and now and then. */
+import {
+  ApiError,
+  type EventType,
+  type MethodInput,
+  type MethodName,
+  type MethodResult,
+  type StreamItem,
+} from '../../node-core/protocol/index.ts';
+import type { NodeLink } from './link.svelte.ts';
+
+/** Events come in crowds: one question answers for all of the same moment. */
+const gatherMs = 150;
+
+export interface QueryOptions {
+  /** Begins of event types, as `job.` or `payment.paid`, after which the answer is another. */
+  readonly on: readonly string[];
+  readonly everyMs?: number;
+}
+
+/** The answer to one call, kept fresh while somebody looks at it. */
+export class Query<M extends MethodName> {
+  value = $state.raw<MethodResult<M> | null>(null);
+  /** Of the last attempt; the value before it stays. */
+  error = $state<string | null>(null);
+
+  readonly #link: NodeLink;
+  readonly #method: M;
+  readonly #params: MethodInput<M>;
+  readonly #options: QueryOptions;
+  #watchers = 0;
+  #stop: (() => void) | null = null;
+  #gathering: ReturnType<typeof setTimeout> | undefined;
+  #asking = false;
+  #again = false;
+
+  constructor(link: NodeLink, method: M, params: MethodInput<M>, options: QueryOptions) {
+    this.#link = link;
+    this.#method = method;
+    this.#params = params;
+    this.#options = options;
+  }
+
+  /** @returns a function that ends it. */
+  watch(): () => void {
+    this.#watchers += 1;
+    if (this.#watchers === 1) this.#start();
+    return () => {
+      this.#watchers -= 1;
+      if (this.#watchers > 0) return;
+      this.#stop?.();
+      this.#stop = null;
+    };
+  }
+
+  async refresh(): Promise<void> {
+    if (this.#asking) {
+      this.#again = true;
+      return;
+    }
+    this.#asking = true;
+    try {
+      this.value = await this.#link.call(this.#method, this.#params);
+      this.error = null;
+    } catch (error) {
+      this.error = messageOf(error);
+    } finally {
+      this.#asking = false;
+    }
+    if (!this.#again) return;
+    this.#again = false;
+    this.#soon();
+  }
+
+  #start(): void {
+    void this.refresh();
+    const unfollow = this.#link.follow((item) => {
+      if (isAbout(item, this.#options.on)) this.#soon();
+    });
+    const { everyMs } = this.#options;
+    const timer = everyMs === undefined ? undefined : setInterval(() => !document.hidden && this.refresh(), everyMs);
+    this.#stop = () => {
+      unfollow();
+      clearInterval(timer);
+      clearTimeout(this.#gathering);
+      this.#gathering = undefined;
+    };
+  }
+
+  #soon(): void {
+    this.#gathering ??= setTimeout(() => {
+      this.#gathering = undefined;
+      void this.refresh();
+    }, gatherMs);
+  }
+}
+
+function isAbout(item: StreamItem, begins: readonly string[]): boolean {
+  return item.kind === 'event' && begins.some((begin) => item.event.type.startsWith(begin));
+}
+
+export function messageOf(error: unknown): string {
+  if (error instanceof ApiError) return error.message;
+  return error instanceof Error ? error.message : String(error);
+}
+
+export const isType = (type: string, ...types: readonly EventType[]): boolean => types.some((one) => one === type);
+
+/** The questions that several pages share. */
+export class Live {
+  readonly status: Query<'node.status'>;
+  readonly provider: Query<'provider.status'>;
+  readonly wallet: Query<'wallet.summary'>;
+  readonly peers: Query<'peers.list'>;
+  readonly templates: Query<'jobs.templates'>;
+
+  constructor(link: NodeLink) {
+    const query = <M extends MethodName>(method: M, options: QueryOptions) =>
+      // Every method in here takes no parameters.
+      new Query<M>(link, method, {} as MethodInput<M>, options);
+    this.status = query('node.status', {
+      on: ['node.', 'provider.', 'peer.', 'job.', 'work.'],
+      everyMs: 5_000,
+    });
+    this.provider = query('provider.status', { on: ['provider.', 'work.'], everyMs: 15_000 });
+    this.wallet = query('wallet.summary', { on: ['payment.'] });
+    this.peers = query('peers.list', { on: ['peer.', 'receipt.', 'reputation.', 'provider.'], everyMs: 10_000 });
+    this.templates = query('jobs.templates', { on: ['peer.', 'provider.'] });
+  }
+}

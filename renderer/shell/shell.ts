@@ -1,0 +1,27 @@
+/** What surrounds the page: the desktop window, or a browser. The same questions, answered by what is there. */
+
+export interface SavedFile {
+  readonly name: string;
+  readonly type: string;
+  readonly text: string;
+}
+
+export interface Shell {
+  readonly kind: 'desktop' | 'browser';
+  /** @returns false when the person thought better of it. */
+  save(file: SavedFile): Promise<boolean>;
+}
+
+export const browserShell: Shell = {
+  kind: 'browser',
+  save({ name, type, text }) {
+    const url = URL.createObjectURL(new Blob([text], { type }));
+    const link = document.createElement('a');
+    link.href = url;
+    link.download = name;
+    link.click();
+    // The download has its own hold on the data by then.
+    setTimeout(() => URL.revokeObjectURL(url), 10_000);
+    return Promise.resolve(true);
+  },
+};
