@@ -18,10 +18,11 @@ export async function queryLog(
   { ports }: Rooms,
   params: MethodParams<'logs.query'>,
 ): Promise<MethodResult<'logs.query'>> {
-  const { after, limit, jobId, peerId, types } = params;
+  const { after, before, limit, jobId, peerId, types } = params;
   const entries = await ports.store.history.entries({
     after,
     limit,
+    ...(before === undefined ? {} : { before }),
     ...(jobId === undefined ? {} : { jobId }),
     ...(peerId === undefined ? {} : { peerId }),
     ...(types === undefined ? {} : { types }),

@@ -31,19 +31,19 @@ function summaryOfRow(row: JobRow): Summary {
 }
 
 export async function listJobs(rooms: Rooms, params: MethodParams<'jobs.list'>): Promise<MethodResult<'jobs.list'>> {
-  const { limit, before, state, text } = params;
-  const rows = await rooms.ports.store.history.jobs({
-    limit,
-    ...(before === undefined ? {} : { before }),
-    ...(state === undefined ? {} : { state }),
-    ...(text === undefined ? {} : { text }),
-  });
+  const { limit, before, skip, state, text } = params;
+  const { history } = rooms.ports.store;
+  const matching = { ...(state === undefined ? {} : { state }), ...(text === undefined ? {} : { text }) };
+  const [rows, total] = await Promise.all([
+    history.jobs({ limit, skip, ...(before === undefined ? {} : { before }), ...matching }),
+    history.countJobs(matching),
+  ]);
   const jobs = rows.map((row) => {
     // The state in memory may be a moment ahead of the read model.
     const job = rooms.aggregator.job(row.jobId);
     return { seq: row.seq, ...(job === undefined ? summaryOfRow(row) : summaryOf(rooms, job)) };
   });
-  return { jobs };
+  return { jobs, total };
 }
 
 export async function getJob(rooms: Rooms, jobId: Id): Promise<MethodResult<'jobs.get'>> {

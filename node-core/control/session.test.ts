@@ -100,7 +100,7 @@ describe('session', () => {
     api.answer = () => ({});
     expect(await call('node.status')).toMatchObject({ result: {} });
     expect(await call('jobs.list')).toMatchObject({ result: {} });
-    expect(api.calls[1]).toEqual({ method: 'jobs.list', params: { limit: 100 } });
+    expect(api.calls[1]).toEqual({ method: 'jobs.list', params: { limit: 100, skip: 0 } });
   });
 
   it('refuses what is not JSON-RPC, with its codes', async () => {

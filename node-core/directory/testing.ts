@@ -103,6 +103,7 @@ export class MemoryStore implements Store {
   snapshot: StoredSnapshot | null = null;
   readonly history: Store['history'] = {
     jobs: async () => [],
+    countJobs: async () => 0,
     job: async () => null,
     entries: async ({ after, limit }) => this.log.filter(({ seq }) => seq > after).slice(0, limit),
     ledger: async () => [],

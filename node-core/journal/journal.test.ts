@@ -45,6 +45,7 @@ class SlowStore implements Store {
   }
   readonly history: History = {
     jobs: async () => [],
+    countJobs: async () => 0,
     job: async () => null,
     ledger: async () => [],
     entries: async ({ after, limit }) => this.entries.filter(({ seq }) => seq > after).slice(0, limit),

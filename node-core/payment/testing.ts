@@ -89,6 +89,7 @@ export class MemoryStore implements Store {
   }
   readonly history: Store['history'] = {
     jobs: async () => [],
+    countJobs: async () => 0,
     job: async () => null,
     ledger: async () => [],
     entries: async ({ after, limit }) => this.disk.entries.slice(after, after + limit),

@@ -53,8 +53,10 @@ export interface StoredSnapshot {
 /** Questions about the past, answered from read models; pages are newest first. */
 export interface History {
   jobs(query: JobsQuery): Promise<JobRow[]>;
+  /** How many there are, over all pages. */
+  countJobs(query: Pick<JobsQuery, 'state' | 'text'>): Promise<number>;
   job(jobId: Id): Promise<JobRow | null>;
-  /** Entries of the log with `seq` > `after`, oldest first. */
+  /** Entries of the log with `seq` > `after`, oldest first; with `before`, the last ones before it. */
   entries(query: EntriesQuery): Promise<LogEntry[]>;
   ledger(query: LedgerQuery): Promise<LedgerRow[]>;
 }
@@ -66,12 +68,16 @@ export interface Page {
 }
 
 export interface JobsQuery extends Page {
+  /** Rows of the page to leave out: for a list that is scrolled to its middle. */
+  readonly skip?: number;
   readonly state?: JobState;
   readonly text?: string;
 }
 
 export interface EntriesQuery {
   readonly after: number;
+  /** Exclusive. */
+  readonly before?: number;
   readonly limit: number;
   readonly jobId?: Id;
   readonly peerId?: PeerId;

@@ -5,26 +5,23 @@ import { type LogEntry, micro, type NodeEvent, type PeerId } from '../protocol/i
 export function historyOf(entries: () => readonly LogEntry[]): History {
   const jobs = (): JobRow[] => foldJobs(entries()).reverse();
   return {
-    jobs: async ({ limit, before, state, text }: JobsQuery) =>
+    jobs: async ({ limit, before, skip = 0, ...query }: JobsQuery) =>
       jobs()
-        .filter(
-          (row) =>
-            (before === undefined || row.seq < before) &&
-            (state === undefined || row.state === state) &&
-            (text === undefined || row.label.includes(text)),
-        )
-        .slice(0, limit),
+        .filter((row) => (before === undefined || row.seq < before) && isWanted(row, query))
+        .slice(skip, skip + limit),
+    countJobs: async (query) => jobs().filter((row) => isWanted(row, query)).length,
     job: async (jobId) => jobs().find((row) => row.jobId === jobId) ?? null,
-    entries: async ({ after, limit, jobId, peerId, types }: EntriesQuery) =>
-      entries()
-        .filter(
-          ({ seq, event }) =>
-            seq > after &&
-            (jobId === undefined || ('jobId' in event && event.jobId === jobId)) &&
-            (peerId === undefined || concerns(event, peerId)) &&
-            (types === undefined || types.includes(event.type)),
-        )
-        .slice(0, limit),
+    entries: async ({ after, before, limit, jobId, peerId, types }: EntriesQuery) => {
+      const found = entries().filter(
+        ({ seq, event }) =>
+          seq > after &&
+          (before === undefined || seq < before) &&
+          (jobId === undefined || ('jobId' in event && event.jobId === jobId)) &&
+          (peerId === undefined || concerns(event, peerId)) &&
+          (types === undefined || types.includes(event.type)),
+      );
+      return before === undefined ? found.slice(0, limit) : found.slice(-limit);
+    },
     ledger: async ({ limit, before, peer }: LedgerQuery) =>
       foldLedger(entries())
         .filter((row) => (before === undefined || row.seq < before) && (peer === undefined || row.peer === peer))
@@ -37,6 +34,10 @@ export function historyOf(entries: () => readonly LogEntry[]): History {
 function concerns(event: NodeEvent, peer: PeerId): boolean {
   if ('receipt' in event) return event.receipt.body.client === peer || event.receipt.body.provider === peer;
   return ('peerId' in event && event.peerId === peer) || ('provider' in event && event.provider === peer);
+}
+
+function isWanted(row: JobRow, { state, text }: Pick<JobsQuery, 'state' | 'text'>): boolean {
+  return (state === undefined || row.state === state) && (text === undefined || row.label.includes(text));
 }
 
 function foldJobs(entries: readonly LogEntry[]): JobRow[] {

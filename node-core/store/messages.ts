@@ -62,6 +62,7 @@ export type FromWriter =
 
 export type ReadRequest =
   | { readonly op: 'jobs'; readonly query: JobsQuery }
+  | { readonly op: 'count-jobs'; readonly query: Pick<JobsQuery, 'state' | 'text'> }
   | { readonly op: 'job'; readonly jobId: string }
   | { readonly op: 'entries'; readonly query: EntriesQuery }
   | { readonly op: 'ledger'; readonly query: LedgerQuery }
@@ -72,6 +73,7 @@ export type ToReader = readonly { readonly id: number; readonly request: ReadReq
 
 export type ReadAnswer =
   | { readonly op: 'jobs'; readonly rows: JobRow[] }
+  | { readonly op: 'count-jobs'; readonly count: number }
   | { readonly op: 'job'; readonly row: JobRow | null }
   | { readonly op: 'entries'; readonly rows: LogEntry[] }
   | { readonly op: 'ledger'; readonly rows: LedgerRow[] }

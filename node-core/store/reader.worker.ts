@@ -6,7 +6,7 @@ import { openReadOnly } from './database.ts';
 import { faultOf } from './faults.ts';
 import type { FromReader, ReadAnswer, ReadRequest, ToReader, WorkerData } from './messages.ts';
 import { queryEntries } from './read-models/entries.ts';
-import { queryJob, queryJobs } from './read-models/jobs.ts';
+import { countJobs, queryJob, queryJobs } from './read-models/jobs.ts';
 import { queryLedger } from './read-models/ledger.ts';
 
 if (parentPort === null) throw new Error('reader.worker runs as a worker thread of the store only');
@@ -44,6 +44,8 @@ function answer(request: ReadRequest): ReadAnswer {
   switch (request.op) {
     case 'jobs':
       return { op: 'jobs', rows: queryJobs(db, limited(request.query)) };
+    case 'count-jobs':
+      return { op: 'count-jobs', count: countJobs(db, request.query) };
     case 'job':
       return { op: 'job', row: queryJob(db, request.jobId) };
     case 'entries':

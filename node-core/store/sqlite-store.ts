@@ -49,6 +49,7 @@ export function createSqliteStore({ folder, log, limits }: SqliteStoreOptions): 
     blobHashes: async () => (await opened().ask('blob-hashes', { op: 'blob-hashes' })).hashes,
     history: {
       jobs: async (query) => (await opened().ask('jobs', { op: 'jobs', query })).rows,
+      countJobs: async (query) => (await opened().ask('count-jobs', { op: 'count-jobs', query })).count,
       job: async (jobId) => (await opened().ask('job', { op: 'job', jobId })).row,
       entries: async (query) => (await opened().ask('entries', { op: 'entries', query })).rows,
       ledger: async (query) => (await opened().ask('ledger', { op: 'ledger', query })).rows,

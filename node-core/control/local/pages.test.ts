@@ -23,6 +23,7 @@ beforeEach(async () => {
     version: '0.1.0',
     state: 'online',
     startedAt: 1_700_000_000_000,
+    logSeq: 0,
     addresses: [],
     connectedPeers: 3,
     knownProviders: 2,

@@ -396,8 +396,16 @@ export const nodeMethods = {
   'jobs.list': method(
     'follow',
     'Jobs, newest first.',
-    z.object({ ...page, state: z.enum(jobStates).optional(), text: z.string().max(200).optional() }),
-    z.object({ jobs: z.array(JobSummary.extend({ seq: z.int() })) }),
+    z.object({
+      ...page,
+      skip: z.int().min(0).default(0).describe('rows to leave out: for a list that is scrolled to its middle'),
+      state: z.enum(jobStates).optional(),
+      text: z.string().max(200).optional(),
+    }),
+    z.object({
+      jobs: z.array(JobSummary.extend({ seq: z.int() })),
+      total: z.int().describe('all that match, over all pages'),
+    }),
   ),
   'jobs.get': method('follow', 'One job with its shards.', ofJob, JobDetail),
   'jobs.why': method(
@@ -457,6 +465,11 @@ export const nodeMethods = {
     'Entries of the node’s log.',
     z.object({
       after: z.int().min(0).default(0),
+      before: z
+        .int()
+        .min(1)
+        .optional()
+        .describe('the last entries before this seq, instead of the first after `after`'),
       limit: z.int().min(1).max(1000).default(100),
       jobId: Id.optional(),
       peerId: PeerId.optional(),

@@ -45,26 +45,29 @@ function peersOf(event: NodeEvent): Set<string> {
   return peers;
 }
 
-/** Entries with `seq` > `after`, oldest first. No type at all matches an empty list of types. @throws DamageError */
+/** Entries with `after` < `seq` < `before`, oldest first. No type at all matches an empty list of types. @throws DamageError */
 export function queryEntries(db: Database.Database, query: EntriesQuery): LogEntry[] {
   const { sql, values } = select(query);
-  return db
+  const entries = db
     .prepare(sql)
     .all(...values, query.limit)
     .map(decodeEntry);
+  return query.before === undefined ? entries : entries.reverse();
 }
 
 /**
- * Each query walks one index in the order of `seq` and stops at the limit; CROSS JOIN keeps SQLite from starting at the
- * other table, which it would have to sort.
+ * Each query walks one index in the order of `seq`, from the end where `before` is given, and stops at the limit; CROSS
+ * JOIN keeps SQLite from starting at the other table, which it would have to sort.
  */
-function select({ after, limit, jobId, peerId, types }: EntriesQuery): { sql: string; values: unknown[] } {
+function select({ after, before, limit, jobId, peerId, types }: EntriesQuery): { sql: string; values: unknown[] } {
   const marks = types?.map(() => '?').join(', ');
+  const order = before === undefined ? 'ASC' : 'DESC';
+  const until = before ?? Number.MAX_SAFE_INTEGER;
   if (jobId !== undefined || peerId !== undefined) {
     const [table, column, value] =
       jobId !== undefined ? ['entry_jobs', 'job_id', jobId] : ['entry_peers', 'peer_id', peerId];
-    const conditions = [`e.${column} = ? AND e.seq > ?`];
-    const values: unknown[] = [value, after];
+    const conditions = [`e.${column} = ? AND e.seq > ? AND e.seq < ?`];
+    const values: unknown[] = [value, after, until];
     if (jobId !== undefined && peerId !== undefined) {
       conditions.push('EXISTS (SELECT 1 FROM entry_peers AS p WHERE p.peer_id = ? AND p.seq = e.seq)');
       values.push(peerId);
@@ -75,19 +78,22 @@ function select({ after, limit, jobId, peerId, types }: EntriesQuery): { sql: st
     }
     const where = conditions.join(' AND ');
     return {
-      sql: `SELECT ${entryColumns} FROM ${table} AS e CROSS JOIN log AS l ON l.seq = e.seq WHERE ${where} ORDER BY e.seq LIMIT ?`,
+      sql: `SELECT ${entryColumns} FROM ${table} AS e CROSS JOIN log AS l ON l.seq = e.seq WHERE ${where} ORDER BY e.seq ${order} LIMIT ?`,
       values,
     };
   }
   if (types !== undefined && types.length > 0) {
     // Per type, so that a rare one needs no walk through the whole log, nor frequent ones a sort of all their entries.
-    const perType = 'SELECT * FROM (SELECT seq FROM log WHERE type = ? AND seq > ? ORDER BY seq LIMIT ?)';
+    const perType = `SELECT * FROM (SELECT seq FROM log WHERE type = ? AND seq > ? AND seq < ? ORDER BY seq ${order} LIMIT ?)`;
     const distinct = [...new Set(types)];
     return {
-      sql: `SELECT ${entryColumns} FROM log AS l WHERE seq IN (${distinct.map(() => perType).join(' UNION ALL ')}) ORDER BY seq LIMIT ?`,
-      values: distinct.flatMap((type) => [type, after, limit]),
+      sql: `SELECT ${entryColumns} FROM log AS l WHERE seq IN (${distinct.map(() => perType).join(' UNION ALL ')}) ORDER BY seq ${order} LIMIT ?`,
+      values: distinct.flatMap((type) => [type, after, until, limit]),
     };
   }
   const nothing = types === undefined ? '' : 'AND FALSE';
-  return { sql: `SELECT ${entryColumns} FROM log AS l WHERE seq > ? ${nothing} ORDER BY seq LIMIT ?`, values: [after] };
+  return {
+    sql: `SELECT ${entryColumns} FROM log AS l WHERE seq > ? AND seq < ? ${nothing} ORDER BY seq ${order} LIMIT ?`,
+    values: [after, until],
+  };
 }

@@ -127,9 +127,30 @@ const columns = Object.keys(Row.in.shape).join(', ');
 
 /** Jobs, newest first. `text` is looked for in label, template name and job id, in any case of letters. */
 export function queryJobs(db: Database.Database, query: JobsQuery): JobRow[] {
+  const { from, conditions, values } = select(query);
+  const matching = `SELECT seq FROM ${from} WHERE seq < ? AND ${conditions} ORDER BY seq DESC LIMIT ? OFFSET ?`;
+  const before = query.before ?? Number.MAX_SAFE_INTEGER;
+  return Rows.parse(
+    db
+      .prepare(`SELECT ${columns} FROM jobs WHERE seq IN (${matching}) ORDER BY seq DESC`)
+      .all(before, ...values, query.limit, query.skip ?? 0),
+  );
+}
+
+export function countJobs(db: Database.Database, query: Pick<JobsQuery, 'state' | 'text'>): number {
+  const { from, conditions, values } = select(query);
+  return z.int().parse(
+    db
+      .prepare(`SELECT COUNT(*) FROM ${from} WHERE ${conditions}`)
+      .pluck()
+      .get(...values),
+  );
+}
+
+function select(query: Pick<JobsQuery, 'state' | 'text'>): { from: string; conditions: string; values: unknown[] } {
   const text = query.text?.trim().toLowerCase() ?? '';
-  const conditions = ['seq < ?'];
-  const values: unknown[] = [query.before ?? Number.MAX_SAFE_INTEGER];
+  const conditions = ['TRUE'];
+  const values: unknown[] = [];
   if (query.state !== undefined) {
     conditions.push('state = ?');
     values.push(query.state);
@@ -138,10 +159,11 @@ export function queryJobs(db: Database.Database, query: JobsQuery): JobRow[] {
     conditions.push('instr(search, ?) > 0');
     values.push(text);
   }
-  const matching = `SELECT seq FROM jobs ${text === '' ? '' : 'INDEXED BY jobs_by_search'} WHERE ${conditions.join(' AND ')} ORDER BY seq DESC LIMIT ?`;
-  return Rows.parse(
-    db.prepare(`SELECT ${columns} FROM jobs WHERE seq IN (${matching}) ORDER BY seq DESC`).all(...values, query.limit),
-  );
+  return {
+    from: text === '' ? 'jobs' : 'jobs INDEXED BY jobs_by_search',
+    conditions: conditions.join(' AND '),
+    values,
+  };
 }
 
 export function queryJob(db: Database.Database, jobId: string): JobRow | null {

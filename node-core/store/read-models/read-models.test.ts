@@ -25,7 +25,7 @@ import {
 } from '../testing.ts';
 import { queryEntries } from './entries.ts';
 import { rebuildReadModels } from './index.ts';
-import { queryJob, queryJobs } from './jobs.ts';
+import { countJobs, queryJob, queryJobs } from './jobs.ts';
 import { queryLedger } from './ledger.ts';
 
 interface Opened {
@@ -119,19 +119,24 @@ describe('entries', () => {
     if ('peerId' in event) return event.peerId;
     return event.type === 'payment.received' ? event.voucher.body.payer : undefined;
   };
-  const naive = (log: readonly LogEntry[], { after, limit, jobId, peerId, types }: EntriesQuery): LogEntry[] =>
-    log
-      .filter((entry) => entry.seq > after)
+  const naive = (
+    log: readonly LogEntry[],
+    { after, before, limit, jobId, peerId, types }: EntriesQuery,
+  ): LogEntry[] => {
+    const found = log
+      .filter((entry) => entry.seq > after && (before === undefined || entry.seq < before))
       .filter((entry) => jobId === undefined || jobOf(entry).includes(jobId))
       .filter((entry) => peerId === undefined || peerOf(entry) === peerId)
-      .filter((entry) => types?.includes(entry.event.type) ?? true)
-      .slice(0, limit);
+      .filter((entry) => types?.includes(entry.event.type) ?? true);
+    return before === undefined ? found.slice(0, limit) : found.slice(Math.max(0, found.length - limit));
+  };
 
   test('every combination of filters gives what a filter over the whole log gives', () => {
     const optional = <T>(arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> =>
       fc.option(arbitrary, { nil: undefined });
     const query = fc.record({
       after: fc.nat(50),
+      before: optional(fc.integer({ min: 1, max: 90 })),
       limit: fc.nat(30),
       jobId: optional(fc.nat(12).map(jobIdOf)),
       peerId: optional(fc.nat(4).map(peerIdOf)),
@@ -149,10 +154,11 @@ describe('entries', () => {
           const store = open();
           try {
             const log = store.append(events);
-            for (const { after, limit, jobId, peerId, types } of queries) {
+            for (const { after, before, limit, jobId, peerId, types } of queries) {
               const asked: EntriesQuery = {
                 after,
                 limit,
+                ...(before === undefined ? {} : { before }),
                 ...(jobId === undefined ? {} : { jobId }),
                 ...(peerId === undefined ? {} : { peerId }),
                 ...(types === undefined ? {} : { types }),
@@ -246,7 +252,12 @@ describe('jobs', () => {
       '100 % sure',
     ]);
 
+    expect(countJobs(store.db, { text: 'summarise' })).toBe(2);
+    expect(countJobs(store.db, { text: 'summarise', state: 'done' })).toBe(1);
+
     const all = queryJobs(store.db, { limit: 1000 });
+    expect(countJobs(store.db, {})).toBe(all.length);
+    expect(queryJobs(store.db, { limit: 2, skip: 1 })).toEqual(all.slice(1, 3));
     expect(all.map(({ seq }) => seq)).toEqual(all.map(({ seq }) => seq).toSorted((a, b) => b - a));
     const paged = [];
     for (let page = queryJobs(store.db, { limit: 2 }); page.length > 0; ) {
