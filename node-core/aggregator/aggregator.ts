@@ -8,6 +8,7 @@ import {
   type Id,
   idOf,
   type JobSpec,
+  type Json,
   type MessageBody,
   type MethodResult,
   micro,
@@ -232,6 +233,14 @@ export class Aggregator {
     const isDoubted = (index: number): boolean =>
       kept.doubted.some(({ start, count }) => index >= start && index < start + count);
     return outputs?.map((each, index) => (isDoubted(index) ? { ...each, mark: 'doubted' } : each)) ?? null;
+  }
+
+  /** What was asked for, as long as the results are kept. */
+  async inputs(jobId: Id): Promise<Json[] | null> {
+    const job = this.job(jobId);
+    if (job !== undefined) return (await payloads.inputs(this.#c.store, job.inputsHash))?.inputs ?? null;
+    const kept = this.#c.view.state.kept[jobId];
+    return kept === undefined ? null : ((await payloads.results(this.#c.store, kept.resultsHash))?.inputs ?? null);
   }
 
   /** @param inputs where they are in memory. */

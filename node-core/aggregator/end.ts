@@ -45,7 +45,11 @@ export async function endJob(context: AggregatorContext, job: Job): Promise<bool
   const failed = job.shards.find((shard) => shard.failure !== null)?.failure ?? null;
   const complete = job.shards.length > 0 && accepted.length === job.shards.length;
   const itemsAccepted = accepted.reduce((sum, shard) => sum + shard.count, 0);
-  const results = itemsAccepted > 0 ? payloads.ofResults({ jobId, outputs }) : null;
+  const inputs = (await payloads.inputs(store, job.inputsHash))?.inputs;
+  const isWorthKeeping = itemsAccepted > 0 || inputs !== undefined;
+  const results = isWorthKeeping
+    ? payloads.ofResults({ jobId, outputs, ...(inputs !== undefined && { inputs }) })
+    : null;
   const blobs = results === null ? [] : await writtenBefore(store, results);
 
   if (!job.shards.every(isFinalShard) || answers() !== begun) return false;

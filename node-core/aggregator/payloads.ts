@@ -24,6 +24,8 @@ const ShardOutputs = z.object({ shardId: z.string(), outputs: z.array(Json), giv
 
 const Results = z.object({
   jobId: z.string(),
+  /** For a copy of the job, or a repetition of what failed; absent in results of earlier versions. */
+  inputs: z.array(Json).optional(),
   outputs: z.array(
     z.object({
       output: Json,

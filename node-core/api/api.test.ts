@@ -22,6 +22,7 @@ describe('a node that did a job', () => {
       'jobs.results': { jobId },
       'jobs.why': { jobId },
       'jobs.stop': { jobId },
+      'jobs.spec': { jobId },
       'provider.switch': { on: false },
       'peers.reputation': { peerId: market.providers[0]?.peerId ?? '' },
     };
@@ -78,6 +79,9 @@ describe('a node that did a job', () => {
     expect(await market.call('jobs.get', { jobId })).toMatchObject({ ...summary, shards: [] });
     const { outputs } = await market.call('jobs.results', { jobId });
     expect(outputs[3]).toEqual({ index: 3, output: { label: 'yellow' }, how: 'checked' });
+    const spec = await market.call('jobs.spec', { jobId });
+    expect([spec.label, spec.inputs.length, spec.policy.copies]).toEqual(['the first', 20, 2]);
+    expect((await market.call('jobs.plan', spec)).shards).toBe(2);
     const { rows } = await market.call('wallet.ledger', {});
     expect(rows.map(({ direction, amountMicro }) => [direction, amountMicro])).toEqual(Array(4).fill(['paid', '2000']));
     const page = await market.call('wallet.ledger', { limit: 2, before: rows[1]?.seq ?? 0 });

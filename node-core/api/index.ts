@@ -10,7 +10,7 @@ import {
   z,
 } from '../protocol/index.ts';
 import { ledger, queryLog } from './history.ts';
-import { cancelJob, getJob, jobResults, listJobs, listTemplates, stopJob } from './jobs.ts';
+import { cancelJob, getJob, jobResults, jobSpec, listJobs, listTemplates, stopJob } from './jobs.ts';
 import { listPeers } from './peers.ts';
 import type { Rooms } from './rooms.ts';
 import { nodeStatus, providerStatus, setSettings, settings, switchProvider } from './status.ts';
@@ -40,6 +40,7 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
     'jobs.get': ({ jobId }) => getJob(rooms, jobId),
     'jobs.why': (params) => jobWhy(rooms, params),
     'jobs.results': ({ jobId }) => jobResults(rooms, jobId),
+    'jobs.spec': ({ jobId }) => jobSpec(rooms, jobId),
     'jobs.cancel': (params) => cancelJob(rooms, params),
     'jobs.stop': (params) => stopJob(rooms, params),
     'peers.list': () => listPeers(rooms),

@@ -103,6 +103,23 @@ export async function stopJob(rooms: Rooms, { jobId, item }: MethodParams<'jobs.
   return after === undefined ? getJob(rooms, jobId) : summaryOf(rooms, after);
 }
 
+/** The spec of a job, to submit another like it. */
+export async function jobSpec(rooms: Rooms, jobId: Id): Promise<MethodResult<'jobs.spec'>> {
+  const [created] = await rooms.ports.store.history.entries({ after: 0, limit: 1, jobId, types: ['job.created'] });
+  if (created?.event.type !== 'job.created') {
+    throw new ApiError('not-found', `no job ${jobId} is known here; jobs.list names those that are`);
+  }
+  const inputs = await rooms.aggregator.inputs(jobId);
+  if (inputs === null) {
+    throw new ApiError(
+      'not-found',
+      `the inputs of job ${jobId} were deleted: they are kept as long as its results (aggregator.resultsKeepMs)`,
+    );
+  }
+  const { templateName: _, modelName: __, items: ___, ...planned } = created.event.job;
+  return { ...planned, inputs };
+}
+
 export async function cancelJob(rooms: Rooms, { jobId, reason }: MethodParams<'jobs.cancel'>): Promise<Summary> {
   const job = rooms.aggregator.job(jobId);
   if (job === undefined) {

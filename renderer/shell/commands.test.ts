@@ -11,7 +11,7 @@ const titles = (typed: string) => findCommands(commands, typed).map(({ title }) 
 it('finds by words in any order, then by letters', () => {
   expect(titles('')).toHaveLength(4);
   expect(titles('jobs go')).toEqual(['Go to Jobs']);
-  expect(titles('thd')).toEqual(['Theme: Dark']);
+  expect(titles('thmdk')).toEqual(['Theme: Dark']);
   expect(titles('zzz')).toEqual([]);
   expect(titles('da')[0]).toBe('Go to Dashboard');
 });

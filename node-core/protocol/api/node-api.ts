@@ -418,6 +418,12 @@ export const nodeMethods = {
     JobWhy,
   ),
   'jobs.results': method('submit', 'Outputs so far, in the order of the inputs.', ofJob, JobResults),
+  'jobs.spec': method(
+    'submit',
+    'What a job was asked for, inputs included, to submit another like it; kept as long as its results.',
+    ofJob,
+    JobSpec,
+  ),
   'jobs.cancel': method(
     'submit',
     'Cancels a job; what was accepted stays and is paid.',

@@ -1,0 +1,58 @@
+import { expect, it } from 'vitest';
+import type { LogEntry, NodeEvent } from '../../node-core/protocol/index.ts';
+import { itemsDone, newStory, tell, tellProgress } from './job-model.ts';
+
+const jobId = 'a'.repeat(32);
+const provider = `12D3KooW${'A'.repeat(44)}`;
+const shardId = `${jobId}.1`;
+const replicaId = `${shardId}.1.${'A'.repeat(8)}`;
+const of = { jobId, shardId, replicaId, provider };
+const assigned: NodeEvent = {
+  type: 'replica.assigned',
+  ...of,
+  attempt: 1,
+  role: 'copy',
+  priceMicro: '2000',
+  deadlineAt: 1,
+  terms: { speed: 900 },
+};
+
+function story(...events: NodeEvent[]) {
+  const told = newStory();
+  const entries = events.map((event, i): LogEntry => ({ seq: i + 1, at: 100 + i, event }));
+  for (const entry of entries) tell(told, entry);
+  // Twice is once: history and the live stream overlap.
+  for (const entry of entries) tell(told, entry);
+  return told;
+}
+
+it('cuts the job as it was planned, and follows an attempt to its verdict', () => {
+  const told = story(
+    { type: 'job.planned', jobId, counts: [10, 5] },
+    assigned,
+    { type: 'replica.started', ...of },
+    { type: 'replica.judged', ...of, verdict: 'accepted', itemsWrong: 0, reason: '', evidence: null },
+    { type: 'shard.accepted', jobId, shardId, how: 'checked', outputsHash: 'b'.repeat(64) },
+  );
+  expect(told.shards.map(({ start, count, state }) => [start, count, state])).toEqual([
+    [0, 10, 'open'],
+    [10, 5, 'accepted'],
+  ]);
+  expect(told.shards[1]?.attempts).toMatchObject([{ state: 'accepted', itemsDone: 5, endedAt: 103 }]);
+  expect(told.timeline).toHaveLength(5);
+  expect(itemsDone(told)).toBe(5);
+});
+
+it('counts what failed once, and what is done while it runs', () => {
+  const told = story(
+    { type: 'job.planned', jobId, counts: [10, 5] },
+    assigned,
+    { type: 'replica.failed', ...of, code: 'internal', reason: 'it fell over' },
+  );
+  expect(told.failures).toBe(1);
+  expect(told.shards[1]?.attempts[0]).toMatchObject({ state: 'failed', reason: 'it fell over' });
+  const running = story({ type: 'job.planned', jobId, counts: [10, 5] }, assigned);
+  tellProgress(running, replicaId, 3);
+  tellProgress(running, replicaId, 2);
+  expect(itemsDone(running)).toBe(3);
+});

@@ -1,0 +1,22 @@
+import { expect, it } from 'vitest';
+import { resultsCsv, resultsJsonl } from './results.ts';
+
+const outputs = [
+  { index: 0, output: { label: 'positive' }, how: 'checked' as const },
+  { index: 1, output: null, how: 'missing' as const },
+];
+
+it('writes results with their inputs, a column for each part', () => {
+  expect(resultsCsv(outputs, [{ text: 'good, very' }, { text: 'bad' }])).toBe(
+    'index,input,label,how\r\n0,"good, very",positive,checked\r\n1,bad,,missing\r\n',
+  );
+  expect(resultsCsv(outputs, undefined).split('\r\n')[0]).toBe('index,label,how');
+});
+
+it('writes JSON lines that say the same', () => {
+  const lines = resultsJsonl(outputs, ['a', 'b']).trim().split('\n');
+  expect(lines.map((line) => JSON.parse(line))).toEqual([
+    { index: 0, input: 'a', output: { label: 'positive' }, how: 'checked' },
+    { index: 1, input: 'b', output: null, how: 'missing' },
+  ]);
+});

@@ -1,0 +1,44 @@
+/** What a look at this computer finds, each with what would help. */
+import type { MethodResult } from '../../node-core/protocol/index.ts';
+import { bytes, count } from '../text/format.ts';
+import { t } from '../text/en.ts';
+
+export interface Check {
+  readonly name: string;
+  readonly health: 'ok' | 'info' | 'warn';
+  readonly says: string;
+  readonly fix?: string;
+}
+
+export function checksOf(
+  status: MethodResult<'node.status'> | null,
+  provider: MethodResult<'provider.status'> | null,
+  templates: MethodResult<'jobs.templates'> | null,
+): Check[] {
+  if (status === null || provider === null) return [];
+  const { cpu, memoryBytes, gpus } = provider.hardware;
+  const gpu = gpus.map(({ model }) => model).join(', ');
+  const models = new Set(templates?.templates.flatMap((template) => template.models.map(({ name }) => name)) ?? []);
+  return [
+    ...status.faults.map((fault): Check => ({ name: t.checks.faults, health: 'warn', says: fault })),
+    {
+      name: t.checks.hardware,
+      health: 'ok',
+      says: [cpu.model, count(cpu.cores, 'core'), bytes(memoryBytes), gpu === '' ? `${t.dashboard.gpu}: ${t.dashboard.noGpu}` : gpu].join(', '),
+    },
+    models.size > 0
+      ? { name: t.checks.models, health: 'ok', says: [...models].join(', '), fix: t.submit.demonstration }
+      : { name: t.checks.models, health: 'warn', says: t.none, fix: t.checks.modelsFix },
+    { name: t.checks.container, health: 'info', says: t.checks.containerText },
+    status.addresses.length > 0
+      ? { name: t.checks.listening, health: 'ok', says: count(status.addresses.length, 'address', 'addresses') }
+      : { name: t.checks.listening, health: 'warn', says: t.none, fix: t.checks.listeningFix },
+    status.connectedPeers > 0
+      ? { name: t.checks.peer, health: 'ok', says: t.node.peers(status.connectedPeers) }
+      : { name: t.checks.peer, health: 'info', says: t.checks.peerNone, fix: t.checks.peerFix },
+    ...status.unreachableBootstrap.map(
+      ({ address, reason }): Check => ({ name: t.checks.peer, health: 'warn', says: `${address}: ${reason}` }),
+    ),
+    { name: t.checks.inbound, health: 'info', says: t.checks.inboundUnknown },
+  ];
+}
