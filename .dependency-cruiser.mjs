@@ -106,6 +106,8 @@ const libraries = {
   // kad-dht takes its keys as CIDs of this library.
   multiformats: ['node-core/protocol', 'node-core/network/libp2p'],
   svelte: ['renderer'],
+  uplot: ['renderer'],
+  'electron-updater': ['electron'],
   electron: ['electron'],
 };
 

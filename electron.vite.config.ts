@@ -39,6 +39,8 @@ export default defineConfig({
       emptyOutDir: true,
       // The polyfill is an inline script, which the page's policy forbids, and Chromium needs none.
       modulePreload: { polyfill: false },
+      // electron-vite leaves pages as they are: a window that opens from a disk. A browser has to parse it as well.
+      minify: true,
       // Inlined assets would be data: addresses, which the policy forbids as well.
       assetsInlineLimit: 0,
       rollupOptions: { input: { index: path('./renderer/index.html') } },

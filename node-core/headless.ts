@@ -11,6 +11,7 @@
  * started from a terminal does it stop the node, for there it says that the terminal was closed. If it cannot start or go on, it says in one paragraph what was
  * expected, what was found and what to do, and exits with one of {@link exitCodes}.
  */
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';

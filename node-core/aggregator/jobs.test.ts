@@ -149,7 +149,8 @@ describe('a job', () => {
     const liar = (label: string) => ({ manner: { cheat: { share: 1, label } } });
     const market = await Market.open([liar('pink'), liar('gold'), liar('grey')]);
     const { jobId, ended } = await market.run({}, 10);
-    expect(ended).toMatchObject({ state: 'failed', spentMicro: '0', resultsHash: null });
+    // Its inputs are kept, to be tried again.
+    expect(ended).toMatchObject({ state: 'failed', spentMicro: '0', itemsAccepted: 0 });
     expect(ended?.reason).toMatch(/3 copies found no quorum of 2 on 10 items/);
     expect(market.events('replica.judged').map(({ verdict }) => verdict)).toEqual(Array(3).fill('undecided'));
     expect(market.events('receipt.stored')).toEqual([]);

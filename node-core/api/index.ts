@@ -13,7 +13,7 @@ import { ledger, queryLog } from './history.ts';
 import { cancelJob, getJob, jobResults, jobSpec, listJobs, listTemplates, stopJob } from './jobs.ts';
 import { listPeers } from './peers.ts';
 import type { Rooms } from './rooms.ts';
-import { nodeStatus, providerStatus, setSettings, settings, switchProvider } from './status.ts';
+import { nodeStatus, providerStatus, setSettings, settings, settingsSchema, switchProvider } from './status.ts';
 import type { EventStream } from './stream.ts';
 import { jobWhy } from './why-job.ts';
 import { providerWhy } from './why-provider.ts';
@@ -49,6 +49,7 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
     'wallet.ledger': (params) => ledger(rooms, params),
     'logs.query': (params) => queryLog(rooms, params),
     'settings.get': () => settings(rooms),
+    'settings.schema': () => settingsSchema(),
     'settings.set': (change) => setSettings(rooms, change),
   };
 

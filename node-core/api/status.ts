@@ -1,4 +1,6 @@
 /** `node.*`, `provider.*` and `settings.*`. */
+import { configJsonSchema } from '../config/json-schema.ts';
+import { liveSettings } from '../config/live.ts';
 import type { MethodParams, MethodResult } from '../protocol/index.ts';
 import { Json, z } from '../protocol/index.ts';
 import type { Rooms } from './rooms.ts';
@@ -46,6 +48,13 @@ export async function switchProvider(rooms: Rooms, on: boolean): Promise<MethodR
   await rooms.provider.switch(on);
   await rooms.announce();
   return providerStatus(rooms);
+}
+
+export function settingsSchema(): MethodResult<'settings.schema'> {
+  return {
+    schema: z.record(z.string(), Json).parse(JSON.parse(JSON.stringify(configJsonSchema()))),
+    live: [...liveSettings],
+  };
 }
 
 /** The config holds no secret: keys and tokens lie in files of the data folder. */

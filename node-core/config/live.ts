@@ -41,6 +41,9 @@ const live = new Set([
   'spending.peerDayMicroMax',
 ]);
 
+/** Paths of settings that take effect at once. */
+export const liveSettings: readonly string[] = [...live];
+
 export interface Adoption {
   /** Settings that have another value from now on, as `provider.queueMax`. */
   readonly changed: readonly string[];

@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { csvText, parseCsv } from './csv.ts';
-import { formatOf, readBatch } from './items.ts';
+import { formatOf, readBatch, type Schema } from './items.ts';
 
 const review = { type: 'object', properties: { text: { type: 'string' }, prompt: { type: 'string' } } };
-const question = { type: 'object', required: ['prompt'], properties: { prompt: { type: 'string' }, messages: { type: 'array' } } };
-const read = (text: string, format: 'txt' | 'csv' | 'jsonl', schema = review, column: string | null = null) =>
+const question = {
+  type: 'object',
+  required: ['prompt'],
+  properties: { prompt: { type: 'string' }, messages: { type: 'array' } },
+};
+const read = (text: string, format: 'txt' | 'csv' | 'jsonl', schema: Schema = review, column: string | null = null) =>
   readBatch(text, format, schema, column).items;
 
 describe('inputs', () => {

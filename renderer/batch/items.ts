@@ -99,7 +99,10 @@ function fromCsv(text: string, schema: Schema, wanted: string | null): Batch {
 /** The text is most likely what is longest. */
 function longestColumn(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lengthOf = (index: number) => rows.slice(0, 50).reduce((sum, row) => sum + (row[index]?.length ?? 0), 0);
-  return head.reduce((best, title, index) => (lengthOf(index) > lengthOf(head.indexOf(best)) ? title : best), head[0] ?? '');
+  return head.reduce(
+    (best, title, index) => (lengthOf(index) > lengthOf(head.indexOf(best)) ? title : best),
+    head[0] ?? '',
+  );
 }
 
 function cellValue(cell: string, property: Json | undefined): Json {
@@ -125,7 +128,11 @@ export function textItem(text: string, schema: Schema): Json {
     ? schema['required'].flatMap((name) => (typeof name === 'string' ? [name] : []))
     : [];
   const name =
-    required.length > 1 ? undefined : required.length === 1 ? required.find(takesText) : Object.keys(properties).find(takesText);
+    required.length > 1
+      ? undefined
+      : required.length === 1
+        ? required.find(takesText)
+        : Object.keys(properties).find(takesText);
   if (name === undefined) throw new InputError(t.inputErrors.noText);
   return { [name]: text };
 }

@@ -51,7 +51,16 @@ export function paramsOf(schema: Schema, typed: Readonly<Record<string, string>>
     fieldsOf(schema).flatMap(({ name, kind }): [string, Json][] => {
       const text = (typed[name] ?? '').trim();
       if (text === '') return [];
-      if (kind === 'list') return [[name, text.split(/[,\n]/).map((part) => part.trim()).filter(Boolean)]];
+      if (kind === 'list')
+        return [
+          [
+            name,
+            text
+              .split(/[,\n]/)
+              .map((part) => part.trim())
+              .filter(Boolean),
+          ],
+        ];
       if (kind === 'number') return [[name, Number.isNaN(Number(text)) ? text : Number(text)]];
       if (kind !== 'json') return [[name, text]];
       try {

@@ -44,11 +44,12 @@ it('cuts the job as it was planned, and follows an attempt to its verdict', () =
 });
 
 it('counts what failed once, and what is done while it runs', () => {
-  const told = story(
-    { type: 'job.planned', jobId, counts: [10, 5] },
-    assigned,
-    { type: 'replica.failed', ...of, code: 'internal', reason: 'it fell over' },
-  );
+  const told = story({ type: 'job.planned', jobId, counts: [10, 5] }, assigned, {
+    type: 'replica.failed',
+    ...of,
+    code: 'internal',
+    reason: 'it fell over',
+  });
   expect(told.failures).toBe(1);
   expect(told.shards[1]?.attempts[0]).toMatchObject({ state: 'failed', reason: 'it fell over' });
   const running = story({ type: 'job.planned', jobId, counts: [10, 5] }, assigned);

@@ -2,13 +2,7 @@
  * A job as its log tells it: shards, attempts, verdicts. The same for one that runs and for one that ended a month ago,
  * since both are told by the same entries.
  */
-import type {
-  EventOf,
-  LogEntry,
-  NodeEvent,
-  ReplicaState,
-  ShardState,
-} from '../../node-core/protocol/index.ts';
+import type { EventOf, LogEntry, NodeEvent, ReplicaState, ShardState } from '../../node-core/protocol/index.ts';
 
 export interface Attempt {
   readonly replicaId: string;

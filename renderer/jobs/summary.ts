@@ -1,9 +1,9 @@
 /** A period of the node's log in figures, and as a page to keep or to send: nothing of what was computed is in it. */
 import { type LogEntry, micro } from '../../node-core/protocol/index.ts';
 import { csvText } from '../batch/csv.ts';
-import { count, credits, dateTime, number } from '../text/format.ts';
-import { detailOf, levelOf, summaryOf } from '../text/events.ts';
 import { t } from '../text/en.ts';
+import { detailOf, levelOf, summaryOf } from '../text/events.ts';
+import { count, credits, dateTime, number } from '../text/format.ts';
 
 export const summaryFormats = ['html', 'md', 'csv', 'json'] as const;
 export type SummaryFormat = (typeof summaryFormats)[number];
@@ -105,7 +105,9 @@ export const summaryTypes: Readonly<Record<SummaryFormat, string>> = {
 };
 
 export function summaryText(summary: Summary, format: SummaryFormat): string {
-  return { html: asHtml, md: asMarkdown, csv: asCsv, json: (one: Summary) => `${JSON.stringify(one, null, 2)}\n` }[format](summary);
+  return { html: asHtml, md: asMarkdown, csv: asCsv, json: (one: Summary) => `${JSON.stringify(one, null, 2)}\n` }[
+    format
+  ](summary);
 }
 
 function figures(summary: Summary): readonly (readonly [string, string])[] {
@@ -114,7 +116,10 @@ function figures(summary: Summary): readonly (readonly [string, string])[] {
     [t.summary.node, summary.peerId],
     [t.summary.period, `${dateTime(summary.from)} – ${dateTime(summary.to)}`],
     [t.summary.jobs, [`${number(summary.jobsCreated)} ${t.summary.created}`, ...ended].join(', ')],
-    [t.summary.work, `${number(summary.workAccepted)} ${t.summary.accepted}, ${number(summary.workFailed)} ${t.summary.failed}`],
+    [
+      t.summary.work,
+      `${number(summary.workAccepted)} ${t.summary.accepted}, ${number(summary.workFailed)} ${t.summary.failed}`,
+    ],
     [t.wallet.received, credits(summary.receivedMicro)],
     [t.wallet.paid, credits(summary.paidMicro)],
     [t.summary.entries, number(summary.entries)],
@@ -153,9 +158,10 @@ function asMarkdown(summary: Summary): string {
 
 /** One file without anything from elsewhere: it opens from a mail as well. */
 function asHtml(summary: Summary): string {
-  const escape = (text: string) =>
+  const safe = (text: string) =>
     text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;').replaceAll('"', '&quot;');
-  const row = (cells: readonly string[], tag = 'td') => `<tr>${cells.map((cell) => `<${tag}>${escape(cell)}</${tag}>`).join('')}</tr>`;
+  const row = (cells: readonly string[], tag = 'td') =>
+    `<tr>${cells.map((cell) => `<${tag}>${safe(cell)}</${tag}>`).join('')}</tr>`;
   const chart = (title: string, values: readonly number[]) => {
     const most = Math.max(1, ...values);
     const width = 640 / Math.max(1, values.length);
@@ -163,26 +169,38 @@ function asHtml(summary: Summary): string {
       (value, i) =>
         `<rect x="${(i * width).toFixed(1)}" y="${(100 - (value / most) * 100).toFixed(1)}" width="${Math.max(1, width - 1).toFixed(1)}" height="${((value / most) * 100).toFixed(1)}"/>`,
     );
-    return `<h3>${escape(title)}</h3><svg viewBox="0 0 640 100" role="img" aria-label="${escape(title)}, at most ${most}">${bars.join('')}</svg>`;
+    return `<h3>${safe(title)}</h3><svg viewBox="0 0 640 100" role="img" aria-label="${safe(title)}, at most ${most}">${bars.join('')}</svg>`;
   };
   const credit = (amount: string) => Number(BigInt(amount) / 1000n) / 1000;
   return `<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>${escape(t.summary.title)}</title>
+<html lang="en"><head><meta charset="utf-8"><title>${safe(t.summary.title)}</title>
 <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
 <style>body{font:15px/1.5 system-ui,sans-serif;max-width:44rem;margin:3rem auto;padding:0 1rem;color-scheme:light dark}table{border-collapse:collapse;width:100%}td,th{padding:.3rem .6rem;border-bottom:1px solid #8884;text-align:left;overflow-wrap:anywhere}svg{width:100%;height:7rem;border-bottom:1px solid #8888}rect{fill:#5b5bd6}</style></head>
-<body><h1>${escape(t.summary.title)}</h1>
+<body><h1>${safe(t.summary.title)}</h1>
 <table>${figures(summary)
     .map(([name, value]) => row([name, value]))
     .join('')}</table>
-<h2>${escape(summary.bucketMs === hourMs ? t.summary.perHour : t.summary.perDay)}</h2>
-${chart(t.summary.jobs, summary.buckets.map(({ jobs }) => jobs))}
-${chart(`${t.wallet.received}, ${t.summary.credits}`, summary.buckets.map(({ receivedMicro }) => credit(receivedMicro)))}
-${chart(`${t.wallet.paid}, ${t.summary.credits}`, summary.buckets.map(({ paidMicro }) => credit(paidMicro)))}
-${chart(t.summary.errors, summary.buckets.map(({ errors }) => errors))}
-<h2>${escape(t.summary.errors)}</h2>
+<h2>${safe(summary.bucketMs === hourMs ? t.summary.perHour : t.summary.perDay)}</h2>
+${chart(
+  t.summary.jobs,
+  summary.buckets.map(({ jobs }) => jobs),
+)}
+${chart(
+  `${t.wallet.received}, ${t.summary.credits}`,
+  summary.buckets.map(({ receivedMicro }) => credit(receivedMicro)),
+)}
+${chart(
+  `${t.wallet.paid}, ${t.summary.credits}`,
+  summary.buckets.map(({ paidMicro }) => credit(paidMicro)),
+)}
+${chart(
+  t.summary.errors,
+  summary.buckets.map(({ errors }) => errors),
+)}
+<h2>${safe(t.summary.errors)}</h2>
 ${
   summary.errors.length === 0
-    ? `<p>${escape(t.summary.noErrors)}</p>`
+    ? `<p>${safe(t.summary.noErrors)}</p>`
     : `<table>${summary.errors.map(({ at, text }) => row([dateTime(at), text])).join('')}</table>`
 }
 </body></html>

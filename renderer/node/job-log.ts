@@ -19,7 +19,9 @@ export async function readJobLog(
 }
 
 /** Entries of a later version are left out. */
-export function entriesOf(lines: readonly { readonly seq: number; readonly at: number; readonly event: unknown }[]): LogEntry[] {
+export function entriesOf(
+  lines: readonly { readonly seq: number; readonly at: number; readonly event: unknown }[],
+): LogEntry[] {
   return lines.flatMap(({ seq, at, event }) => {
     try {
       return [{ seq, at, event: parseEvent(event) }];

@@ -41,6 +41,27 @@ const Item = z.discriminatedUnion('kind', [
     provider: PeerId,
     itemsDone: z.int().min(0),
   }),
+  z.object({
+    kind: z.literal('token'),
+    jobId: Id,
+    shardId: ShardId,
+    replicaId: ReplicaId,
+    provider: PeerId,
+    item: z.int().min(0),
+    index: z.int().min(0),
+    letters: z.int().min(0),
+    tokens: z.int().min(0),
+    text: z.string(),
+    provisional: z.literal(true),
+  }),
+  z.object({
+    kind: z.literal('restarted'),
+    jobId: Id,
+    shardId: ShardId,
+    replicaId: ReplicaId,
+    item: z.int().min(0),
+    reason: z.string(),
+  }),
 ]);
 
 export function requestText(id: number, method: string, params: unknown): string {

@@ -1,5 +1,5 @@
 /** The conversation: kept while one looks at another page, and nowhere else. */
-import { type Json, type MethodResult, z } from '../../node-core/protocol/index.ts';
+import { type Json, type MethodResult, type StreamItem, z } from '../../node-core/protocol/index.ts';
 import type { NodeLink } from '../node/link.svelte.ts';
 import { messageOf } from '../node/live.svelte.ts';
 
@@ -41,21 +41,35 @@ class Chat {
       return isTold ? [{ role: turn.role, content: turn.text }] : [];
     });
     this.busy = true;
+    let end = (): void => {};
     this.turns = [
       ...this.turns,
       { role: 'user', text: prompt },
       { role: 'assistant', text: '', jobId: null, mark: 'waiting', restarted: false },
     ];
     try {
+      // Followed before it is submitted: its first letters may come before the answer to this call.
+      let early: StreamItem[] = [];
+      let id: string | null = null;
+      const show = (item: StreamItem): void => this.#show(item);
+      end = link.follow((item) => {
+        if (item.kind !== 'token' && item.kind !== 'restarted') return;
+        if (id === null) early.push(item);
+        else if (item.jobId === id) show(item);
+      });
       const { jobId } = await link.call('jobs.submit', {
         template,
         inputs: [{ prompt, ...(before.length > 0 && { messages: before }) }],
         params: { maxTokens },
+        stream: true,
         itemsPerShard: 1,
         budgetMicro,
         deadlineMs,
         label: prompt.slice(0, 80),
       });
+      id = jobId;
+      for (const item of early) if ('jobId' in item && item.jobId === jobId) show(item);
+      early = [];
       this.#jobId = jobId;
       this.#change({ jobId });
       await ended(link, jobId);
@@ -63,6 +77,7 @@ class Chat {
     } catch (error) {
       this.#change({ mark: 'failed', text: messageOf(error) });
     } finally {
+      end();
       this.#jobId = null;
       this.busy = false;
     }
@@ -71,7 +86,17 @@ class Chat {
   stop(link: NodeLink): void {
     const jobId = this.#jobId;
     if (jobId === null) return;
-    link.call('jobs.cancel', { jobId }).catch((error: unknown) => this.#change({ mark: 'failed', text: messageOf(error) }));
+    link
+      .call('jobs.stop', { jobId })
+      .catch((error: unknown) => this.#change({ mark: 'failed', text: messageOf(error) }));
+  }
+
+  /** Provisional: what the verdict accepts takes its place. */
+  #show(item: StreamItem): void {
+    const last = this.turns.at(-1);
+    if (last?.role !== 'assistant') return;
+    if (item.kind === 'restarted') this.#change({ text: '', restarted: true });
+    else if (item.kind === 'token') this.#change({ text: `${last.text.slice(0, item.letters)}${item.text}` });
   }
 
   #take({ outputs: [first] }: MethodResult<'jobs.results'>, { reason, state }: MethodResult<'jobs.get'>): void {

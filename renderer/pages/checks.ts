@@ -1,7 +1,7 @@
 /** What a look at this computer finds, each with what would help. */
 import type { MethodResult } from '../../node-core/protocol/index.ts';
-import { bytes, count } from '../text/format.ts';
 import { t } from '../text/en.ts';
+import { bytes, count } from '../text/format.ts';
 
 export interface Check {
   readonly name: string;
@@ -24,7 +24,12 @@ export function checksOf(
     {
       name: t.checks.hardware,
       health: 'ok',
-      says: [cpu.model, count(cpu.cores, 'core'), bytes(memoryBytes), gpu === '' ? `${t.dashboard.gpu}: ${t.dashboard.noGpu}` : gpu].join(', '),
+      says: [
+        cpu.model,
+        count(cpu.cores, 'core'),
+        bytes(memoryBytes),
+        gpu === '' ? `${t.dashboard.gpu}: ${t.dashboard.noGpu}` : gpu,
+      ].join(', '),
     },
     models.size > 0
       ? { name: t.checks.models, health: 'ok', says: [...models].join(', '), fix: t.submit.demonstration }

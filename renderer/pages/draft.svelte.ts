@@ -52,7 +52,9 @@ class Draft {
 
 function typed(value: Json): string {
   if (typeof value === 'string') return value;
-  return Array.isArray(value) && value.every((item) => typeof item === 'string') ? value.join(', ') : JSON.stringify(value);
+  return Array.isArray(value) && value.every((item) => typeof item === 'string')
+    ? value.join(', ')
+    : JSON.stringify(value);
 }
 
 export const draft = new Draft();

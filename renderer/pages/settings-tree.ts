@@ -12,7 +12,11 @@ export interface Setting {
   readonly isChanged: boolean;
 }
 
-export function settingsOf(schema: Schema, config: Readonly<Record<string, Json>>, path: readonly string[] = []): Setting[] {
+export function settingsOf(
+  schema: Schema,
+  config: Readonly<Record<string, Json>>,
+  path: readonly string[] = [],
+): Setting[] {
   const properties = schema['properties'];
   if (properties === undefined || !isRecord(properties)) return [];
   return Object.entries(properties).flatMap(([name, property]): Setting[] => {
@@ -30,7 +34,8 @@ export function settingsOf(schema: Schema, config: Readonly<Record<string, Json>
         description: typeof description === 'string' ? description : '',
         schema: property,
         value,
-        valueText: value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value),
+        valueText:
+          value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value),
         isChanged: standard !== undefined && JSON.stringify(standard) !== JSON.stringify(value),
       },
     ];

@@ -1,7 +1,7 @@
 /** Log entries in words: what happened, to what, and how bad it is. */
-import { events, type EventType, type LogEntry, type NodeEvent } from '../../node-core/protocol/index.ts';
-import { count, credits, shortId, shortPeer } from './format.ts';
+import { type EventType, events, type LogEntry, type NodeEvent } from '../../node-core/protocol/index.ts';
 import { t } from './en.ts';
+import { count, credits, shortId, shortPeer } from './format.ts';
 
 export type Level = 'info' | 'warn' | 'error';
 
@@ -22,7 +22,8 @@ const warnings: readonly string[] = [
 const errors: readonly string[] = ['shard.exhausted', 'replica.failed', 'work.failed', 'peer.penalised'];
 
 export function levelOf(event: NodeEvent): Level {
-  if (event.type === 'job.ended') return event.state === 'failed' ? 'error' : event.state === 'cancelled' ? 'warn' : 'info';
+  if (event.type === 'job.ended')
+    return event.state === 'failed' ? 'error' : event.state === 'cancelled' ? 'warn' : 'info';
   if (event.type === 'replica.judged' || event.type === 'work.judged') {
     return event.verdict === 'rejected' ? 'error' : event.verdict === 'undecided' ? 'warn' : 'info';
   }

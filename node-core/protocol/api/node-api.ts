@@ -492,6 +492,15 @@ export const nodeMethods = {
     none,
     z.object({ config: z.record(z.string(), Json) }),
   ),
+  'settings.schema': method(
+    'manage',
+    'What can be configured, with descriptions, bounds and defaults.',
+    none,
+    z.object({
+      schema: z.record(z.string(), Json).describe('JSON Schema of the configuration'),
+      live: z.array(z.string()).describe('paths of settings that take effect at once; the others at the next start'),
+    }),
+  ),
   'settings.set': method(
     'owner',
     'Changes settings in the configuration file, all or none; those that can take effect at once.',
