@@ -11,6 +11,8 @@ import type { NodeLink } from './link.svelte.ts';
 
 /** Events come in crowds: one question answers for all of the same moment. */
 const gatherMs = 150;
+/** Answers of pages that were left. */
+const keptMax = 64;
 
 export interface QueryOptions {
   /** Begins of event types, as `job.` or `payment.paid`, after which the answer is another. */
@@ -108,6 +110,9 @@ export const isType = (type: string, ...types: readonly EventType[]): boolean =>
 
 /** The questions that several pages share. */
 export class Live {
+  readonly #link: NodeLink;
+  readonly #kept = new Map<string, Query<MethodName>>();
+
   readonly status: Query<'node.status'>;
   readonly provider: Query<'provider.status'>;
   readonly wallet: Query<'wallet.summary'>;
@@ -115,6 +120,7 @@ export class Live {
   readonly templates: Query<'jobs.templates'>;
 
   constructor(link: NodeLink) {
+    this.#link = link;
     const query = <M extends MethodName>(method: M, options: QueryOptions) =>
       // Every method in here takes no parameters.
       new Query<M>(link, method, {} as MethodInput<M>, options);
@@ -126,5 +132,15 @@ export class Live {
     this.wallet = query('wallet.summary', { on: ['payment.'] });
     this.peers = query('peers.list', { on: ['peer.', 'receipt.', 'reputation.', 'provider.'], everyMs: 10_000 });
     this.templates = query('jobs.templates', { on: ['peer.', 'provider.'] });
+  }
+  /** The same question gives the same answer object: who comes back to a page sees at once what was there. */
+  query<M extends MethodName>(method: M, params: MethodInput<M>, options: QueryOptions): Query<M> {
+    const key = `${method} ${JSON.stringify(params)}`;
+    const kept = this.#kept.get(key) as Query<M> | undefined;
+    if (kept !== undefined) return kept;
+    const made = new Query<M>(this.#link, method, params, options);
+    if (this.#kept.size >= keptMax) for (const oldest of [...this.#kept.keys()].slice(0, 1)) this.#kept.delete(oldest);
+    this.#kept.set(key, made as unknown as Query<MethodName>);
+    return made;
   }
 }

@@ -1,6 +1,6 @@
 /** Log entries in words: what happened, to what, and how bad it is. */
 import { type EventType, events, type LogEntry, type NodeEvent } from '../../node-core/protocol/index.ts';
-import { t } from './en.ts';
+import { eventWords, t } from './en.ts';
 import { count, credits, shortId, shortPeer } from './format.ts';
 
 export type Level = 'info' | 'warn' | 'error';
@@ -96,6 +96,6 @@ export function detailOf(event: NodeEvent): string {
   return parts.join(' · ');
 }
 
-export const summaryOf = (event: NodeEvent): string => events[event.type].summary;
+export const summaryOf = (event: NodeEvent): string => eventWords[event.type] ?? events[event.type].summary;
 
 export const lineText = ({ event }: LogEntry): string => `${summaryOf(event)} ${event.type} ${detailOf(event)}`;
