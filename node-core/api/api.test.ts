@@ -80,7 +80,11 @@ describe('a node that did a job', () => {
     const { outputs } = await market.call('jobs.results', { jobId });
     expect(outputs[3]).toEqual({ index: 3, output: { label: 'yellow' }, how: 'checked' });
     const spec = await market.call('jobs.spec', { jobId });
-    expect([spec.label, spec.inputs.length, spec.policy.copies]).toEqual(['the first', 20, 2]);
+    expect([spec.label, spec.inputs.length, spec.policy]).toEqual([
+      'the first',
+      20,
+      { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 1 },
+    ]);
     expect((await market.call('jobs.plan', spec)).shards).toBe(2);
     const { rows } = await market.call('wallet.ledger', {});
     expect(rows.map(({ direction, amountMicro }) => [direction, amountMicro])).toEqual(Array(4).fill(['paid', '2000']));

@@ -2,7 +2,8 @@
 import type { Json, MethodResult } from '../../node-core/protocol/index.ts';
 import type { Format } from '../batch/items.ts';
 
-export type PolicyChoice = 'replicate' | 'own';
+export const policyChoices = ['replicate', 'adaptive', 'sample', 'own'] as const;
+export type PolicyChoice = (typeof policyChoices)[number];
 
 class Draft {
   template = $state('');
@@ -42,7 +43,7 @@ class Draft {
     this.text = inputs.map((item) => JSON.stringify(item)).join('\n');
     this.format = 'jsonl';
     this.itemsPerShard = String(spec.itemsPerShard);
-    this.policy = spec.ownNode === 'only' ? 'own' : 'replicate';
+    this.policy = spec.ownNode === 'only' ? 'own' : spec.policy.type;
     this.copies = spec.policy.type === 'replicate' ? spec.policy.copies : 2;
     this.deadlineMinutes = String(Math.max(1, Math.round(spec.deadlineMs / 60_000)));
     this.label = spec.label;

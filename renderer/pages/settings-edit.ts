@@ -3,7 +3,7 @@ import type { Json } from '../../node-core/protocol/index.ts';
 import { isRecord } from '../batch/items.ts';
 import type { Setting } from './settings-tree.ts';
 
-export type SettingKind = 'switch' | 'choice' | 'number' | 'text' | 'json';
+export type SettingKind = 'switch' | 'choice' | 'number' | 'text' | 'list' | 'json';
 
 /** What a setting is when it is there: `null` besides is another matter. */
 function innerSchema({ schema }: Setting): Readonly<Record<string, Json>> {
@@ -19,7 +19,9 @@ export function kindOf(setting: Setting): SettingKind {
   if (Array.isArray(inner['enum'])) return 'choice';
   if (inner['type'] === 'boolean') return 'switch';
   if (inner['type'] === 'integer' || inner['type'] === 'number') return 'number';
-  return inner['type'] === 'string' ? 'text' : 'json';
+  if (inner['type'] === 'string') return 'text';
+  const { items } = inner;
+  return items !== undefined && isRecord(items) && items['type'] === 'string' ? 'list' : 'json';
 }
 
 export function choicesOf(setting: Setting): string[] {
@@ -33,6 +35,10 @@ export function readSetting(setting: Setting, typed: string): { value: Json } | 
   switch (kindOf(setting)) {
     case 'number':
       return text !== '' && Number.isFinite(Number(text)) ? { value: Number(text) } : null;
+    case 'list': {
+      const parts = text.split(/[\s,]+/).filter((part) => part !== '');
+      return { value: parts.length === 0 && Array.isArray(setting.schema['anyOf']) ? null : parts };
+    }
     case 'json':
       if (text === '') return { value: null };
       try {
@@ -45,4 +51,10 @@ export function readSetting(setting: Setting, typed: string): { value: Json } | 
     default:
       return { value: text };
   }
+}
+
+/** As it is typed. */
+export function typedText(setting: Setting): string {
+  const { value } = setting;
+  return Array.isArray(value) && kindOf(setting) === 'list' ? value.map(String).join(', ') : setting.valueText;
 }
