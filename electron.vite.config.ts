@@ -19,7 +19,17 @@ export default defineConfig({
   main: {
     build: {
       emptyOutDir: true,
-      rollupOptions: { input: { main: path('./electron/main.ts') } },
+      rollupOptions: {
+        input: {
+          main: path('./electron/main.ts'),
+          // What `--headless` runs, under ELECTRON_RUN_AS_NODE.
+          headless: path('./node-core/headless.ts'),
+          // Started as threads, by these names, from beside the code that asks for them.
+          'writer.worker': path('./node-core/store/writer.worker.ts'),
+          'reader.worker': path('./node-core/store/reader.worker.ts'),
+          'hash.worker': path('./node-core/execution/models/hash.worker.ts'),
+        },
+      },
     },
   },
   preload: {

@@ -2,3 +2,4 @@
 export { type ControlClient, connectControl } from './local/client.ts';
 export { requestPageUrl } from './local/page-url.ts';
 export { type ControlServer, ControlServerError, startControlServer } from './local/server.ts';
+export { createSession, type Session } from './session.ts';

@@ -1,6 +1,7 @@
 /** The protocol of Infernet: schemas first, everything else from them. No I/O in here. */
 export * from './api/node-api.ts';
 export * from './api/reputation.ts';
+export * from './api/shell-api.ts';
 export * from './codec/base64url.ts';
 export * from './codec/canonical.ts';
 export * from './codec/content-id.ts';

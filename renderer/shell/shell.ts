@@ -1,5 +1,7 @@
 /** What surrounds the page: the desktop window, or a browser. The same questions, answered by what is there. */
 
+import type { ShellMethod, ShellParams, ShellResult } from '../../node-core/protocol/index.ts';
+
 export interface SavedFile {
   readonly name: string;
   readonly type: string;
@@ -10,6 +12,8 @@ export interface Shell {
   readonly kind: 'desktop' | 'browser';
   /** @returns false when the person thought better of it. */
   save(file: SavedFile): Promise<boolean>;
+  /** What only the desktop window can do; absent in a browser. */
+  ask?<M extends ShellMethod>(method: M, params: ShellParams<M>): Promise<ShellResult<M>>;
 }
 
 export const browserShell: Shell = {

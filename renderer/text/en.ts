@@ -73,6 +73,10 @@ export const t = {
     refusedText:
       'The address that opens this page works once. Ask the node for another one on this computer, in a terminal:',
     refusedCommand: 'npm start',
+    fallenTitle: 'The node does not run',
+    fallenLog: 'The end of its log',
+    restart: 'Start it again',
+    restarting: 'Starting …',
     back: 'The node is back',
     missed(ended: number, payments: number, others: number): string {
       const parts = [
@@ -572,6 +576,7 @@ export const t = {
     lead: 'Everything that can be configured. Changes are written to the configuration file.',
     appearance: 'Appearance',
     theme: 'Theme',
+    openAtLogin: 'Start with the computer',
     themes: { system: 'As the system', light: 'Light', dark: 'Dark' },
     search: 'Search settings',
     none: 'No setting matches',

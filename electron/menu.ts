@@ -1,0 +1,51 @@
+/** The menu of the window: what every desktop app has, and the pages with their keys. */
+import { app, Menu, type MenuItemConstructorOptions } from 'electron';
+
+const pages = [
+  ['Dashboard', '#/dashboard'],
+  ['New Job', '#/submit'],
+  ['Chat', '#/chat'],
+  ['Jobs', '#/jobs'],
+  ['Providers', '#/providers'],
+  ['Wallet', '#/wallet'],
+  ['Logs', '#/logs'],
+] as const;
+
+export function setMenu({ go, quit }: { go(to: string): void; quit(): void }): void {
+  const isMac = process.platform === 'darwin';
+  const template: MenuItemConstructorOptions[] = [
+    {
+      label: isMac ? app.name : 'File',
+      submenu: [
+        { label: 'New Job', accelerator: 'CmdOrCtrl+N', click: () => go('#/submit') },
+        { label: 'Settings', accelerator: 'CmdOrCtrl+,', click: () => go('#/settings') },
+        { type: 'separator' },
+        { role: 'close' },
+        { label: 'Quit', accelerator: 'CmdOrCtrl+Q', click: quit },
+      ],
+    },
+    { role: 'editMenu' },
+    {
+      label: 'Go',
+      submenu: pages.map(([label, to], index) => ({
+        label,
+        accelerator: `CmdOrCtrl+${index + 1}`,
+        click: () => go(to),
+      })),
+    },
+    {
+      label: 'View',
+      submenu: [
+        { role: 'reload' },
+        { type: 'separator' },
+        { role: 'resetZoom' },
+        { role: 'zoomIn' },
+        { role: 'zoomOut' },
+        { type: 'separator' },
+        { role: 'togglefullscreen' },
+      ],
+    },
+    { role: 'windowMenu' },
+  ];
+  Menu.setApplicationMenu(Menu.buildFromTemplate(template));
+}
