@@ -62,7 +62,9 @@ export function serveBridge({ api, shell, log, devOrigin }: BridgeOptions): Brid
 
   ipcMain.handle(channels.open, (event) => {
     const sender = judge(event);
-    close(sender, 'opened anew');
+    // Of the page before a reload: the one that asks now never had it, and must not be told that it ended.
+    sessions.get(sender)?.close();
+    sessions.delete(sender);
     const node = api();
     if (node === null) return false;
     sessions.set(

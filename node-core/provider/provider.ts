@@ -201,7 +201,8 @@ export class Provider {
   }
 
   async switch(on: boolean): Promise<void> {
-    if (on === this.on) return;
+    // The first decision is written down also when it changes nothing: the owner has made it, and is not asked again.
+    if (on === this.#view.state.on) return;
     await this.#o.journal.commit([{ type: 'provider.switched', on }]);
     this.#calibration.next();
     this.#o.onLoad();

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { Cid, Sha256, z } from '../../protocol/index.ts';
 
@@ -10,7 +11,7 @@ export type FileFacts = z.infer<typeof FileFacts>;
  * @throws Error when the file cannot be read, or was not read within `timeoutMs`.
  */
 export async function hashFile(path: string, timeoutMs: number): Promise<FileFacts> {
-  const worker = new Worker(new URL('./hash.worker.ts', import.meta.url), { workerData: path });
+  const worker = new Worker(workerFile(), { workerData: path });
   let timer: NodeJS.Timeout | undefined;
   try {
     return await new Promise<FileFacts>((resolve, reject) => {
@@ -23,4 +24,12 @@ export async function hashFile(path: string, timeoutMs: number): Promise<FileFac
     clearTimeout(timer);
     await worker.terminate();
   }
+}
+
+/** Beside this module in the sources; beside the bundle, or above its shared chunks, in a build. */
+function workerFile(): URL {
+  const here = import.meta.url;
+  if (here.endsWith('.ts')) return new URL('./hash.worker.ts', here);
+  const beside = new URL('./hash.worker.js', here);
+  return existsSync(beside) ? beside : new URL('../hash.worker.js', here);
 }

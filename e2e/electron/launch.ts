@@ -1,0 +1,131 @@
+/**
+ * The app as a person starts it, behind one interface with two launchers: Electron itself where its program is there, and
+ * where it is not, the real main bundle with the stand-in.
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { type Browser, chromium, type Page } from '@playwright/test';
+import { z } from '../../node-core/protocol/index.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const launchMsMax = 30_000;
+
+const Seen = z.object({
+  windows: z.array(z.object({ options: z.record(z.string(), z.unknown()), visible: z.boolean() })),
+  notifications: z.array(z.object({ title: z.string(), body: z.string() })),
+  tray: z.object({ tip: z.string().optional(), labels: z.array(z.string().nullable()).optional() }),
+  schemes: z.array(z.object({ scheme: z.string(), privileges: z.record(z.string(), z.boolean()) })),
+  opened: z.array(z.string()),
+  links: z.array(z.string()),
+  permissions: z.object({ check: z.boolean(), request: z.boolean() }),
+});
+
+export interface App {
+  readonly page: Page;
+  readonly errors: string[];
+  readonly exited: Promise<number | null>;
+  readonly pid: number | undefined;
+  seen(): Promise<z.infer<typeof Seen>>;
+  /** What the person or the system does around the window. */
+  act(ask: string, fields?: object): Promise<void>;
+  end(): Promise<void>;
+}
+
+export interface LaunchOptions {
+  readonly mainFile?: string;
+  readonly userData: string;
+  readonly config: string;
+  readonly args?: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
+export async function launchApp(options: LaunchOptions): Promise<App> {
+  const child = fork(
+    options.mainFile ?? `${root}out/main/main.js`,
+    ['--config', options.config, ...(options.args ?? [])],
+    {
+      execArgv: ['--import', `${root}e2e/electron/register.mjs`],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, STAND_IN_USER_DATA: options.userData, ...options.env },
+    },
+  );
+  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  const tail: string[] = [];
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => tail.push(text));
+  let browser: Browser | null = null;
+  try {
+    const url = await addressOf(child, () => tail.join(''));
+    browser = await chromium.connectOverCDP(url);
+    const page = await firstPage(browser);
+    const errors: string[] = [];
+    page.on('console', (message) => {
+      if (message.type() === 'error') errors.push(message.text());
+    });
+    page.on('pageerror', (error) => errors.push(error.message));
+    const ask = asker(child);
+    return {
+      page,
+      errors,
+      exited,
+      pid: child.pid,
+      seen: async () => Seen.parse(await ask('seen')),
+      act: async (what, fields) => void (await ask(what, fields)),
+      async end() {
+        if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL');
+        await browser?.close().catch(() => {});
+        await exited;
+      },
+    };
+  } catch (error) {
+    child.kill('SIGKILL');
+    await browser?.close().catch(() => {});
+    throw new Error(`the app did not open: ${String(error)}\n${tail.join('').slice(-2_000)}`, { cause: error });
+  }
+}
+
+function addressOf(child: ChildProcess, log: () => string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const late = setTimeout(() => reject(new Error(`no window after ${launchMsMax} ms\n${log()}`)), launchMsMax);
+    child.on('message', (message) => {
+      const parsed = z.object({ cdp: z.string() }).safeParse(message);
+      if (!parsed.success) return;
+      clearTimeout(late);
+      resolve(parsed.data.cdp);
+    });
+    child.once('exit', (code) => {
+      clearTimeout(late);
+      reject(new Error(`it ended with code ${code}`));
+    });
+  });
+}
+
+async function firstPage(browser: Browser): Promise<Page> {
+  const deadline = performance.now() + launchMsMax;
+  for (;;) {
+    const found = browser
+      .contexts()
+      .flatMap((context) => context.pages())
+      .find((page) => page.url().startsWith('http://infernet.localhost'));
+    if (found !== undefined) return found;
+    if (performance.now() > deadline) throw new Error('the window has no page');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function asker(child: ChildProcess): (ask: string, fields?: object) => Promise<unknown> {
+  let last = 0;
+  const Answer = z.object({ id: z.int(), answer: z.unknown() });
+  return (ask, fields = {}) =>
+    new Promise((resolve) => {
+      last += 1;
+      const id = last;
+      const receive = (message: unknown) => {
+        const parsed = Answer.safeParse(message);
+        if (!parsed.success || parsed.data.id !== id) return;
+        child.off('message', receive);
+        resolve(parsed.data.answer);
+      };
+      child.on('message', receive);
+      child.send({ id, ask, ...fields });
+    });
+}
