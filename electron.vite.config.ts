@@ -22,8 +22,8 @@ export default defineConfig({
       rollupOptions: {
         input: {
           main: path('./electron/main.ts'),
-          // What `--headless` runs, under ELECTRON_RUN_AS_NODE.
-          headless: path('./node-core/headless.ts'),
+          // The command line, and with --headless the node, under ELECTRON_RUN_AS_NODE.
+          cli: path('./node-core/cli/main.ts'),
           // Started as threads, by these names, from beside the code that asks for them.
           'writer.worker': path('./node-core/store/writer.worker.ts'),
           'reader.worker': path('./node-core/store/reader.worker.ts'),

@@ -7,7 +7,7 @@ import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Page } from '@playwright/test';
 import { firstSteps, goTo, launchBrowser, openInterface } from '../e2e/interface/browser.ts';
-import { ended, NodeGroup, reviews, startNetwork, submit } from '../e2e/loop/nodes.ts';
+import { ended, eventually, NodeGroup, reviews, startNetwork, submit } from '../e2e/loop/nodes.ts';
 
 const folder = resolve(process.argv[2] ?? 'out/screenshots');
 const sizes = { wide: { width: 1360, height: 860 }, small: { width: 760, height: 640 } };

@@ -10,6 +10,8 @@ import { readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { chromium } from '@playwright/test';
 
+if (process.env['STAND_IN_RESOURCES']) Object.assign(process, { resourcesPath: process.env['STAND_IN_RESOURCES'] });
+
 const shown = 'http://infernet.localhost';
 const real = 'app://infernet';
 /** What happened, for tests to ask about. @type {Record<string, any>} */

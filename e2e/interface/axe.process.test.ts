@@ -5,7 +5,7 @@ import type { Browser } from '@playwright/test';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { requires } from '../capabilities.ts';
 import { buildOnce } from '../electron/build.ts';
-import { ended, NodeGroup, type RunningNode, reviews, startNetwork, submit } from '../loop/nodes.ts';
+import { ended, eventually, NodeGroup, type RunningNode, reviews, startNetwork, submit } from '../loop/nodes.ts';
 import { firstSteps, launchBrowser, openInterface } from './browser.ts';
 
 const testInBrowser = requires('chromium');
@@ -64,7 +64,9 @@ describe('everybody can use', () => {
         for (const to of [...pages, `jobs/${jobId}`, `providers/${provider?.peerId}`]) {
           await page.goto(`${base}#/${to}`);
           await page.getByRole('heading', { level: 1 }).waitFor();
-          await page.waitForFunction('!document.body.innerText.includes("Loading")');
+          await eventually('it is loaded', () =>
+            page.evaluate<boolean>('!document.body.innerText.includes("Loading")'),
+          );
           if (to.startsWith('jobs/')) await page.getByRole('button', { name: /^Shard 1,/ }).click();
           if (to === 'submit') await page.getByRole('button', { name: 'Try the sample' }).click();
           found.push(...(await violations(to)));

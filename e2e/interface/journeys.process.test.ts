@@ -222,7 +222,7 @@ describe('a person', () => {
         expect(await start.isDisabled(), label).toBe(true);
         await field.fill(before);
       }
-      await page.getByText('Parameters').click();
+      await page.getByText('Parameters', { exact: true }).click();
       await page.getByLabel('labels').fill('only-one');
       await page.getByText(/params of text-classification/).waitFor();
       await goTo(page, 'Logs');

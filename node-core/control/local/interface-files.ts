@@ -43,7 +43,7 @@ export async function readInterface(folder: string): Promise<ReadonlyMap<string,
 
 /** @param port of the server, for browsers that do not count its WebSocket as 'self'. */
 export function interfaceHeaders(port: number): Readonly<Record<string, string>> {
-  const sockets = ['127.0.0.1', 'localhost', '[::1]'].map((host) => `ws://${host}:${port}`).join(' ');
+  const sockets = ['127.0.0.1', 'localhost'].map((host) => `ws://${host}:${port}`).join(' ');
   return {
     'content-security-policy': [
       "default-src 'none'",
