@@ -82,7 +82,6 @@ try {
 
 /** Until nothing is being loaded: the figures of the first charts come every few seconds. */
 async function settled(page: Page): Promise<void> {
-  await page.waitForFunction(
-    'document.querySelector(".wait") === null && !document.body.innerText.includes("Loading")',
-  );
+  const isLoaded = 'document.querySelector(".wait") === null && !document.body.innerText.includes("Loading")';
+  await eventually('the page is loaded', () => page.evaluate<boolean>(isLoaded));
 }

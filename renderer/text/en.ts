@@ -209,14 +209,6 @@ export const t = {
     lastHour: 'last hour',
   },
 
-  why: {
-    off: 'The provider is switched off.',
-    noOffers: 'Nothing is offered: no template can run here.',
-    noPeers: 'No other computer is connected, so nobody can ask for work.',
-    idle: 'Everything is ready: your offers are known to others. Work comes when somebody submits a job that fits.',
-    notOffered: (template: string, reason: string) => `${template} is not offered: ${reason}`,
-  },
-
   submit: {
     lead: 'Many inputs of the same kind, done by several computers at once.',
     template: 'What is to be done',
