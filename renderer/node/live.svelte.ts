@@ -1,7 +1,6 @@
 /** What every page shows of the node, kept fresh: asked again when an event says that it changed, and now and then. */
 import {
   ApiError,
-  type EventType,
   type MethodInput,
   type MethodName,
   type MethodResult,
@@ -105,8 +104,6 @@ export function messageOf(error: unknown): string {
   if (error instanceof ApiError) return error.message;
   return error instanceof Error ? error.message : String(error);
 }
-
-export const isType = (type: string, ...types: readonly EventType[]): boolean => types.some((one) => one === type);
 
 /** The questions that several pages share. */
 export class Live {

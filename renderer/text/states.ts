@@ -1,5 +1,5 @@
 /** Colour and word of each state, everywhere the same. */
-import type { JobState, ReplicaState, ShardState } from '../../node-core/protocol/index.ts';
+import type { JobState, ReplicaState } from '../../node-core/protocol/index.ts';
 
 export type Tone = 'good' | 'warn' | 'bad' | 'busy' | 'plain';
 
@@ -8,13 +8,6 @@ export const jobTones: Readonly<Record<JobState, Tone>> = {
   running: 'busy',
   done: 'good',
   failed: 'bad',
-  cancelled: 'plain',
-};
-
-export const shardTones: Readonly<Record<ShardState, Tone>> = {
-  open: 'busy',
-  accepted: 'good',
-  exhausted: 'bad',
   cancelled: 'plain',
 };
 

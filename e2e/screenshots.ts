@@ -1,13 +1,13 @@
 /**
  * Pictures of every page of the interface, in both themes and two window sizes, with real nodes behind it:
  *
- *     node scripts/run.mjs scripts/screenshots.ts [folder]
+ *     node scripts/run.mjs e2e/screenshots.ts [folder]
  */
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Page } from '@playwright/test';
-import { firstSteps, goTo, launchBrowser, openInterface } from '../e2e/interface/browser.ts';
-import { ended, eventually, NodeGroup, reviews, startNetwork, submit } from '../e2e/loop/nodes.ts';
+import { firstSteps, goTo, launchBrowser, openInterface } from './interface/browser.ts';
+import { ended, eventually, NodeGroup, reviews, startNetwork, submit } from './loop/nodes.ts';
 
 const folder = resolve(process.argv[2] ?? 'out/screenshots');
 const sizes = { wide: { width: 1360, height: 860 }, small: { width: 760, height: 640 } };
