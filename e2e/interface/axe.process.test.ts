@@ -28,7 +28,7 @@ describe('everybody can use', () => {
     } = await startNetwork(group, { providers: 2 }));
     jobId = await submit(client.api, { inputs: await reviews(20), label: 'for everybody' });
     await ended(client.api, jobId);
-  });
+  }, 180_000);
   afterAll(async () => {
     await browser?.close();
     await group?.stop();

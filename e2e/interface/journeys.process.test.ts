@@ -223,7 +223,7 @@ describe('a person', () => {
         await field.fill(before);
       }
       await page.getByText('Parameters', { exact: true }).click();
-      await page.getByLabel('labels').fill('only-one');
+      await page.getByRole('textbox', { name: 'labels' }).fill('only-one');
       await page.getByText(/params of text-classification/).waitFor();
       await goTo(page, 'Logs');
       await page.getByLabel('Job id').fill('x');
