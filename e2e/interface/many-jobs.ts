@@ -1,7 +1,7 @@
 /** A node with a long past: jobs that were written into its log while it was away. */
 import type { NodeEvent } from '../../node-core/protocol/index.ts';
 import { createSqliteStore } from '../../node-core/store/sqlite-store.ts';
-import { jobCreated, jobEnded } from '../../node-core/store/testing.ts';
+import { jobCreated, jobEnded, jobIdOf } from '../../node-core/store/testing.ts';
 import { brisk, type NodeGroup, type RunningNode } from '../loop/nodes.ts';
 
 const batchEvents = 5_000;
@@ -20,6 +20,7 @@ export async function startWithJobs(group: NodeGroup, jobs: number): Promise<Run
     for (; job < jobs && events.length < batchEvents; job += 1) {
       const ended = jobEnded(job);
       events.push(jobCreated(job, `old job ${job}`, job % 2 === 0 ? 'text-classification' : 'text-generation'));
+      events.push({ type: 'job.planned', jobId: jobIdOf(job), counts: [3] });
       // Without results: nothing is kept in memory for what is long over.
       if (ended.type === 'job.ended')
         events.push({ ...ended, resultsHash: null, state: job % 10 === 0 ? 'failed' : 'done' });
