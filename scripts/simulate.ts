@@ -4,6 +4,7 @@
 // shrunk and leaves a timeline in .infernet/simulation/. docs/simulation.md says what this is for.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { bars } from '../node-core/simulation/bars/index.ts';
 import keptSeeds from '../node-core/simulation/kept-seeds.json' with { type: 'json' };
 import type { Scenario } from '../node-core/simulation/scenario.ts';
 import { scenarios } from '../node-core/simulation/scenarios/index.ts';
@@ -142,7 +143,7 @@ function command({ scenario, seed, nodes, without }: Task): string {
 
 /** @throws UsageError */
 function scenarioOf(name: string): Scenario {
-  const found = scenarios.find((scenario) => scenario.name === name);
+  const found = [...scenarios, ...bars].find((scenario) => scenario.name === name);
   if (found === undefined) throw new UsageError(`there is no scenario ${name}`);
   return found;
 }

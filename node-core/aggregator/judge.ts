@@ -32,7 +32,8 @@ export type Judgement =
   | Agreed
   | {
       readonly kind: 'no-quorum';
-      readonly itemsWithout: number /** Could the tie-breakers that the policy still allows bring one about? */;
+      readonly itemsWithout: number;
+      /** Could the tie-breakers that the policy still allows bring one about? */
       readonly moreMayHelp: boolean;
       readonly verdicts: readonly JudgedCopy[];
     };
@@ -104,7 +105,7 @@ export function judgeCopies(
   });
   if (outcome.kind === 'no-quorum') {
     const more = policy.tieBreakers - shard.disagreements;
-    const moreMayHelp = tieBreakNeeded({ quorum, copies: hashes, more });
+    const moreMayHelp = tieBreakNeeded({ quorum, copies: hashes, holding: outcome.holding, more });
     return { kind: 'no-quorum', itemsWithout: outcome.itemsWithout.length, moreMayHelp, verdicts };
   }
   const outputs = outcome.items.map((replicaId, index) => {

@@ -98,7 +98,11 @@ export class Judging {
       return;
     }
     const quorum = quorumOf(job.job.policy, shard.audit !== null);
-    const reason = `${copies.length} copies found no quorum of ${quorum} on ${judgement.itemsWithout} items`;
+    const { itemsWithout } = judgement;
+    const reason =
+      itemsWithout === 0
+        ? `of ${copies.length} copies fewer than ${quorum} are near enough to what most of them say`
+        : `${copies.length} copies found no quorum of ${quorum} on ${itemsWithout} items`;
     const exhausted: NodeEvent = { type: 'shard.exhausted', jobId, shardId, code: 'internal', reason };
     await this.#conclude(job, shard, restored(jobId, shard) ?? [exhausted], judgement.verdicts);
   }

@@ -194,7 +194,7 @@ export const NodeConfig = z.strictObject({
         .int()
         .min(0)
         .max(500_000)
-        .default(0)
+        .default(50_000)
         .describe(
           'shards of a million, of jobs whose answers are checked singly, that get one item more whose answer is known from an own former job; 0 = none, and none are kept',
         ),

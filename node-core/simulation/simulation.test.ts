@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { bars } from './bars/index.ts';
 import kept from './kept-seeds.json' with { type: 'json' };
 import { run } from './run.ts';
 import type { Scenario } from './scenario.ts';
@@ -24,7 +25,7 @@ describe('the production node in virtual time', () => {
     '$scenario, seed $seed, once red: $found',
     { timeout: 240_000 },
     async ({ scenario, seed, nodes: many }) => {
-      const found = scenarios.find(({ name }) => name === scenario);
+      const found = [...scenarios, ...bars].find(({ name }) => name === scenario);
       if (found === undefined) throw new Error(`no scenario is called ${scenario}`);
       await expectGreen(found, seed, many);
     },

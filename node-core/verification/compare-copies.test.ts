@@ -38,6 +38,7 @@ describe('comparing copies', () => {
     expect(compare(copiesOf('abcd', 'axcy'))).toEqual({
       kind: 'no-quorum',
       itemsWithout: [1, 3],
+      holding: 0,
       verdicts: [
         { replicaId: 'r0', verdict: 'undecided', itemsWrong: 0 },
         { replicaId: 'r1', verdict: 'undecided', itemsWrong: 0 },
@@ -78,6 +79,31 @@ describe('comparing copies', () => {
     expect(outcome.verdicts.map(({ verdict }) => verdict)).toEqual(['accepted', 'accepted', 'accepted']);
   });
 
+  it('finds no quorum where each item has one and fewer copies hold (I2)', () => {
+    // Each item was given by two, and two of the three are too far from the whole.
+    const copies = copiesOf('abc', 'xbc', 'axc');
+    const none = { kind: 'no-quorum', itemsWithout: [], holding: 1 };
+    expect(compare(copies)).toMatchObject(none);
+    expect(verdictsOf(copies)).toEqual(['undecided 0', 'undecided 0', 'undecided 0']);
+    expect(tieBreakNeeded({ quorum: 2, copies, holding: 1 })).toBe(true);
+    expect(tieBreakNeeded({ quorum: 2, copies, holding: 1, more: 0 })).toBe(false);
+    expect(tieBreakNeeded({ quorum: 2, copies, holding: 0 })).toBe(false);
+    expect(verdictsOf(copiesOf('abc', 'xbc', 'axc', 'abc'))).toEqual([
+      'accepted 0',
+      'rejected 1',
+      'rejected 1',
+      'accepted 0',
+    ]);
+    // Also when it is what was gathered before that does not explain them.
+    const isExplained = ({ replicaId }: Copy, wrong: number) => wrong === 0 && replicaId !== 'r9';
+    expect(compare(copies, { honestDisagreementPpm: 300_000, isExplained })).toMatchObject(none);
+  });
+
+  it('counts holding copies by provider', () => {
+    const copies = copiesOf('ab', 'ab', 'xb', 'ax').map((copy, i) => ({ ...copy, peerId: i < 2 ? 'p0' : copy.peerId }));
+    expect(compare(copies)).toMatchObject({ kind: 'no-quorum', itemsWithout: [], holding: 1 });
+  });
+
   it('does not reject what it could not prove: two others that agree on everything', () => {
     // r2 is far off; r0 has the whole answer, and nobody else has.
     const copies = copiesOf('aaaaaaaaaa', 'aaaaaaaaax', 'xxxxxxxxxa');
@@ -101,7 +127,7 @@ describe('comparing copies', () => {
   });
 
   it('finds nothing in no copies', () => {
-    expect(compare([])).toEqual({ kind: 'no-quorum', itemsWithout: [], verdicts: [] });
+    expect(compare([])).toEqual({ kind: 'no-quorum', itemsWithout: [], holding: 0, verdicts: [] });
   });
 
   it('refuses copies of different length', () => {
@@ -159,6 +185,8 @@ describe('comparing copies', () => {
           // I8: who is rejected is shown to differ from two others that agree on everything.
           if (verdict === 'rejected') expect(outcome.holders.length).toBeGreaterThanOrEqual(2);
         }
+        const holding = list.filter((_, i) => outcome.verdicts[i]?.verdict === 'accepted');
+        expect(new Set(holding.map(({ peerId }) => peerId)).size).toBeGreaterThanOrEqual(needed);
         for (const holder of outcome.holders) expect(byId.get(holder)?.itemHashes).toEqual(answer);
       }),
     );
@@ -167,17 +195,22 @@ describe('comparing copies', () => {
   it('asks for a tie-breaker exactly when one could help', () => {
     fc.assert(
       fc.property(copies, quorum, (list, needed) => {
-        const settled = compare(list, { quorum: needed }).kind === 'agreed';
+        const before = compare(list, { quorum: needed });
+        const settled = before.kind === 'agreed';
         const items = list[0]?.itemHashes.length ?? 0;
         // The best that a further copy could be: per item, each possible answer.
-        const helps = Array.from({ length: items }, (_, item) =>
+        const voices = Array.from({ length: items }, (_, item) =>
           ['a', 'b', 'c'].some((letter) => {
             const column = list.map((copy) => ({ ...copy, itemHashes: copy.itemHashes.slice(item, item + 1) }));
             const further: Copy = { replicaId: 'r9', peerId: 'p9', itemHashes: [letter] };
-            return compare([...column, further], { quorum: needed }).kind === 'agreed';
+            const after = compare([...column, further], { quorum: needed });
+            return after.kind === 'agreed' || after.itemsWithout.length === 0;
           }),
         ).every(Boolean);
-        expect(tieBreakNeeded({ quorum: needed, copies: list })).toBe(!settled && helps);
+        const holding = before.kind === 'agreed' ? needed : before.holding;
+        const isWhole = before.kind === 'agreed' || before.itemsWithout.length === 0;
+        const helps = voices && (!isWhole || holding + 1 >= needed);
+        expect(tieBreakNeeded({ quorum: needed, copies: list, holding })).toBe(!settled && helps);
       }),
     );
   });

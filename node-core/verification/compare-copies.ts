@@ -50,8 +50,10 @@ export type Outcome =
     }
   | {
       readonly kind: 'no-quorum';
-      /** Indices of the items that have no answer. */
+      /** Indices of the items that have no answer; none when only too few copies hold. */
       readonly itemsWithout: readonly number[];
+      /** Providers whose copy would hold if every item has an answer. */
+      readonly holding: number;
       /** All `undecided`: nobody is paid, nobody penalised. */
       readonly verdicts: readonly CopyVerdict[];
     };
@@ -69,6 +71,9 @@ export function supportsReplication(verifier: VerifierClass): boolean {
 /**
  * Judges the copies of one shard. The result does not depend on their order.
  *
+ * Besides a quorum for every item, as many copies must hold: else answers that were pieced together from copies that are too
+ * far off, each somewhere else, would pass for agreement (I2).
+ *
  * With a quorum of 1 a single copy is accepted as it is (unchecked); two that differ then have no answer.
  *
  * @throws InfernetError `policy` for a class that hashes cannot compare, RangeError when the copies differ in length.
@@ -81,15 +86,15 @@ export function compareCopies(comparison: Comparison): Outcome {
   const tallies = tally(copies);
   const itemsWithout = tallies.flatMap((votes, item) => (hasQuorum(votes, quorum) ? [] : [item]));
   if (copies.length === 0 || itemsWithout.length > 0) {
-    return {
-      kind: 'no-quorum',
-      itemsWithout,
-      verdicts: copies.map(({ replicaId }) => ({ replicaId, verdict: 'undecided', itemsWrong: 0 })),
-    };
+    return noQuorum(copies, itemsWithout);
   }
 
   const sorted = [...copies].sort((a, b) => (a.replicaId < b.replicaId ? -1 : 1));
   const holders = sorted.filter((copy) => itemsWrong(copy, tallies) === 0);
+  const verdicts = copies.map((copy) => judge(copy, tallies, holders, comparison));
+  const holding = new Set(copies.filter((_, i) => verdicts[i]?.verdict === 'accepted').map(({ peerId }) => peerId))
+    .size;
+  if (holding < quorum) return noQuorum(copies, [], holding);
   const winner = holders[0];
   const items = tallies.map(({ leader }, item) => {
     const holder = winner ?? sorted.find((copy) => copy.itemHashes[item] === leader);
@@ -101,23 +106,31 @@ export function compareCopies(comparison: Comparison): Outcome {
     winner: winner?.replicaId ?? null,
     holders: holders.map(({ replicaId }) => replicaId),
     items,
-    verdicts: copies.map((copy) => judge(copy, tallies, holders, comparison)),
+    verdicts,
   };
 }
 
+function noQuorum(copies: readonly Copy[], itemsWithout: readonly number[], holding = 0): Outcome {
+  const verdicts = copies.map(({ replicaId }) => ({ replicaId, verdict: 'undecided', itemsWrong: 0 }) as const);
+  return { kind: 'no-quorum', itemsWithout, holding, verdicts };
+}
+
 /**
- * Could `more` further copies still give every item its quorum? False too when all items have theirs.
+ * Could `more` further copies still give every item its quorum, and enough copies that hold? False too when both are there.
  * @throws RangeError when the copies differ in length.
  */
 export function tieBreakNeeded(question: {
   readonly quorum: number;
   readonly copies: readonly Copy[];
+  /** As compareCopies counted it. */
+  readonly holding: number;
   readonly more?: number;
 }): boolean {
-  const { quorum, copies, more = 1 } = question;
+  const { quorum, copies, holding, more = 1 } = question;
   const tallies = tally(copies);
   if (copies.length === 0) return more >= quorum;
-  if (tallies.every((votes) => hasQuorum(votes, quorum))) return false;
+  // One more that says what the quorum says holds, and changes nothing for the others.
+  if (tallies.every((votes) => hasQuorum(votes, quorum))) return holding < quorum && holding + more >= quorum;
   return more > 0 && tallies.every((votes) => votes.most + more >= quorum);
 }
 

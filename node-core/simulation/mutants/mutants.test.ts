@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { bars } from '../bars/index.ts';
 import { scenarios } from '../scenarios/index.ts';
 import { mutants } from './mutants.ts';
 
@@ -14,7 +15,7 @@ describe('mutants', () => {
 
   it.each(mutants)('$name still applies', ({ file, search, scenarios: its }) => {
     expect(readFileSync(join(root, file), 'utf8').split(search).length, `${file} holds once: ${search}`).toBe(2);
-    const names = scenarios.map(({ name }) => name);
+    const names = [...scenarios, ...bars].map(({ name }) => name);
     for (const name of its) expect(names).toContain(name);
   });
 });

@@ -258,6 +258,14 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['cheats'],
   },
   {
+    name: 'pieced-together',
+    about: 'an answer counts as agreed where every item has a quorum, and too few copies hold',
+    file: 'node-core/verification/compare-copies.ts',
+    search: 'if (holding < quorum) return',
+    replace: 'if (holding < 0) return',
+    scenarios: ['cheats-20'],
+  },
+  {
     name: 'lively-and-silent',
     about: 'who renews its lease is waited for without end',
     file: 'node-core/aggregator/reveals.ts',
