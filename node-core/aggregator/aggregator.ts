@@ -56,6 +56,7 @@ export class Aggregator {
       log,
       renewMs: config.leaseRenewMs,
       suspectMs: config.suspectMs,
+      isIdle: () => this.#runners.size === 0,
       active: () => this.#active(),
       lastSeenAt: (peer) => options.directory.peer(peer)?.lastSeenAt ?? null,
       onState: (provider, state) => this.#providerSays(provider, state),
@@ -245,12 +246,13 @@ export class Aggregator {
 
   /** @param inputs where they are in memory. */
   async #begin(jobId: Id, inputs?: JobInputs): Promise<void> {
-    const { turns } = this.#c;
+    const { liveness, turns } = this.#c;
     const runner = new JobRunner(this.#c, jobId, () => {
       this.#runners.delete(jobId);
       turns.leave(jobId);
     });
     this.#runners.set(jobId, runner);
+    liveness.wake();
     turns.enter(jobId, this.job(jobId)?.job.priority ?? 0, () => runner.schedule());
     await runner.start(inputs);
   }

@@ -114,7 +114,8 @@ export class Chooser {
     let isLater = false;
     let isTooDear = false;
     let capped: Capped | null = null;
-    const items = itemsOf(shard) + (mayGetCanary(shard) ? 1 : 0);
+    const items = itemsAtMost(shard);
+    const leftMicro = this.#budgetLeft(job);
     const newcomerMax = this.#newcomerMax(job, shard, items, isWanted);
     for (const candidate of this.candidates(job)) {
       const { peerId } = candidate;
@@ -127,12 +128,13 @@ export class Chooser {
         not(candidate, 'refused');
         continue;
       }
-      if (quote !== null && !this.budgetCovers(job, priceOf(quote.body.price, items))) {
+      const priceMicro = quote === null ? micro.zero : priceOf(quote.body.price, items);
+      if (BigInt(priceMicro) > leftMicro) {
         isTooDear = true;
         not(candidate, 'price');
         continue;
       }
-      const cap = quote === null ? null : this.#c.payment.cappedAt(peerId, priceOf(quote.body.price, items));
+      const cap = quote === null ? null : this.#c.payment.cappedAt(peerId, priceMicro);
       if (cap !== null) {
         capped = sooner(capped, cap);
         not(candidate, 'cap');
@@ -145,7 +147,6 @@ export class Chooser {
         not(candidate, isSilent ? 'silent' : quote === null ? 'no-quote' : 'paused');
         continue;
       }
-      const priceMicro = priceOf(quote.body.price, items);
       if (micro.less(quote.body.creditLimitMicro, priceMicro)) {
         this.#quotes.explain(
           peerId,
@@ -208,10 +209,9 @@ export class Chooser {
     return this.#c.random.bytes(4).reduce((sum, byte) => sum * 256 + byte, 0) / 2 ** 32;
   }
 
-  budgetCovers(job: Job, priceMicro: Micro): boolean {
+  #budgetLeft({ jobId, job }: Job): bigint {
     const { payment } = this.#c;
-    const committed = micro.add(payment.spentOf(job.jobId), payment.reservedOf(job.jobId));
-    return !micro.less(job.job.budgetMicro, micro.add(committed, priceMicro));
+    return BigInt(job.budgetMicro) - BigInt(payment.spentOf(jobId)) - BigInt(payment.reservedOf(jobId));
   }
 
   /** For one more shard of all jobs' and what others have the better claim to: more would only be declined. */
@@ -224,6 +224,18 @@ export class Chooser {
     if (!hasRoom) turns.denied(job.jobId, provider, priceMicro);
     return hasRoom;
   }
+}
+
+function itemsAtMost(shard: Shard): number {
+  return itemsOf(shard) + (mayGetCanary(shard) ? 1 : 0);
+}
+
+/**
+ * Of a shard that nobody has tried: where nobody can take it, nobody can take another that is named alike. A long job looks
+ * for the places of its next shard at each end of another, and need not ask for all that wait.
+ */
+export function alike(shard: Shard): number | null {
+  return shard.replicas.length === 0 && shard.audit === null ? itemsAtMost(shard) : null;
 }
 
 /** Of many, the few with the highest scores, and one to spare: the chosen one may be among them. */

@@ -7,11 +7,13 @@ import type { Clock, Logger } from '../ports/index.ts';
 import { type MessageBody, type PeerId, protocolLimits, type ReplicaId } from '../protocol/index.ts';
 
 export interface LivenessOptions {
-  readonly messenger: Messenger;
+  readonly messenger: Pick<Messenger, 'onHeard' | 'onDown' | 'request' | 'channelOf'>;
   readonly clock: Clock;
   readonly log: Logger;
   readonly renewMs: number;
   readonly suspectMs: number;
+  /** No job is under way: there are no rounds until {@link Liveness.wake}. */
+  isIdle(): boolean;
   /** Work that is out, by provider. */
   active(): Map<PeerId, ReplicaId[]>;
   /** What the provider says of each replica. */
@@ -33,6 +35,7 @@ export class Liveness {
   readonly #doubted = new Map<PeerId, number>();
   readonly #renewing = new Set<PeerId>();
   #cancel: (() => void) | null = null;
+  #running = false;
   #stopped = false;
 
   constructor(options: LivenessOptions) {
@@ -46,13 +49,18 @@ export class Liveness {
   }
 
   start(): void {
-    this.#cancel = this.#o.clock.after(this.#o.renewMs, () => {
-      this.#round();
-      this.start();
-    });
+    this.#running = true;
+    this.#schedule();
+  }
+
+  /** A job begins. */
+  wake(): void {
+    if (this.#cancel === null) this.#forgive(new Map());
+    this.#schedule();
   }
 
   stop(): void {
+    this.#running = false;
     this.#stopped = true;
     this.#cancel?.();
   }
@@ -79,6 +87,16 @@ export class Liveness {
     if (returned) this.#o.onRound();
   }
 
+  /** Who has no work any more is looked at once more. */
+  #schedule(): void {
+    if (!this.#running || this.#cancel !== null || (this.#o.isIdle() && this.#heardAt.size === 0)) return;
+    this.#cancel = this.#o.clock.after(this.#o.renewMs, () => {
+      this.#cancel = null;
+      this.#round();
+      this.#schedule();
+    });
+  }
+
   #round(): void {
     const active = this.#o.active();
     for (const peer of this.#heardAt.keys()) {
@@ -86,17 +104,22 @@ export class Liveness {
       if (this.isSuspect(peer)) this.#doubt(peer);
       this.#heardAt.delete(peer);
     }
+    this.#forgive(active);
+    for (const [peer, replicaIds] of active) {
+      this.expect(peer);
+      void this.#renew(peer, replicaIds);
+    }
+    this.#o.onRound();
+  }
+
+  /** Who has no work, and was seen since it was doubted. */
+  #forgive(active: ReadonlyMap<PeerId, unknown>): void {
     for (const [peer, since] of this.#doubted) {
       if (active.has(peer)) continue;
       const seenAt = this.#o.lastSeenAt(peer);
       const isClockSetBack = since > this.#o.clock.now();
       if (seenAt === null || seenAt > since || isClockSetBack) this.#doubted.delete(peer);
     }
-    for (const [peer, replicaIds] of active) {
-      this.expect(peer);
-      void this.#renew(peer, replicaIds);
-    }
-    this.#o.onRound();
   }
 
   async #renew(peer: PeerId, replicaIds: readonly ReplicaId[]): Promise<void> {

@@ -1,7 +1,7 @@
 /** Shards that want further replicas, and who gets them: in order, those that were begun first. */
 import type { Capped } from '../payment/index.ts';
 import type { PeerId } from '../protocol/index.ts';
-import { type Choice, Chooser, inFlightMax } from './choose.ts';
+import { alike, type Choice, Chooser, inFlightMax, type NoChoice } from './choose.ts';
 import type { RunningJob } from './running-job.ts';
 import { isActive, type Job, type Role, type Shard } from './state.ts';
 
@@ -98,13 +98,18 @@ export class Wants {
     const lack: { readonly budget: Shard[]; readonly capped: Shard[] } = { budget: [], capped: [] };
     const without: Array<[number, Want]> = [];
     let fruitless = 0;
+    // Places only become fewer in here: what was said of one shard holds for those like it.
+    const said = new Map<number, NoChoice>();
     for (const [index, want] of wants) {
       const shard = job.shards[index];
       if (shard === undefined || this.#hooks.isDirty(index)) continue;
       const own = mayRunOwn && (job.job.ownNode === 'only' || shard.replicas.every(({ role }) => role === 'own-node'));
       for (let copies = own ? 1 : want.copies; copies > 0; copies--) {
-        const choice = own ? this.#chooseOwn(shard, inFlight) : this.#chooser.choose(job, shard, inFlight);
+        const kind = own ? null : alike(shard);
+        const known = kind === null ? undefined : said.get(kind);
+        const choice = known ?? (own ? this.#chooseOwn(shard, inFlight) : this.#chooser.choose(job, shard, inFlight));
         if (typeof choice === 'string') {
+          if (kind !== null) said.set(kind, choice);
           fruitless++;
           if (choice === 'budget' || choice === 'capped') lack[choice].push(shard);
           if (choice === 'no-provider') without.push([index, want]);

@@ -287,6 +287,28 @@ describe('open', () => {
     expect(store.snapshot?.seq).toBeGreaterThanOrEqual(10);
   });
 
+  it('snapshots a large state after more entries: what is written of it stays in proportion to the log', async () => {
+    const store = new SlowStore();
+    const saved: number[] = [];
+    const save = store.saveSnapshot.bind(store);
+    store.saveSnapshot = async (snapshot) => {
+      saved.push(snapshot.seq);
+      await save(snapshot);
+    };
+    const { journal } = journalOn(store, { snapshotEntries: 1 });
+    await journal.open();
+    await journal.commit([said('a'.repeat(20_000))]);
+    for (let i = 0; i < 30; i++) await journal.commit([said('b')]);
+    await journal.close();
+    // One of 20 kB counts as much as 20 entries, also after a restart.
+    expect(saved).toEqual([1, 22]);
+    const again = journalOn(store, { snapshotEntries: 1 });
+    await again.journal.open();
+    for (let i = 0; i < 15; i++) await again.journal.commit([said('c')]);
+    await again.journal.close();
+    expect(saved).toEqual([1, 22, 43]);
+  });
+
   it('goes on when a snapshot cannot be written', async () => {
     const store = new SlowStore();
     store.snapshotFails = true;

@@ -43,13 +43,19 @@ const fullyDurable: ReadonlySet<EventType> = new Set([
   'work.committed',
 ]);
 
+/**
+ * What an entry may add to the cost of snapshots: one of a large state waits for more entries. Without that, a job of 100,000
+ * items would write its whole state again after every few of its shards.
+ */
+const snapshotCharsPerEntry = 1_000;
+
 export interface JournalOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly signer: Signer;
   readonly verifier: Verifier;
   readonly log: Logger;
-  /** Entries between snapshots. */
+  /** Entries between snapshots, at least; see {@link snapshotCharsPerEntry}. */
   readonly snapshotEntries: number;
   /** Memory and disk differ for good: the node must stop. Called once. */
   onFatal(error: Error): void;
@@ -88,6 +94,8 @@ export class Journal {
   #seq = 0;
   #durableSeq = 0;
   #snapshotSeq = 0;
+  /** Of the last one's text. */
+  #snapshotLength = 0;
   #opened = false;
   #closed = false;
   #failed: Error | null = null;
@@ -160,6 +168,7 @@ export class Journal {
     }
     this.#durableSeq = this.#seq;
     this.#snapshotSeq = snapshot?.seq ?? 0;
+    this.#snapshotLength = snapshot?.state.length ?? 0;
     return { entries: this.#seq };
   }
 
@@ -293,11 +302,13 @@ export class Journal {
 
   /** Only while nothing waits. */
   #snapshotIfDue(): StoredSnapshot | null {
-    if (this.#seq - this.#snapshotSeq < this.#options.snapshotEntries) return null;
+    const entriesMin = Math.max(this.#options.snapshotEntries, this.#snapshotLength / snapshotCharsPerEntry);
+    if (this.#seq - this.#snapshotSeq < entriesMin) return null;
     const seq = this.#seq;
     const state = this.stateText();
     const { signature } = signBody(this.#options.signer, 'snapshot', snapshotBody(seq, state));
     this.#snapshotSeq = seq;
+    this.#snapshotLength = state.length;
     return { seq, state, signature };
   }
 

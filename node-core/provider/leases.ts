@@ -9,6 +9,7 @@ export class Leases {
   readonly #ended: (replicaIds: ReplicaId[]) => void;
   /** Monotonic time at which each ends. */
   readonly #ends = new Map<ReplicaId, number>();
+  #running = false;
   #cancel: (() => void) | null = null;
 
   constructor(clock: Clock, ended: (replicaIds: ReplicaId[]) => void) {
@@ -17,13 +18,12 @@ export class Leases {
   }
 
   start(): void {
-    this.#cancel = this.#clock.after(sweepMs, () => {
-      this.#sweep();
-      this.start();
-    });
+    this.#running = true;
+    this.#schedule();
   }
 
   stop(): void {
+    this.#running = false;
     this.#cancel?.();
     this.#cancel = null;
   }
@@ -31,6 +31,17 @@ export class Leases {
   /** Begins, or begins anew. */
   watch(replicaId: ReplicaId, ms: number): void {
     this.#ends.set(replicaId, this.#clock.elapsed() + ms);
+    this.#schedule();
+  }
+
+  /** A node without work is not woken. */
+  #schedule(): void {
+    if (!this.#running || this.#cancel !== null || this.#ends.size === 0) return;
+    this.#cancel = this.#clock.after(sweepMs, () => {
+      this.#cancel = null;
+      this.#sweep();
+      this.#schedule();
+    });
   }
 
   #sweep(): void {

@@ -189,8 +189,8 @@ export const mutants: readonly Mutant[] = [
     name: 'no-budget',
     about: 'a job assigns more than its budget covers',
     file: 'node-core/aggregator/choose.ts',
-    search: 'return !micro.less(job.job.budgetMicro, micro.add(committed, priceMicro));',
-    replace: 'return committed.length > 0;',
+    search: 'if (BigInt(priceMicro) > leftMicro) {',
+    replace: 'if (BigInt(priceMicro) > leftMicro + 1_000_000n) {',
     scenarios: ['cheats'],
   },
   {

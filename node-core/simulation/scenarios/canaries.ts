@@ -9,6 +9,8 @@ export const canaries: Scenario = {
   name: 'canaries',
   about: 'single answers are not sampled; items with known answers find out who cheats',
   nodesMin: 8,
+  // With more, who cheats gets too few shards to stumble over a canary.
+  nodesMax: 10,
   async play(sim) {
     const { chance, world } = sim;
     const isCheat = (i: number): boolean => i % 7 === 3;

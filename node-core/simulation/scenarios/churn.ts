@@ -11,8 +11,9 @@ export const churn: Scenario = {
   isLong: true,
   async play(sim) {
     const { chance } = sim;
-    // An hour of heartbeats is most of what a run does: a third as many.
-    const node = (): Partial<NodeOptions> => ({ config: { directory: { heartbeatMs: 30_000 } } });
+    // An hour of heartbeats is most of what a run does: a sixth as many.
+    const directory = { heartbeatMs: 60_000, goneMs: 100_000 };
+    const node = (): Partial<NodeOptions> => ({ config: { directory } });
     await sim.begin({ clients: 2, providers: sim.size - 2, node });
     const startMs = sim.now;
     const restless = sim.providers.slice(1).filter((_, i) => i % 2 === 0);
