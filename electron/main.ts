@@ -14,6 +14,7 @@ import { logTail } from './log-tail.ts';
 import { setMenu } from './menu.ts';
 import { newsOf } from './news.ts';
 import { NodeHost, type NodeState } from './node-host.ts';
+import { watchPower } from './power.ts';
 import { createTray } from './tray.ts';
 import { checkForUpdates } from './updates.ts';
 import { createAppWindow } from './window.ts';
@@ -165,6 +166,7 @@ async function run(): Promise<void> {
   });
 
   await app.whenReady();
+  watchPower();
   app.setAsDefaultProtocolClient(linkScheme);
   session.defaultSession.setPermissionRequestHandler((_contents, _permission, answer) => answer(false));
   session.defaultSession.setPermissionCheckHandler(() => false);

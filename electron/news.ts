@@ -16,6 +16,9 @@ export function newsOf(event: NodeEvent, ownPeerId: string | null): News | null 
     }
     if (event.state === 'failed') return { title: 'Job failed', body: event.reason, to };
   }
+  if (event.type === 'provider.paused' && event.by === 'disk') {
+    return { title: 'Low disk space', body: `No work is taken: ${event.reason}.`, to: '#/dashboard' };
+  }
   if (event.type === 'receipt.stored') {
     const { body } = event.receipt;
     if (body.kind === 'bad' && body.provider === ownPeerId) {

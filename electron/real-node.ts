@@ -13,6 +13,7 @@ import { ControlServerError, startControlServer } from '../node-core/control/ind
 import { createNode } from '../node-core/node.ts';
 import type { Logger } from '../node-core/ports/index.ts';
 import type { RunningHost } from './node-host.ts';
+import { desktopHost } from './power.ts';
 
 export interface RealNodeOptions {
   readonly log: Logger;
@@ -50,6 +51,7 @@ async function start(options: RealNodeOptions): Promise<RunningHost> {
   const config = await file.read();
   const { ports } = await realPorts(config, {
     log,
+    host: desktopHost,
     ...(options.modulesFolder !== null &&
       existsSync(options.modulesFolder) && { modulesFolder: options.modulesFolder }),
   });

@@ -38,10 +38,16 @@ export function createTray({ icon, api, state, show, quit, log }: TrayOptions): 
     const status = await api()
       ?.call('node.status', {})
       .catch(() => null);
+    const paused = await api()
+      ?.call('provider.status', {})
+      .then(({ on, pauses }) => (on ? pauses[0]?.reason : undefined))
+      .catch(() => undefined);
     const words =
-      status == null
-        ? { starting: 'Starting', online: 'Online', stopping: 'Stopping', failed: 'The node does not run' }[state()]
-        : `${status.connectedPeers} peers · ${status.provider.running} shards running · ${status.jobsActive} own jobs`;
+      paused !== undefined
+        ? `Takes no work: ${paused}`
+        : status == null
+          ? { starting: 'Starting', online: 'Online', stopping: 'Stopping', failed: 'The node does not run' }[state()]
+          : `${status.connectedPeers} peers · ${status.provider.running} shards running · ${status.jobsActive} own jobs`;
     tray.setToolTip(`Infernet: ${words}`);
     const isOn = status?.provider.on ?? false;
     tray.setContextMenu(

@@ -17,7 +17,7 @@ import { createEmbeddedExecutor } from './execution/index.ts';
 import { createSigner, createVerifier, KeyFileError, keyFileName, loadOrCreateKey } from './identity/index.ts';
 import { JournalError } from './journal/index.ts';
 import { createLibp2pNetwork } from './network/libp2p/network.ts';
-import type { Executor, Logger, Ports } from './ports/index.ts';
+import type { Executor, Host, Logger, Ports } from './ports/index.ts';
 import { jobProtocol } from './protocol/index.ts';
 import { StoreError } from './store/errors.ts';
 import { createSqliteStore } from './store/sqlite-store.ts';
@@ -33,6 +33,8 @@ export interface RealPortsOptions {
   readonly modulesFolder?: string;
   /** Hashes and measured speeds; may be shared by nodes of one computer. Default: `cache` in the data folder. */
   readonly cacheFolder?: string;
+  /** What a desktop knows better of its computer; gets what any program knows. */
+  host?(system: Required<Pick<Host, 'conditions'>>): Partial<Host>;
 }
 
 export interface RealPorts {
@@ -52,6 +54,7 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
   const isNew = !existsSync(join(dataFolder, storeFileName));
   const { seed, created } = await loadOrCreateKey(join(dataFolder, keyFileName), isNew);
 
+  const system = createSystemHost({ dataFolder });
   const ports: Ports = {
     clock: createSystemClock(),
     random: createSystemRandom(),
@@ -73,7 +76,7 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
       log,
     }),
     executor: realExecutor(config, options),
-    host: createSystemHost(),
+    host: { ...system, ...options.host?.(system) },
   };
   return { ports, newIdentity: created };
 }

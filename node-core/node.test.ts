@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NodeConfig } from './config/schema.ts';
 import { createMemoryHub } from './network/memory/hub.ts';
 import { createNode } from './node.ts';
-import type { Ports } from './ports/index.ts';
+import type { Host, HostConditions, Ports } from './ports/index.ts';
 import { sha256Hex, utf8 } from './protocol/index.ts';
 import { Chance } from './simulation/chance.ts';
 import { NodeClock, VirtualTime } from './simulation/clock.ts';
@@ -121,6 +121,110 @@ describe('a start', () => {
     expect(await market.end(jobId)).toMatchObject({ state: 'done' });
     for (const id of [finished.jobId, jobId])
       expect(await market.outcome(id)).toEqual({ wrong: 0, missing: 0, how: ['checked'] });
+  });
+});
+
+describe('a computer that is not to work', () => {
+  const mebibyte = 1024 * 1024;
+
+  const hostOf = (conditions: () => Promise<HostConditions>, listeners = new Set<() => void>()): Host => ({
+    vitals: () => ({
+      cpuBusyMs: 0,
+      cpuTotalMs: 1,
+      ownCpuMs: 0,
+      ownMemoryBytes: 0,
+      memoryUsedBytes: 0,
+      memoryTotalBytes: 1,
+    }),
+    conditions,
+    onConditions: (changed) => {
+      listeners.add(changed);
+      return () => listeners.delete(changed);
+    },
+  });
+
+  function withHost(given: Partial<HostConditions> = {}, answer?: () => Promise<HostConditions>) {
+    const conditions = { diskFreeBytes: 900 * mebibyte, onBattery: false, suspended: false, ...given };
+    const listeners = new Set<() => void>();
+    const host = hostOf(answer ?? (async () => ({ ...conditions })), listeners);
+    const one = alone(() => ({ host }));
+    const pauses = async () =>
+      (await one.done(one.node.api.call('provider.status', {}), 10)).pauses.map(({ by }) => by);
+    const told = () => one.types().filter((type) => type === 'provider.paused' || type === 'provider.resumed');
+    return { ...one, conditions, listeners, pauses, told };
+  }
+
+  it('takes no work while its disk is nearly full, says so, and goes on when there is room', async () => {
+    const { node, done, pass, conditions, pauses, told, clock } = withHost();
+    await done(node.start(), 1_000);
+    expect(await pauses()).toEqual([]);
+    conditions.diskFreeBytes = 511 * mebibyte;
+    await pass(16_000);
+    expect(await pauses()).toEqual(['disk']);
+    const why = await done(node.api.call('provider.why', {}), 10);
+    expect(why.findings[0]).toMatchObject({ code: 'paused', weight: 'blocks' });
+    expect(why.findings[0]?.text).toMatch(/511 MiB left.*from 512 MiB.*host\.diskFreeBytesMin/);
+    // Just above the limit it would be there again at once.
+    conditions.diskFreeBytes = 513 * mebibyte;
+    await pass(16_000);
+    expect(await pauses()).toEqual(['disk']);
+    conditions.diskFreeBytes = 600 * mebibyte;
+    await pass(16_000);
+    expect(await pauses()).toEqual([]);
+    expect(told()).toEqual(['provider.paused', 'provider.resumed']);
+    await done(node.stop());
+    expect(clock.live).toBe(0);
+  });
+
+  it('knows it before it takes any work, and looks anew after a restart', async () => {
+    const { node, done, pauses } = withHost({ diskFreeBytes: 1, onBattery: true });
+    await done(node.start(), 1_000);
+    expect(await pauses()).toEqual(['disk', 'battery']);
+  });
+
+  it('does not wait for its turn when the host says that something changed', async () => {
+    const { node, done, pass, conditions, listeners, pauses } = withHost();
+    await done(node.start(), 1_000);
+    conditions.suspended = true;
+    for (const changed of listeners) changed();
+    await pass(10);
+    expect(await pauses()).toEqual(['sleep']);
+    conditions.suspended = false;
+    conditions.onBattery = true;
+    for (const changed of listeners) changed();
+    await pass(10);
+    expect(await pauses()).toEqual(['battery']);
+    // The setting takes effect at once.
+    const config = NodeConfig.parse({ dataFolder: 'x', provider: { enabled: true }, host: { pauseOnBattery: false } });
+    expect(node.configure(config).changed).toEqual(['host.pauseOnBattery']);
+    await pass(10);
+    expect(await pauses()).toEqual([]);
+    await done(node.stop());
+    expect(listeners.size).toBe(0);
+  });
+
+  it('is not held up by a disk that does not answer', async () => {
+    const { node, done, pauses } = withHost({}, () => new Promise(() => {}));
+    await done(node.start(), 5_000);
+    expect(await pauses()).toEqual([]);
+    await done(node.stop());
+  });
+
+  it('is passed over by clients, and finishes what it has taken', async () => {
+    const conditions = { diskFreeBytes: null, onBattery: true, suspended: null };
+    const host = hostOf(() => Promise.resolve(conditions));
+    const market = await Market.open([{ host }, {}, {}]);
+    const { jobId } = await market.run({}, 40);
+    expect(await market.outcome(jobId)).toMatchObject({ wrong: 0, missing: 0 });
+    const chosen = new Set(market.events('replica.assigned').map(({ provider }) => provider));
+    expect(chosen.has(market.providers[0]?.peerId ?? '')).toBe(false);
+    expect(chosen.size).toBe(2);
+    conditions.onBattery = false;
+    await market.pass(60_000);
+    await market.run({ policy: { type: 'replicate', copies: 3, quorum: 2 } }, 40);
+    expect(market.events('replica.assigned').some(({ provider }) => provider === market.providers[0]?.peerId)).toBe(
+      true,
+    );
   });
 });
 

@@ -15,7 +15,7 @@ import { Messenger } from './messaging/index.ts';
 import { Payment } from './payment/index.ts';
 import type { ExecutorInventory, Ports } from './ports/index.ts';
 import { ApiError, type Capability, type Cid, compileSchema, type NodeApi } from './protocol/index.ts';
-import { makeCatalogue, Provider } from './provider/index.ts';
+import { makeCatalogue, Pauses, Provider } from './provider/index.ts';
 import { Checks, Reputation } from './reputation/index.ts';
 import { nodeVersion } from './version.ts';
 
@@ -131,6 +131,17 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     config: config.reputation,
   });
   const checks = new Checks({ journal, clock, ...config.verification });
+  const pauses = new Pauses({
+    journal,
+    clock,
+    host: ports.host,
+    config: config.host,
+    log,
+    onChange: () => {
+      directory.loadChanged();
+      if (state === 'online') void announce();
+    },
+  });
   const provider = new Provider({
     journal,
     messenger,
@@ -145,6 +156,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     log,
     config: config.provider,
     measure: config.execution.measure,
+    pauses,
     onLoad: () => directory.loadChanged(),
     onOffers: () => void announce(),
   });
@@ -165,7 +177,9 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     verification: config.verification,
     known: () => known,
     ownServes: (template, model) =>
-      provider.on && (provider.catalogue.served.get(template)?.models.includes(model) ?? false),
+      provider.on &&
+      pauses.against(true) === null &&
+      (provider.catalogue.served.get(template)?.models.includes(model) ?? false),
     onProgress: (shardId, replicaId, itemsDone) => {
       const replica = aggregator.replica(replicaId);
       if (replica !== null)
@@ -186,7 +200,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
   const announce = (): Promise<void> =>
     directory.announce({
       hardware: provider.on ? (inventory?.hardware ?? null) : null,
-      offers: provider.on ? provider.catalogue.offers : [],
+      offers: provider.takesWork ? provider.catalogue.offers : [],
       load: () => provider.load,
     });
 
@@ -197,6 +211,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       host?.configured(config);
       log.info({ changed: [...changed] }, 'settings changed');
     }
+    if (changed.some((path) => path.startsWith('host.'))) void pauses.look();
     if (inventory !== null && changed.some((path) => path.startsWith('provider.'))) {
       provider.configured(makeCatalogue(inventory, config.provider));
       void announce();
@@ -233,6 +248,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     for (const fault of found.faults) log.warn({ fault }, 'something on this computer is wrong');
     orStop();
     await journal.commit([{ type: 'node.started', version: nodeVersion, peerId: signer.peerId, unclean }]);
+    await pauses.start();
     await provider.start(makeCatalogue(found, config.provider));
     await sweepBlobs();
     orStop();
@@ -300,6 +316,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       await attempt('leave', () => directory.leave());
     }
     vitals.stop();
+    pauses.stop();
     aggregator.stop();
     provider.stop();
     payment.stop();
@@ -324,6 +341,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       payment,
       reputation,
       provider,
+      pauses,
       aggregator,
       vitals,
       inventory: () => {

@@ -73,6 +73,12 @@ describe('the desktop app', () => {
       await goTo(page, 'Dashboard');
       await app.act('notification', { index: 0 });
       await page.getByRole('heading', { name: 'Results', exact: true }).waitFor();
+      await app.act('person', { answers: { onBattery: true } });
+      await app.act('power', { signal: 'on-battery' });
+      await eventually('the tray says why', async () => /battery/.test((await app?.seen())?.tray.tip ?? ''));
+      await app.act('person', { answers: { onBattery: false } });
+      await app.act('power', { signal: 'on-ac' });
+      await eventually('it goes on', async () => /0 peers/.test((await app?.seen())?.tray.tip ?? ''));
       await app.act('tray', { label: 'Pause providing' });
       await goTo(page, 'Dashboard');
       await page.getByText('This computer does not provide').waitFor();

@@ -25,8 +25,8 @@ const seen = {
   saved: null,
   links: [],
 };
-/** What the person at the dialogs answers. @type {{ saveTo: string | null, button: number }} */
-const person = { saveTo: null, button: 0 };
+/** What the person at the dialogs answers, and whether the plug is out. */
+const person = { saveTo: /** @type {string | null} */ (null), button: 0, onBattery: false };
 /** @type {Map<string, (request: Request) => Promise<Response>>} */
 const schemes = new Map();
 /** @type {Map<string, Function>} */
@@ -238,6 +238,8 @@ export const session = {
     setPermissionCheckHandler: (/** @type {Function} */ run) => (permissions['check'] = run),
   },
 };
+/** api/power-monitor */
+export const powerMonitor = Object.assign(new EventEmitter(), { isOnBatteryPower: () => person.onBattery });
 /** api/menu */
 export const Menu = {
   buildFromTemplate: (/** @type {any} */ template) => template,
@@ -297,6 +299,7 @@ const questions = {
   'second-instance': ({ args }) => app.emit('second-instance', {}, args),
   'close-window': () => BrowserWindow.all[0]?.close(),
   'crash-page': () => BrowserWindow.all[0]?.webContents.emit('render-process-gone', {}, { reason: 'crashed' }),
+  power: ({ signal }) => powerMonitor.emit(signal),
   quit: () => app.quit(),
 };
 process.on('message', async (/** @type {any} */ message) => {

@@ -6,7 +6,7 @@ import type { Journal } from '../journal/index.ts';
 import type { Messenger } from '../messaging/index.ts';
 import type { Payment } from '../payment/index.ts';
 import type { ExecutorInventory, Ports } from '../ports/index.ts';
-import type { Provider } from '../provider/index.ts';
+import type { Pauses, Provider } from '../provider/index.ts';
 import type { Reputation } from '../reputation/index.ts';
 import type { Vitals } from './vitals.ts';
 
@@ -22,6 +22,7 @@ export interface Rooms {
   readonly payment: Payment;
   readonly reputation: Reputation;
   readonly provider: Provider;
+  readonly pauses: Pauses;
   readonly aggregator: Aggregator;
   readonly vitals: Vitals;
   inventory(): ExecutorInventory;

@@ -25,10 +25,11 @@ export function nodeStatus(rooms: Rooms): MethodResult<'node.status'> {
   };
 }
 
-export function providerStatus({ provider, inventory, ports }: Rooms): MethodResult<'provider.status'> {
+export function providerStatus({ provider, pauses, inventory, ports }: Rooms): MethodResult<'provider.status'> {
   const { offers, notOffered, served } = provider.catalogue;
   return {
     on: provider.on,
+    pauses: [...pauses.all],
     hardware: inventory().hardware,
     offers: [...offers],
     notOffered: [...notOffered],

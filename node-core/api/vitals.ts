@@ -52,6 +52,7 @@ export function createVitals(inner: Executor, clock: Clock, host: Host | undefin
       check: (request, signal) => inner.check(request, signal),
       measure: (template, model) => inner.measure(template, model),
       stop: () => inner.stop(),
+      ...(inner.warm !== undefined && { warm: () => inner.warm?.() ?? [] }),
       async run(request, signal) {
         let done = 0;
         let streamed = 0;

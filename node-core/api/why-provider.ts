@@ -19,6 +19,7 @@ export function providerWhy(rooms: Rooms): ProviderWhy {
   const offers = rooms.provider.on ? rooms.provider.catalogue.offers.map((offer) => standingOf(rooms, offer)) : [];
   const findings = [
     ...switchedOff(rooms),
+    ...paused(rooms),
     ...network(rooms),
     ...offering(rooms),
     ...wanted(rooms),
@@ -40,6 +41,18 @@ function* switchedOff({ provider }: Rooms): Generator<Finding> {
   if (provider.on) return;
   const advice = 'switch it on: provider.switch, `config set provider.enabled true`, or --provider at the start';
   yield { code: 'off', weight: 'blocks', text: 'this node is not a provider at present', advice };
+}
+
+const pauseAdvice = {
+  disk: 'make room on that disk, or set host.diskFreeBytesMin lower',
+  sleep: 'it goes on when the computer is awake',
+  battery: 'connect the mains, or set host.pauseOnBattery to false',
+} as const;
+
+function* paused({ provider, pauses }: Rooms): Generator<Finding> {
+  if (!provider.on) return;
+  for (const { by, reason } of pauses.all)
+    yield { code: 'paused', weight: 'blocks', text: reason, advice: pauseAdvice[by] };
 }
 
 function* network({ ports }: Rooms): Generator<Finding> {

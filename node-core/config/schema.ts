@@ -230,6 +230,22 @@ export const NodeConfig = z.strictObject({
     })
     .prefault({}),
 
+  host: z
+    .strictObject({
+      diskFreeBytesMin: z
+        .int()
+        .min(0)
+        .default(512 * 1024 * 1024)
+        .describe('with less space left on the disk of the data folder no work is taken, bytes'),
+      pauseOnBattery: z
+        .boolean()
+        .default(true)
+        .describe('take no work of others while the computer runs on its battery'),
+      checkMs: ms(15_000, 'how often the computer is looked at: its disk, its power'),
+    })
+    .prefault({})
+    .describe('when this computer is not to work for others'),
+
   store: z
     .strictObject({
       snapshotEntries: count(5_000, 'log entries between snapshots'),

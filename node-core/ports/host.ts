@@ -1,6 +1,19 @@
 /** The computer that the node runs on. Where nobody tells of it (as in the simulator), nothing is shown of it. */
 export interface Host {
   vitals(): HostVitals;
+  /** What may stand against taking work at this moment. */
+  conditions?(): Promise<HostConditions>;
+  /** Told when they may have changed, so that nobody waits for the next look. @returns a function that ends it. */
+  onConditions?(changed: () => void): () => void;
+}
+
+/** Null = this host cannot tell. */
+export interface HostConditions {
+  /** What this user may still write on the disk with the data folder. */
+  readonly diskFreeBytes: number | null;
+  readonly onBattery: boolean | null;
+  /** The computer is going to sleep, or has not said yet that it is back. */
+  readonly suspended: boolean | null;
 }
 
 export interface HostVitals {

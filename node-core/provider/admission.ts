@@ -17,6 +17,8 @@ import { limitsFor, unwanted } from './client-limits.ts';
 export interface Room {
   readonly on: boolean;
   readonly draining: boolean;
+  /** Why the computer is to take no work of this client for now, or null. */
+  readonly paused: string | null;
   readonly pending: number;
   readonly pendingOfClient: number;
   /** Until the client's shards of the last hour are within its limit again, ms; 0 = they are. */
@@ -43,15 +45,18 @@ export interface Decline {
 }
 
 const soonMs = 250;
+/** Disks and batteries take their time. */
+const pausedMs = 30_000;
 
 /** What stands against serving this client at all, whatever it brings. */
 export function judgeClient(
   client: PeerId,
   ownPeer: PeerId,
-  view: Pick<Room, 'on' | 'draining' | 'hourFreeInMs' | 'config'>,
+  view: Pick<Room, 'on' | 'draining' | 'paused' | 'hourFreeInMs' | 'config'>,
 ): Decline | null {
   if (!view.on) return { code: 'policy', message: 'this node is not a provider at present' };
   if (view.draining) return { code: 'no-capacity', message: 'this node is stopping' };
+  if (view.paused !== null) return { code: 'no-capacity', message: view.paused, retryAfterMs: pausedMs };
   // The lists are about others.
   if (client === ownPeer) return null;
   const reason = unwanted(client, view.config);

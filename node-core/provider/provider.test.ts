@@ -184,6 +184,7 @@ class Bench {
       config: this.config,
       onLoad() {},
       onOffers() {},
+      pauses: { all: [], against: () => null },
     } satisfies Partial<Record<keyof ProviderOptions, unknown>>;
     // The test's wire and reputation are the parts of them that a provider uses.
     const provider = new Provider(options as unknown as ProviderOptions);

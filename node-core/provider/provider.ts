@@ -41,6 +41,7 @@ import { Demand, type DemandCounts } from './demand.ts';
 import { FairQueue, type Standing } from './fair-queue.ts';
 import { type Hours, hourFreeInMs, hoursProjection } from './hours.ts';
 import { Leases } from './leases.ts';
+import type { Pauses } from './pauses.ts';
 import { payloads } from './payloads.ts';
 import { Runs } from './runs.ts';
 import { isPending, type ProviderState, providerProjection, verdictEvents, type Work } from './state.ts';
@@ -57,6 +58,7 @@ export interface ProviderOptions {
   readonly signer: Signer;
   readonly verifier: Verifier;
   readonly log: Logger;
+  readonly pauses: Pauses;
   readonly config: NodeConfig['provider'];
   /** Measure what is offered and was never measured. */
   readonly measure: boolean;
@@ -116,7 +118,7 @@ export class Provider {
     this.#calibration = new Calibration({
       executor: options.executor,
       log: options.log,
-      busy: () => !this.on || this.#draining || this.#pending().length > 0,
+      busy: () => !this.takesWork || this.#draining || this.#pending().length > 0,
       onMeasured: (offer, speed) => this.#offer(withSpeed(this.#catalogue, offer, speed)),
       onBroken: (template, model, reason) => this.#offer(without(this.#catalogue, template, model, reason)),
     });
@@ -138,6 +140,11 @@ export class Provider {
 
   get on(): boolean {
     return this.#view.state.on ?? this.#o.config.enabled;
+  }
+
+  /** Does it take work of others now? */
+  get takesWork(): boolean {
+    return this.on && this.#o.pauses.all.length === 0;
   }
 
   get catalogue(): Catalogue {
@@ -314,12 +321,13 @@ export class Provider {
   }
 
   /** What decides on a client whatever it brings. */
-  #open(client: PeerId): Pick<Room, 'on' | 'draining' | 'hourFreeInMs' | 'config'> {
+  #open(client: PeerId): Pick<Room, 'on' | 'draining' | 'paused' | 'hourFreeInMs' | 'config'> {
     const { config, clock } = this.#o;
     const { shardsPerHourMax } = limitsFor(client, config);
     const freeInMs =
       shardsPerHourMax === null ? 0 : hourFreeInMs(this.#hours.state, client, clock.now(), shardsPerHourMax);
-    return { on: this.on, draining: this.#draining, hourFreeInMs: freeInMs, config };
+    const paused = this.#o.pauses.against(client === this.#o.signer.peerId);
+    return { on: this.on, draining: this.#draining, paused, hourFreeInMs: freeInMs, config };
   }
 
   /** In the state before anything is awaited: of two assignments of one moment, the second finds the first. */

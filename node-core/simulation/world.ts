@@ -11,7 +11,7 @@
 import { NodeConfig, type NodeConfigInput } from '../config/schema.ts';
 import { createMemoryHub, type LinkModel, type MemoryHub } from '../network/memory/hub.ts';
 import { createNode, type InfernetNode } from '../node.ts';
-import type { Logger, Network, Ports, Signer } from '../ports/index.ts';
+import type { Host, Logger, Network, Ports, Signer } from '../ports/index.ts';
 import type { PeerId } from '../protocol/index.ts';
 import { Chance } from './chance.ts';
 import { NodeClock, VirtualTime } from './clock.ts';
@@ -40,6 +40,8 @@ export interface NodeOptions {
   readonly skewMs?: number;
   readonly manner?: Partial<Manner>;
   readonly config?: Omit<NodeConfigInput, 'dataFolder'>;
+  /** The computer that it runs on; by default nobody tells of it. */
+  readonly host?: Host;
   /** Joins by these; the first node of the world by default. */
   readonly bootstrap?: readonly string[];
 }
@@ -214,6 +216,7 @@ export class SimulatedNode {
       verifier: keys,
       executor: new SimulatedExecutor(clock, chance.fork(), this.manner),
       log: this.#log(),
+      ...(this.options.host !== undefined && { host: this.options.host }),
     };
   }
 

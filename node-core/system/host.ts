@@ -1,9 +1,27 @@
-/** The Host port by what the operating system tells any program. */
+/**
+ * The Host port by what the operating system tells any program. A desktop knows more, and at once: its shell hands in what
+ * it hears (electron/power.ts).
+ */
+import { readdir, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
+import { join } from 'node:path';
 import type { Host } from '../ports/index.ts';
 
-export function createSystemHost(): Host {
+export interface SystemHostOptions {
+  readonly dataFolder: string;
+  /** Linux: one folder for each battery and each mains adapter. */
+  readonly powerFolder?: string;
+}
+
+export function createSystemHost({
+  dataFolder,
+  powerFolder = '/sys/class/power_supply',
+}: SystemHostOptions): Host & Required<Pick<Host, 'conditions'>> {
   return {
+    async conditions() {
+      const [diskFreeBytes, onBattery] = await Promise.all([freeBytesOf(dataFolder), isOnBattery(powerFolder)]);
+      return { diskFreeBytes, onBattery, suspended: null };
+    },
     vitals() {
       let idle = 0;
       let total = 0;
@@ -23,4 +41,30 @@ export function createSystemHost(): Host {
       };
     },
   };
+}
+
+async function freeBytesOf(folder: string): Promise<number | null> {
+  try {
+    const { bavail, bsize } = await statfs(folder);
+    return bavail * bsize;
+  } catch {
+    return null;
+  }
+}
+
+/** By the mains adapters (Documentation/ABI/testing/sysfs-class-power). @returns null where there is none to ask. */
+async function isOnBattery(folder: string): Promise<boolean | null> {
+  const word = async (supply: string, file: string): Promise<string> =>
+    (await readFile(join(folder, supply, file), 'utf8')).trim();
+  try {
+    let found: boolean | null = null;
+    for (const supply of await readdir(folder)) {
+      if ((await word(supply, 'type')) !== 'Mains') continue;
+      if ((await word(supply, 'online')) === '1') return false;
+      found = true;
+    }
+    return found;
+  } catch {
+    return null;
+  }
 }

@@ -1,5 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createSystemClock } from './clock.ts';
+import { createSystemHost } from './host.ts';
 import { createSystemRandom } from './random.ts';
 
 describe('system clock', () => {
@@ -48,5 +52,31 @@ describe('system random', () => {
       expect(fraction).toBeGreaterThanOrEqual(0);
       expect(fraction).toBeLessThan(1);
     }
+  });
+});
+
+describe('system host', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'infernet-host-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  it('tells of the disk, and of the mains where there are any', async () => {
+    const powerFolder = join(folder, 'power');
+    const host = createSystemHost({ dataFolder: folder, powerFolder });
+    const power = async () => (await host.conditions()).onBattery;
+    const supply = (name: string, type: string, online?: string) => {
+      mkdirSync(join(powerFolder, name), { recursive: true });
+      writeFileSync(join(powerFolder, name, 'type'), `${type}\n`);
+      if (online !== undefined) writeFileSync(join(powerFolder, name, 'online'), `${online}\n`);
+    };
+    expect((await host.conditions()).diskFreeBytes).toBeGreaterThan(0);
+    expect(await power()).toBeNull();
+    supply('BAT0', 'Battery');
+    expect(await power()).toBeNull();
+    supply('AC', 'Mains', '0');
+    expect(await power()).toBe(true);
+    supply('AC', 'Mains', '1');
+    expect(await power()).toBe(false);
+    const gone = createSystemHost({ dataFolder: join(folder, 'gone'), powerFolder });
+    expect((await gone.conditions()).diskFreeBytes).toBeNull();
   });
 });

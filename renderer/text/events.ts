@@ -85,6 +85,9 @@ export function detailOf(event: NodeEvent): string {
     case 'provider.switched':
       parts.push(event.on ? t.provider.on.toLowerCase() : t.provider.off.toLowerCase());
       break;
+    case 'provider.resumed':
+      parts.push(event.by);
+      break;
     case 'payment.received':
       parts.push(shortPeer(event.voucher.body.payer), credits(event.amountMicro));
       break;

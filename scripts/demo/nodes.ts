@@ -136,6 +136,8 @@ async function writeConfig(folder: string, dataFolder: string, settings: NodeSet
       ...config?.network,
     },
     provider: { enabled: provider, ...config?.provider },
+    // Whoever runs this on a laptop wants to see it run.
+    host: { pauseOnBattery: false, ...config?.host },
   };
   const file = join(folder, `${name}.json`);
   await writeFile(file, JSON.stringify(written, null, 2));

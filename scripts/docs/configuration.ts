@@ -13,6 +13,7 @@ const groupMeanings: Readonly<Record<string, string>> = {
   reputation:
     'Receipts for work between others: [how they count](reputation.md). Receipts reveal who worked for whom; `gossip: false` keeps this node’s own between it and the other side, and hears nothing of others.',
   messaging: 'Limits of channels to peers.',
+  host: 'When this computer is not to work for others: what was taken before is finished, and own jobs go on but for a full disk.',
   store: 'The log on disk.',
   spending: 'How much the node may pay to others, whatever its jobs allow.',
   control: 'The [control API](control-api.md).',

@@ -4,7 +4,7 @@
  */
 import { FailureCode, WhyNot } from '../codes.ts';
 import { HardwarePassport, Offer, Price } from '../discovery/node-record.ts';
-import { events, type NodeEvent } from '../events/events.ts';
+import { events, type NodeEvent, PauseCause } from '../events/events.ts';
 import { JobSpec } from '../job/job-spec.ts';
 import { AnswerMark, ReplicaRole } from '../job/shards.ts';
 import { jobStates, replicaStates, shardStates } from '../job/states.ts';
@@ -53,6 +53,9 @@ export type VitalsSample = z.infer<typeof VitalsSample>;
 
 export const ProviderStatus = z.object({
   on: z.boolean(),
+  pauses: z
+    .array(z.object({ by: PauseCause, reason: z.string(), since: EpochMs }))
+    .describe('why the computer takes no work for now, though it is switched on'),
   hardware: HardwarePassport,
   offers: z.array(Offer),
   notOffered: z.array(z.object({ template: z.string(), reason: z.string() })),
@@ -162,6 +165,7 @@ export const ProviderWhy = z.object({
           'full',
           'price',
           'speed',
+          'paused',
           'reputation',
           'working',
         ]),

@@ -36,6 +36,10 @@ const NotChosen = z.object({
 });
 export type NotChosen = z.infer<typeof NotChosen>;
 
+/** What of the computer stands against taking work. */
+export const PauseCause = z.enum(['disk', 'sleep', 'battery']);
+export type PauseCause = z.infer<typeof PauseCause>;
+
 function event<const Room extends string, const Type extends string, Shape extends z.ZodRawShape>(
   room: Room,
   type: Type,
@@ -55,6 +59,11 @@ export const events = {
   'provider.switched': event('node', 'provider.switched', 'The owner switched the provider on or off.', {
     on: z.boolean(),
   }),
+  'provider.paused': event('node', 'provider.paused', 'The computer is to take no work for now.', {
+    by: PauseCause,
+    reason,
+  }),
+  'provider.resumed': event('node', 'provider.resumed', 'What held work back is over.', { by: PauseCause }),
 
   'peer.joined': event('directory', 'peer.joined', 'A peer’s record was seen for the first time, or has changed.', {
     record: NodeRecord,
