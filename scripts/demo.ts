@@ -30,7 +30,7 @@ const model = 'infernet-tiny';
 const copies = 2;
 const itemsPerShard = 10;
 /** Enough to be trusted by then. */
-const sleeperHonestRuns = 30;
+const sleeperHonestRuns = 15;
 const folderPrefix = 'infernet-demo-';
 
 const Prompt = z.object({ id: z.string(), prompt: z.string(), expected: z.string() });
@@ -206,7 +206,7 @@ async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
  */
 async function runTasks(network: Network, isSleeper: boolean): Promise<DemoReport['tasks']> {
   const tasks = await readPrompts(tasksFile);
-  const some = isSleeper ? tasks : tasks.slice(0, 200);
+  const some = tasks.slice(0, isSleeper ? 400 : 200);
   screen.say(`${some.length} mixed tasks, ${isSleeper ? 'one copy, some checked' : `${copies} copies of every shard`}`);
   const { outputs, jobId } = await runBatch(network, screen, {
     spec: {
@@ -214,7 +214,7 @@ async function runTasks(network: Network, isSleeper: boolean): Promise<DemoRepor
       model,
       inputs: some.map(({ prompt }) => ({ prompt })),
       itemsPerShard: isSleeper ? 5 : itemsPerShard,
-      policy: isSleeper ? { type: 'adaptive', floorPpm: 150_000 } : { type: 'replicate', copies, quorum: 2 },
+      policy: isSleeper ? { type: 'adaptive', floorPpm: 250_000 } : { type: 'replicate', copies, quorum: 2 },
       label: `demo: ${some.length} mixed tasks`,
     },
   });

@@ -17,13 +17,14 @@ import { type Job, type Shard, type UncheckedShard, uncheckedKey } from './state
 export function drawAudit(
   { checks, random }: AggregatorContext,
   { jobId, job }: Job,
-  { shardId, audit }: Shard,
+  { shardId, audit, isUnaudited }: Shard,
   copies: readonly RevealedCopy[],
   by: AuditBy,
 ): NodeEvent[] {
   const { policy, template, model } = job;
   const [first, second] = copies;
   if (!isSampled(policy) || audit !== null || first === undefined || first.replica.role === 'own-node') return [];
+  if (isUnaudited === true) return [];
   // A hedge and its original: a check that costs nothing more.
   if (second !== undefined)
     return [{ type: 'shard.audited', jobId, shardId, why: 'hedge', chancePpm: 1_000_000, by: 'run' }];
@@ -43,7 +44,7 @@ export function drawAudit(
 export function judgeCanary(
   context: AggregatorContext,
   { jobId, job: { policy, template, model } }: Job,
-  { shardId, audit, canary }: Shard,
+  { shardId, audit, canary, isUnaudited }: Shard,
   { template: { honestDisagreementPpm: honestPpm } }: KnownTemplate,
   copies: readonly RevealedCopy[],
   known: Canary | undefined,
@@ -51,6 +52,8 @@ export function judgeCanary(
   const [first] = copies;
   if (!isSampled(policy) || audit !== null || canary === undefined || known === undefined || first === undefined)
     return { events: [], isWrong: false };
+  // It was asked, and drawn, already.
+  if (isUnaudited === true) return { events: [], isWrong: false };
   const { provider, replicaId } = first.replica;
   const isWrong = canonicalJson(first.revealed.outputs[canary.at]) !== canonicalJson(known.output);
   const counted = { compared: 1, differed: isWrong ? 1 : 0 };

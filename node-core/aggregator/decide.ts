@@ -98,7 +98,7 @@ function isAside(replica: Replica, shard: Shard): boolean {
   return shard.auditBy === 'check' && replica !== accusedOf(shard);
 }
 
-function isWorking({ state }: Replica): boolean {
+export function isWorking({ state }: Replica): boolean {
   return state === 'assigned' || state === 'running';
 }
 

@@ -44,6 +44,8 @@ export class JobRunner {
   readonly #open = new Set<number>();
   /** Of these, the shards with work out: few, however large the job is. */
   readonly #active = new Set<number>();
+  /** Since when nobody is there to check the answer of a shard; elapsed ms by index. */
+  readonly #unchecked = new Map<number, number>();
   readonly #ended: () => void;
   #scheduled = false;
   #started = false;
@@ -65,6 +67,7 @@ export class JobRunner {
     this.#wants = new Wants(this.#r, {
       isDirty: (index) => this.#dirty.has(index),
       assign: (shard, role, choice) => this.#assign(shard, role, choice),
+      noChecker: (shard) => this.#noChecker(shard),
     });
     this.#waiting = new Waiting(
       this.#r,
@@ -352,11 +355,23 @@ export class JobRunner {
     const { replicaId, durable } = this.#r.assignments.assign(job, shard, role, paid, prefixes, drawn);
     this.#active.add(shard.index);
     this.#dirty.add(shard.index);
+    this.#unchecked.delete(shard.index);
     this.#effects.run(`send ${replicaId}`, async () => {
       await durable;
       const replica = shard.replicas.find((candidate) => candidate.replicaId === replicaId);
       if (replica !== undefined) await this.#send(replica);
     });
+  }
+
+  /** An answer is more than none: without anybody to check it, it stands as what it is. Not one that failed at a known item. */
+  #noChecker(shard: Shard): void {
+    const { job } = this;
+    if (job === undefined || shard.audit === 'canary') return;
+    const now = this.#c.clock.elapsed();
+    const since = this.#unchecked.get(shard.index) ?? now;
+    this.#unchecked.set(shard.index, since);
+    if (now - since < this.#c.config.auditWaitMs) return;
+    this.#effects.run(`judge ${shard.shardId}`, () => this.#judging.unaudited(job, shard));
   }
 
   #exhaustMoney(job: Job, shards: readonly Shard[], reason: string): void {

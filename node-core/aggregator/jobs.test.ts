@@ -367,4 +367,24 @@ describe('a job with one copy that is checked', () => {
     const unchecked = await market.call('jobs.plan', { template: 'colours', inputs, budgetMicro: '1', policy: sample });
     expect(unchecked).toMatchObject({ readers: 1, auditPpm: 0, expectedMicro: '8045', reserveMicro: '8045' });
   });
+
+  it('stands unchecked, and says so, where there is nobody who could check it', async () => {
+    const market = await Market.open([{}]);
+    const { jobId, ended } = await market.run({ policy: { type: 'adaptive' } });
+    expect(ended).toMatchObject({ state: 'done' });
+    expect(await market.outcome(jobId)).toEqual({ wrong: 0, missing: 0, how: ['unchecked-by-policy'] });
+    expect(market.events('shard.audited')).toHaveLength(4);
+    expect(market.events('shard.unaudited')).toHaveLength(4);
+    await settle(market);
+  });
+
+  it('waits for who can check it, when there will be somebody', async () => {
+    const market = await Market.open([{}]);
+    const jobId = await market.submit({ policy: { type: 'adaptive' } }, 10);
+    await market.until('shard.audited');
+    await market.join();
+    expect(await market.end(jobId)).toMatchObject({ state: 'done' });
+    expect(await market.outcome(jobId)).toEqual({ wrong: 0, missing: 0, how: ['checked'] });
+    expect(market.events('shard.unaudited')).toEqual([]);
+  });
 });

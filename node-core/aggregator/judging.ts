@@ -3,6 +3,7 @@ import type { StoredBlob } from '../ports/index.ts';
 import { type Id, isSampled, type NodeEvent, quorumOf, type SignedStreamHead } from '../protocol/index.ts';
 import { checkEvents, drawAudit, judgeCanary, recordEvents } from './audits.ts';
 import type { KnownTemplate } from './context.ts';
+import { isWorking } from './decide.ts';
 import {
   type Agreed,
   afterVerdicts,
@@ -120,6 +121,16 @@ export class Judging {
   /** It was opened again and cannot be checked: a doubtful answer is more than none. */
   async restore(job: Job, shard: Shard): Promise<void> {
     await this.#r.commitFor(shard, restored(job.jobId, shard) ?? []);
+  }
+
+  /** Nobody is there who could check it. One that was accepted before is so again, and doubted; another stands unchecked. */
+  async unaudited(job: Job, shard: Shard): Promise<void> {
+    const { jobId } = job;
+    const { shardId } = shard;
+    // Somebody may have been found meanwhile.
+    if (shard.state !== 'open' || shard.audit === null || shard.replicas.some(isWorking)) return;
+    const reason = 'there is no other provider that could check the answer';
+    await this.#r.commitFor(shard, restored(jobId, shard) ?? [{ type: 'shard.unaudited', jobId, shardId, reason }]);
   }
 
   /** The answer that was being checked is lost: as if there had been none. */

@@ -78,6 +78,8 @@ export interface Shard {
   /** Its single copy is being checked, or was. */
   audit: AuditWhy | null;
   auditBy: AuditBy;
+  /** Nobody was there to check its answer: it is not drawn again. */
+  isUnaudited?: true;
   /** What it had been accepted with before it was opened again. */
   before: { readonly how: How; readonly outputsHash: Sha256 } | null;
   /** It has room for an item with a known answer. */
@@ -273,6 +275,14 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       shard.target++;
       break;
     }
+    case 'shard.unaudited': {
+      const shard = shardOf(state, event);
+      shard.audit = null;
+      shard.auditBy = 'run';
+      shard.target = 1;
+      shard.isUnaudited = true;
+      break;
+    }
     case 'shard.reopened': {
       const shard = shardOf(state, event);
       shard.state = shardMachine.next(shard.state, 'reopen');
@@ -293,6 +303,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
       shard.auditBy = 'run';
       shard.target = 1;
       shard.disagreements = 0;
+      delete shard.isUnaudited;
       break;
     }
     case 'job.doubted': {

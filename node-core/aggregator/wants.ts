@@ -17,6 +17,8 @@ export interface WantsHooks {
   /** Its needs changed, and were not asked again yet. */
   isDirty(index: number): boolean;
   assign(shard: Shard, role: Role, choice: Choice): void;
+  /** Its answer waits to be checked, and there is nobody who could; said each time that this is seen. */
+  noChecker(shard: Shard): void;
 }
 
 /** What came of it: nothing is out and nothing can go out, for lack of money or of providers; or all is well. */
@@ -112,7 +114,10 @@ export class Wants {
           if (kind !== null) said.set(kind, choice);
           fruitless++;
           if (choice === 'budget' || choice === 'capped') lack[choice].push(shard);
-          if (choice === 'no-provider') without.push([index, want]);
+          if (choice === 'no-provider') {
+            without.push([index, want]);
+            if (want.role === 'validator') this.#hooks.noChecker(shard);
+          }
           break;
         }
         inFlight.set(choice.provider, (inFlight.get(choice.provider) ?? 0) + 1);

@@ -146,6 +146,11 @@ export const NodeConfig = z.strictObject({
       stragglerFactorPercent: count(300, 'a replica slower than this share of the job’s median is hedged, %', 101),
       stragglerMs: ms(5_000, 'no replica is called a straggler before'),
       discoverMs: ms(4_000, 'how long a job looks for providers before the own node may take it', 0),
+      auditWaitMs: ms(
+        20_000,
+        'how long an answer that was drawn to be checked waits while nobody is there who could check it; then it stands unchecked, and says so',
+        0,
+      ),
       candidatesMax: count(64, 'providers considered for one job'),
       streamedItemsMax: count(1_000, 'items of a job whose answers are shown as they come: they are kept in memory'),
       resultsKeepMs: ms(30 * 24 * 3_600_000, 'how long results of finished jobs are kept'),

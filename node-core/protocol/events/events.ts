@@ -156,6 +156,12 @@ export const events = {
       by: AuditBy.default('run'),
     },
   ),
+  'shard.unaudited': event(
+    'aggregator',
+    'shard.unaudited',
+    'It was drawn to be checked, and nobody is there who could: its answer stands, unchecked.',
+    { jobId: Id, shardId: ShardId, reason },
+  ),
   'shard.reopened': event(
     'aggregator',
     'shard.reopened',

@@ -59,6 +59,9 @@ export interface ReplicaFacts {
   isPaid: boolean;
 }
 
+/** By default a checker is waited for this long. */
+const auditWaitMs = 20_000;
+
 export interface ShardFacts {
   readonly shardId: ShardId;
   readonly start: number;
@@ -71,6 +74,10 @@ export interface ShardFacts {
   mark: string | null;
   /** Place of the canary in what its copies are given. */
   canaryAt: number | null;
+  /** When somebody last was asked to check its answer, or was to be, by the log; null = nobody is. */
+  auditedAt: number | null;
+  /** Nobody was there to check its answer. */
+  isUnaudited: boolean;
   readonly replicas: ReplicaFacts[];
   /** Had committed when all had, and may be asked for their outputs. */
   readonly opened: Set<ReplicaId>;
@@ -191,6 +198,8 @@ export class ClientBook {
             acceptedSeq: 0,
             mark: null,
             canaryAt: null,
+            auditedAt: null,
+            isUnaudited: false,
             replicas: [],
             opened: new Set(),
           };
@@ -266,6 +275,7 @@ export class ClientBook {
           isPaid: false,
         };
         this.itemsAssigned += shard.count;
+        if (role === 'validator') shard.auditedAt = at;
         if (event.canary === undefined && shard.canaryAt !== null)
           this.#fault('I10', `${replicaId} is given other items than the first copy of its shard`);
         shard.canaryAt = event.canary?.at ?? null;
@@ -315,8 +325,19 @@ export class ClientBook {
         break;
       }
       case 'shard.audited':
+        this.#shard(event).auditedAt = at;
         if (event.why === 'canary') this.audits++;
         break;
+      case 'shard.unaudited': {
+        const shard = this.#shard(event);
+        const { auditedAt, replicas } = shard;
+        if (auditedAt === null || at - auditedAt < auditWaitMs)
+          this.#fault('I2', `${event.shardId} is left unchecked, and nobody was waited for`);
+        const runs = replicas.find(({ state }) => state === 'assigned' || state === 'running');
+        if (runs !== undefined) this.#fault('I2', `${event.shardId} is left unchecked while ${runs.replicaId} runs`);
+        shard.isUnaudited = true;
+        break;
+      }
       case 'check.recorded':
         this.checks.set(event.provider, (this.checks.get(event.provider) ?? 0) + 1);
         if (event.canary && event.ok) break;
@@ -492,7 +513,12 @@ export class ClientBook {
       this.#fault('I2', `shard ${shard.shardId} was accepted by ${accepted} of ${wanted} copies`);
     }
     const alone = shard.replicas.find((replica) => replica.verdict === 'accepted' && !replica.isCheck)?.provider ?? '';
-    if (job.policy.type === 'adaptive' && shard.how === 'unchecked-by-policy' && shard.mark === null) {
+    if (
+      job.policy.type === 'adaptive' &&
+      shard.how === 'unchecked-by-policy' &&
+      shard.mark === null &&
+      !shard.isUnaudited
+    ) {
       const streak = this.streaks.get(alone) ?? 0;
       if (streak < job.policy.streak)
         this.#fault(
