@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DemoReport } from './demo/report.ts';
 
-vi.setConfig({ testTimeout: 90_000 });
+vi.setConfig({ testTimeout: 150_000 });
 
 /** The requirement, installation apart. */
 const demoMsMax = 60_000;
@@ -176,6 +176,31 @@ describe('npm run demo', () => {
     expect(totalMs).toBeGreaterThanOrEqual(firstResultMs);
 
     expect([...pids, ...runners].filter(isAlive)).toEqual([]);
+    expect(readdirSync(folder)).toEqual(['report.json']);
+  });
+
+  it('gives the right answers beside a provider of a smaller model and one that dies; the first is found out and comes last', async () => {
+    const file = join(folder, 'report.json');
+    demo = new Demo(process.execPath, ...script, '--cheater', '--kill', '--report', file);
+    expect(await demo.ended, demo.text).toBe(0);
+    const report = DemoReport.parse(JSON.parse(await readFile(file, 'utf8')));
+    expect(report).toMatchObject({
+      sameAsDirect: 200,
+      shards: { total: 20, accepted: 20, exhausted: 0 },
+      ledger: { differenceMicro: '0' },
+      tasks: { items: 200, sameAsDirect: 200 },
+    });
+    const cheater = report.providers.find((provider) => provider.cheater);
+    const killed = report.providers.filter((provider) => provider.killed);
+    const honest = report.providers.filter((provider) => !provider.cheater && !provider.killed);
+    expect([killed.length, honest.length]).toEqual([1, 2]);
+    expect(cheater?.rejected).toBeGreaterThan(0);
+    // Paid at most for what was accepted.
+    expect(Number(cheater?.paidMicro)).toBeLessThanOrEqual((cheater?.accepted ?? 0) * 2000);
+    for (const { rejected, excluded, reputationAfter } of honest) {
+      expect({ rejected, excluded }).toEqual({ rejected: 0, excluded: false });
+      expect(reputationAfter).toBeGreaterThan(cheater?.reputationAfter ?? 1);
+    }
     expect(readdirSync(folder)).toEqual(['report.json']);
   });
 
