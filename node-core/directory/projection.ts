@@ -44,9 +44,17 @@ export function directoryProjection(options: DirectoryProjectionOptions): Projec
   };
 }
 
+/** A record never changes, and is asked for its content when it is learnt and again when it is logged. */
+const contents = new WeakMap<NodeRecord, string>();
+
 /** Equal when a record says the same as another but for its sequence and times. */
-export function contentOf({ addresses, agent, hardware, offers, attestation }: NodeRecord): string {
-  return hashOf({ addresses, agent, hardware, offers, attestation }).slice(0, 16);
+export function contentOf(record: NodeRecord): string {
+  const known = contents.get(record);
+  if (known !== undefined) return known;
+  const { addresses, agent, hardware, offers, attestation } = record;
+  const content = hashOf({ addresses, agent, hardware, offers, attestation }).slice(0, 16);
+  contents.set(record, content);
+  return content;
 }
 
 function apply(state: DirectoryState, { seq, event }: LogEntry, options: DirectoryProjectionOptions): void {

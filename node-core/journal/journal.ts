@@ -25,7 +25,6 @@ import {
   type Sha256,
   sha256Hex,
   signBody,
-  utf8,
   z,
 } from '../protocol/index.ts';
 import type { Projection, View } from './projection.ts';
@@ -340,5 +339,5 @@ export class Journal {
 }
 
 function snapshotBody(seq: number, state: string): { seq: number; state: Sha256 } {
-  return { seq, state: sha256Hex(utf8.encode(state)) };
+  return { seq, state: sha256Hex(state) };
 }

@@ -1,5 +1,5 @@
 /** What a node holds, divided by hash: equal sets have equal digests, whatever their order. Pure. */
-import { type PeerId, protocolLimits, type Sha256, sha256Hex, utf8 } from '../protocol/index.ts';
+import { type PeerId, protocolLimits, type Sha256, sha256Hex } from '../protocol/index.ts';
 import type { Held } from './testimony.ts';
 
 const { receiptBuckets, receiptsOfferedMax } = protocolLimits;
@@ -17,7 +17,7 @@ function divide(held: readonly Held[]): Held[][] {
 function digestOf(bucket: readonly Held[]): string {
   if (bucket.length === 0) return '';
   const hashes = bucket.map(({ hash }) => hash).sort();
-  return sha256Hex(utf8.encode(hashes.join('\n'))).slice(0, 16);
+  return sha256Hex(hashes.join('\n')).slice(0, 16);
 }
 
 export function digests(held: readonly Held[]): string[] {

@@ -3,7 +3,6 @@ import type { History } from '../ports/index.ts';
 import {
   type EpochMs,
   type EventType,
-  hashOf,
   isProof,
   type LogEntry,
   type PeerEvidence,
@@ -12,6 +11,7 @@ import {
   witnessesOf,
 } from '../protocol/index.ts';
 import type { Hearsay } from './hearsay.ts';
+import { receiptHashOf } from './receipt-hash.ts';
 import { dayOf, keptAfter, weights } from './scores.ts';
 
 /** Entries of the log that are read for one page: some are about a peer’s clients, not about its work. */
@@ -66,7 +66,7 @@ function evidenceIn({ seq, at, event }: LogEntry, query: EvidenceQuery): PeerEvi
   // What it did for this node counts from when the countersignature came, as the log has it.
   if (event.type === 'receipt.stored')
     return body.client === self ? own(query, { ...said, at }, weights[body.kind]) : null;
-  const hash = hashOf(body);
+  const hash = receiptHashOf(body);
   const weighed = query.hearsay.receipts.find(({ heard }) => heard.hash === hash);
   const weight = weights[body.kind] / 1_000;
   const ageDays = dayOf(query.now) - dayOf(body.at);

@@ -9,18 +9,12 @@
  */
 import { MessageRefused, type Messenger } from '../messaging/index.ts';
 import type { Clock, Logger, Random } from '../ports/index.ts';
-import {
-  type AnyMessage,
-  hashOf,
-  type MessageBody,
-  type PeerId,
-  protocolLimits,
-  type Receipt,
-} from '../protocol/index.ts';
+import { type AnyMessage, type MessageBody, type PeerId, protocolLimits, type Receipt } from '../protocol/index.ts';
 import { digests, offer } from './buckets.ts';
 import { reputationLimits as limits } from './limits.ts';
 import { Rates } from './rates.ts';
 import type { Admission } from './receipt-door.ts';
+import { receiptHashOf } from './receipt-hash.ts';
 import type { Held, Offered } from './testimony.ts';
 
 export interface MeetingsOptions {
@@ -130,7 +124,7 @@ export class Meetings {
         'receipts.page',
       ]);
       for (const receipt of body.receipts) {
-        const hash = hashOf(receipt.body);
+        const hash = receiptHashOf(receipt.body);
         if (!hashes.includes(hash)) throw new Error('it sent what nobody asked for');
         const admission = this.#o.admit(receipt, peer);
         if (admission === 'taken') learned++;

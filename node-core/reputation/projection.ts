@@ -1,6 +1,7 @@
 /** What is remembered of peers: a projection of the log. Bounded in peers and in receipts that it tells apart. */
 import type { Projection } from '../journal/index.ts';
-import { type EpochMs, type EventOf, hashOf, type PeerId, type ReceiptBody, type Sha256 } from '../protocol/index.ts';
+import type { EpochMs, EventOf, PeerId, ReceiptBody, Sha256 } from '../protocol/index.ts';
+import { receiptHashOf } from './receipt-hash.ts';
 import { decay, newStanding, type Standing, weights } from './scores.ts';
 
 export const peersMax = 10_000;
@@ -48,7 +49,7 @@ export function knownHash(memory: Memory, body: ReceiptBody): Sha256 | null {
 function remember(memory: Memory, { receipt }: EventOf<'receipt.stored'>, at: EpochMs, self: PeerId): void {
   const { body } = receipt;
   if (knownHash(memory, body) !== null) return;
-  memory.recent.push({ subject: subjectOf(body), hash: hashOf(body) });
+  memory.recent.push({ subject: subjectOf(body), hash: receiptHashOf(body) });
   if (memory.recent.length > recentMax) memory.recent.shift();
   const standing = standingOf(memory, body.client === self ? body.provider : body.client, at);
   standing.receipts++;

@@ -5,7 +5,7 @@
 import type { Clock, Logger, Network } from '../ports/index.ts';
 import { type Cid, canonicalBytes, protocolLimits, type Receipt, receiptsTopic } from '../protocol/index.ts';
 import { reputationLimits as limits } from './limits.ts';
-import { bytesOf } from './testimony.ts';
+import { bytesOf } from './receipt-hash.ts';
 
 export interface PublisherOptions {
   readonly network: Pick<Network, 'publish'>;

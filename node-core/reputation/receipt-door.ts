@@ -7,7 +7,6 @@
 import type { Journal, View } from '../journal/index.ts';
 import type { Clock, Logger, Verifier } from '../ports/index.ts';
 import {
-  hashOf,
   isShareable,
   type PeerId,
   protocolLimits,
@@ -21,7 +20,8 @@ import {
 import { reputationLimits as limits } from './limits.ts';
 import { knownHash, type Memory } from './projection.ts';
 import { Rates } from './rates.ts';
-import { bytesOf, isRepeated, refusal, type Testimony } from './testimony.ts';
+import { bytesOf, receiptHashOf } from './receipt-hash.ts';
+import { isRepeated, refusal, type Testimony } from './testimony.ts';
 import type { ReputationConfig } from './types.ts';
 
 export interface ReceiptDoorOptions {
@@ -87,7 +87,7 @@ export class ReceiptDoor {
     if (knownHash(this.#o.memory.state, { ...body, client: self }) !== null) return notTaken('it is own experience');
     if (isRepeated(testimony.state, body)) return notTaken('a receipt of its client for the same work is known');
     const stranger = !witnessesOf(body).some((peer) => this.#isTrusted(peer));
-    const offered = { hash: hashOf(body), at, client, provider, bytes: bytesOf(receipt) };
+    const offered = { hash: receiptHashOf(body), at, client, provider, bytes: bytesOf(receipt) };
     const reason = refusal(testimony.state, offered, stranger, clock.now(), config);
     if (reason !== null) return notTaken(reason);
     const fault = receiptFault(verifier, receipt);

@@ -18,7 +18,6 @@ import {
   type EpochMs,
   type EventOf,
   type GoodReceipt,
-  hashOf,
   isShareable,
   isSigned,
   type MethodParams,
@@ -40,6 +39,7 @@ import { PendingReceipts } from './pending.ts';
 import { knownHash, type Memory, memoryProjection } from './projection.ts';
 import { fitsGossip, Publisher } from './publisher.ts';
 import { ReceiptDoor } from './receipt-door.ts';
+import { receiptHashOf } from './receipt-hash.ts';
 import { dayOf, outcomesAt, priorMilli, type Score, scoreAt } from './scores.ts';
 import { acceptedWork, type Held, held, refusal, type Testimony, testimonyProjection } from './testimony.ts';
 import type { ReputationConfig } from './types.ts';
@@ -238,7 +238,8 @@ export class Reputation {
     const { messenger, log } = this.#o;
     try {
       const answer = await messenger.request(provider, { type: 'receipt', body: { receipt } }, ['receipt']);
-      if (hashOf(answer.body.receipt.body) !== hashOf(receipt.body)) throw new Error('the answer is another receipt');
+      if (receiptHashOf(answer.body.receipt.body) !== receiptHashOf(receipt.body))
+        throw new Error('the answer is another receipt');
       await this.#store(answer.body.receipt);
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
@@ -268,7 +269,7 @@ export class Reputation {
       throw new MessageRefused('bad-signature', 'the client’s signature does not verify');
     }
     const known = knownHash(this.#memory.state, body);
-    if (known === null ? !this.isOurWork(body) : known !== hashOf(body)) {
+    if (known === null ? !this.isOurWork(body) : known !== receiptHashOf(body)) {
       throw new MessageRefused(
         'unknown-replica',
         known === null ? 'this node did no such work' : 'this work has another receipt already',
@@ -311,7 +312,7 @@ export class Reputation {
     const [entry] = await this.#o.history.entries({ after: seq - 1, limit: 1 });
     const event = entry?.event;
     if (event?.type !== 'receipt.stored' && event?.type !== 'receipt.heard') return null;
-    return hashOf(event.receipt.body) === hash ? event.receipt : null;
+    return receiptHashOf(event.receipt.body) === hash ? event.receipt : null;
   }
 
   #sign(body: ReceiptBody): string {

@@ -8,10 +8,8 @@
  */
 import type { Projection } from '../journal/index.ts';
 import {
-  canonicalBytes,
   type EpochMs,
   type EventOf,
-  hashOf,
   isProof,
   isShareable,
   type PeerId,
@@ -22,6 +20,7 @@ import {
   witnessesOf,
 } from '../protocol/index.ts';
 import { reputationLimits as limits } from './limits.ts';
+import { bytesOf, receiptHashOf } from './receipt-hash.ts';
 import { dayMs, dayOf, keptAfter } from './scores.ts';
 import type { ReputationConfig } from './types.ts';
 
@@ -79,10 +78,6 @@ export function workOf(body: ReceiptBody): string {
   return body.kind === 'good'
     ? `good ${body.client} ${body.replicaId}`
     : `bad ${body.evidence.accused.commitment.body.digest}`;
-}
-
-export function bytesOf(receipt: Receipt): number {
-  return canonicalBytes(receipt).length;
 }
 
 /** What is known of a receipt before it is read. */
@@ -162,7 +157,7 @@ function hear(
 ): void {
   const { body } = receipt;
   const { at, client, provider, kind } = body;
-  const hash = hashOf(body);
+  const hash = receiptHashOf(body);
   const about = state.about[provider] ?? [];
   if (about.some((known) => known.hash === hash)) return;
   const bytes = bytesOf(receipt);
@@ -217,7 +212,7 @@ function dropOldest(state: Testimony, group: readonly Heard[], max: number): voi
 
 function keepOwn(state: Testimony, receipt: Receipt, seq: number): void {
   const { body } = receipt;
-  const hash = hashOf(body);
+  const hash = receiptHashOf(body);
   if (state.own.some((own) => own.hash === hash)) return;
   const { at, client, provider } = body;
   state.own.push({ seq, hash, at, client, provider, bytes: bytesOf(receipt) });

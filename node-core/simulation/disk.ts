@@ -3,8 +3,9 @@
  * system; a computer without power also loses what was not synced, up to a torn tail.
  */
 import type { Clock, Durability, Store, StoredBlob, StoredLog, StoredSnapshot } from '../ports/index.ts';
-import { type LogEntry, parseEvent, type Sha256 } from '../protocol/index.ts';
+import type { EventType, LogEntry, NodeEvent, Sha256 } from '../protocol/index.ts';
 import type { Chance } from './chance.ts';
+import { EventReader } from './event-reader.ts';
 import { historyOf } from './history.ts';
 
 export interface DiskSpeed {
@@ -22,6 +23,7 @@ interface Written {
 }
 
 export interface Backup {
+  readonly events: EventReader;
   readonly entries: readonly Written[];
   readonly snapshot: StoredSnapshot | null;
   readonly blobs: ReadonlyMap<Sha256, Uint8Array>;
@@ -43,11 +45,17 @@ export class Disk {
   speed: DiskSpeed = { normalMs: 0.2, fullMs: 3 };
   /** Refuses writes with this message, as a full disk does. */
   full: string | null = null;
+  readonly #events: EventReader;
   #entries: Written[] = [];
   #synced = 0;
   snapshot: StoredSnapshot | null = null;
   readonly blobs = new Map<Sha256, Uint8Array>();
   #mounted: SimulatedStore | null = null;
+
+  /** @param events of the world that it is in. */
+  constructor(events = new EventReader()) {
+    this.#events = events;
+  }
 
   /** The store of a new process. */
   mount(clock: Clock): Store {
@@ -71,11 +79,16 @@ export class Disk {
 
   /** What a backup of this moment holds. */
   backup(): Backup {
-    return { entries: this.#entries.slice(), snapshot: this.snapshot, blobs: new Map(this.blobs) };
+    return {
+      events: this.#events,
+      entries: this.#entries.slice(),
+      snapshot: this.snapshot,
+      blobs: new Map(this.blobs),
+    };
   }
 
   /** The disk is replaced: by an empty one, or one on which an older state was restored. */
-  replace(by: Backup = { entries: [], snapshot: null, blobs: new Map() }): void {
+  replace(by: Omit<Backup, 'events'> = { entries: [], snapshot: null, blobs: new Map() }): void {
     this.kill();
     this.#entries = by.entries.slice();
     this.#synced = by.entries.length;
@@ -86,7 +99,18 @@ export class Disk {
   }
 
   entries(after = 0): LogEntry[] {
-    return read(this.#entries, after);
+    return read(this.#events, this.#entries, after);
+  }
+
+  /** Events of one type, the newest first. */
+  *newest<Type extends EventType>(type: Type): Generator<Extract<NodeEvent, { type: Type }>> {
+    for (let i = this.#entries.length - 1; i >= 0; i--) {
+      const text = this.#entries[i]?.event ?? '';
+      // An event begins with its type, but for those that were written otherwise.
+      if (text.startsWith('{"type":') && !text.startsWith(`{"type":"${type}"`)) continue;
+      const event = this.#events.read(text);
+      if (isOf(event, type)) yield event;
+    }
   }
 
   get length(): number {
@@ -231,8 +255,12 @@ class SimulatedStore implements Store {
   }
 }
 
-function read(entries: readonly Written[], after: number): LogEntry[] {
-  return entries.slice(after).map(({ seq, at, event }) => ({ seq, at, event: parseEvent(JSON.parse(event)) }));
+function read(events: EventReader, entries: readonly Written[], after: number): LogEntry[] {
+  return entries.slice(after).map(({ seq, at, event }) => ({ seq, at, event: events.read(event) }));
+}
+
+function isOf<Type extends EventType>(event: NodeEvent, type: Type): event is Extract<NodeEvent, { type: Type }> {
+  return event.type === type;
 }
 
 /** Reads what was on a disk at one moment, without a process: no time passes, and nothing is written. */
@@ -244,12 +272,12 @@ export class BackupReader implements Store {
   constructor(backup: Backup, useSnapshot: boolean) {
     this.#backup = backup;
     this.#useSnapshot = useSnapshot;
-    this.history = historyOf(() => read(backup.entries, 0));
+    this.history = historyOf(() => read(backup.events, backup.entries, 0));
   }
 
   async open(): Promise<StoredLog> {
     const snapshot = this.#useSnapshot ? this.#backup.snapshot : null;
-    return { snapshot, tail: read(this.#backup.entries, snapshot?.seq ?? 0) };
+    return { snapshot, tail: read(this.#backup.events, this.#backup.entries, snapshot?.seq ?? 0) };
   }
 
   append(): Promise<void> {

@@ -12,15 +12,20 @@ export function historyOf(entries: () => readonly LogEntry[]): History {
     countJobs: async (query) => jobs().filter((row) => isWanted(row, query)).length,
     job: async (jobId) => jobs().find((row) => row.jobId === jobId) ?? null,
     entries: async ({ after, before, limit, jobId, peerId, types }: EntriesQuery) => {
-      const found = entries().filter(
-        ({ seq, event }) =>
-          seq > after &&
-          (before === undefined || seq < before) &&
-          (jobId === undefined || ('jobId' in event && event.jobId === jobId)) &&
-          (peerId === undefined || concerns(event, peerId)) &&
-          (types === undefined || types.includes(event.type)),
-      );
-      return before === undefined ? found.slice(0, limit) : found.slice(-limit);
+      const all = entries();
+      const found: LogEntry[] = [];
+      // Entries are numbered from 1 without a gap.
+      const end = before === undefined ? all.length : Math.min(before - 1, all.length);
+      for (let i = Math.max(0, after); i < end; i++) {
+        if (before === undefined && found.length === limit) break;
+        const entry = all[i];
+        if (entry === undefined) break;
+        const { event } = entry;
+        if (jobId !== undefined && !('jobId' in event && event.jobId === jobId)) continue;
+        if (peerId !== undefined && !concerns(event, peerId)) continue;
+        if (types === undefined || types.includes(event.type)) found.push(entry);
+      }
+      return before === undefined ? found : found.slice(-limit);
     },
     ledger: async ({ limit, before, peer }: LedgerQuery) =>
       foldLedger(entries())

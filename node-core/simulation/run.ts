@@ -1,5 +1,5 @@
 /** One run: a scenario, a seed, a number of nodes. What it gives is a function of these. */
-import { sha256Hex, utf8 } from '../protocol/index.ts';
+import { sha256Hex } from '../protocol/index.ts';
 import { Broken } from './broken.ts';
 import type { Scenario } from './scenario.ts';
 import { type Measure, Simulation, type SimulationOptions } from './simulation.ts';
@@ -79,9 +79,7 @@ export async function run(scenario: Scenario, options: RunOptions): Promise<Run>
   return {
     result: summarise(scenario, nodes, sim, broken),
     timeline: lines,
-    hash: options.isHashed
-      ? sha256Hex(utf8.encode([...sim.world.nodes.map(({ disk }) => disk.text()), ...lines].join('\n')))
-      : '',
+    hash: options.isHashed ? sha256Hex([...sim.world.nodes.map(({ disk }) => disk.text()), ...lines].join('\n')) : '',
   };
 }
 

@@ -356,10 +356,7 @@ export class Simulation {
   }
 
   async #endJobs(): Promise<void> {
-    const open = (): boolean =>
-      this.world.nodes.some(
-        (node) => node.up && [...node.subject.client.jobs.values()].some((job) => job.endedElapsedMs === null),
-      );
+    const open = (): boolean => this.world.nodes.some((node) => node.up && node.subject.client.hasOpenJobs);
     // I6 names the job that does not end; this only bounds the run.
     await this.world.run(8 * 24 * 3_600_000, () => !open());
     for (const job of this.jobs) {

@@ -16,6 +16,7 @@ import type { PeerId } from '../protocol/index.ts';
 import { Chance } from './chance.ts';
 import { NodeClock, VirtualTime } from './clock.ts';
 import { type Backup, Disk } from './disk.ts';
+import { EventReader } from './event-reader.ts';
 import { honest, type Manner, SimulatedExecutor } from './executor.ts';
 import { KeyRing } from './keys.ts';
 import { Observers } from './observers/observers.ts';
@@ -53,7 +54,7 @@ export type OnTouch = (node: SimulatedNode, what: string) => void;
 export class SimulatedNode {
   readonly name: string;
   readonly signer: Signer;
-  readonly disk = new Disk();
+  readonly disk: Disk;
   readonly manner: Manner;
   readonly options: NodeOptions;
   readonly config: NodeConfig;
@@ -73,6 +74,7 @@ export class SimulatedNode {
     this.#world = world;
     this.options = options;
     this.name = options.name;
+    this.disk = new Disk(world.events);
     this.signer = world.keys.make(world.chance);
     this.manner = { ...honest, ...options.manner };
     this.#clock = this.#newClock();
@@ -223,9 +225,9 @@ export class SimulatedNode {
   /** What a network adapter remembers over a restart: where some of the peers were that the log saw join. */
   #cachedPeers(): string[] {
     const addresses = new Set<string>();
-    for (const { event } of this.disk.entries().reverse()) {
-      if (event.type !== 'peer.joined' || event.record.peerId === this.peerId) continue;
-      for (const address of event.record.addresses) addresses.add(address);
+    for (const { record } of this.disk.newest('peer.joined')) {
+      if (record.peerId === this.peerId) continue;
+      for (const address of record.addresses) addresses.add(address);
       if (addresses.size >= 8) break;
     }
     return [...addresses];
@@ -258,6 +260,7 @@ export class World {
   readonly time = new VirtualTime();
   readonly chance: Chance;
   readonly keys = new KeyRing();
+  readonly events = new EventReader();
   readonly hub: MemoryHub;
   readonly nodes: SimulatedNode[] = [];
   readonly observers: Observers;
@@ -268,7 +271,7 @@ export class World {
   /** Overhears what honest nodes gossip. */
   onGossip: ((topic: string, message: Uint8Array) => void) | null = null;
   readonly #byPeer = new Map<PeerId, SimulatedNode>();
-  #later: Array<Promise<void>> = [];
+  readonly #later: Array<Promise<void>> = [];
   #isRunning = false;
 
   constructor({ seed, link, isRecorded = false }: WorldOptions) {
@@ -341,13 +344,15 @@ export class World {
     this.#isRunning = true;
     try {
       const until = this.time.elapsed + ms;
-      await this.#settle();
-      while (!isOver()) {
-        if (!this.time.step(until)) {
-          this.time.skipTo(until);
-          break;
-        }
-        await this.#settle();
+      for (;;) {
+        await turn();
+        this.observers.afterStep();
+        if (this.#later.length > 0) await Promise.all(this.#later.splice(0));
+        if (this.observers.broken !== null) throw this.observers.broken;
+        if (isOver()) break;
+        if (this.time.step(until)) continue;
+        this.time.skipTo(until);
+        break;
       }
     } finally {
       this.#isRunning = false;
@@ -363,17 +368,6 @@ export class World {
     promise.then(mark, mark);
     await this.run(ms, () => isSettled);
     return isSettled ? { value: await promise } : null;
-  }
-
-  async #settle(): Promise<void> {
-    await turn();
-    this.observers.afterStep();
-    if (this.#later.length > 0) {
-      const checks = this.#later;
-      this.#later = [];
-      await Promise.all(checks);
-    }
-    if (this.observers.broken !== null) throw this.observers.broken;
   }
 }
 

@@ -5,10 +5,11 @@
  * float in a signed body would let two languages disagree about money or time. Payloads (inputs, outputs) may hold
  * floats and are hashed with {@link canonicalJson} as RFC 8785 says.
  */
-import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js';
-import { bytesToHex } from '@noble/hashes/utils.js';
 import canonicalize from 'canonicalize';
 import type { Sha256 } from '../primitives.ts';
+import { sha256Hex } from './sha256.ts';
+
+export { sha256Hex };
 
 // Made once: to make one costs more than to encode a message with it.
 const encoder = new TextEncoder();
@@ -16,7 +17,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true });
 
 /** @throws Error for what JSON cannot hold (undefined, functions, NaN, lone surrogates). */
 export function canonicalJson(value: unknown): string {
-  const text = plainJson(value, 0) ?? canonicalize(value);
+  const text = plainJson(value, 0, false) ?? canonicalize(value);
   if (text === undefined) throw new TypeError('a value without a JSON form has no canonical bytes');
   return text;
 }
@@ -25,14 +26,16 @@ export function canonicalJson(value: unknown): string {
 const plainDepthMax = 50;
 
 /**
- * The same text as the library's, in half the time, for what nearly everything is: plain JSON data.
+ * The same text as the library's, several times as fast, for what nearly everything is: plain JSON data.
+ * @param integersOnly give up at a number that is none.
  * @returns undefined for all else (cycles, depth, dates, lone surrogates, what JSON cannot hold): the library knows what is right.
  */
-function plainJson(value: unknown, depth: number): string | undefined {
+function plainJson(value: unknown, depth: number, integersOnly: boolean): string | undefined {
   switch (typeof value) {
     case 'string':
       return quoted(value);
     case 'number':
+      if (integersOnly) return Number.isSafeInteger(value) ? String(value) : undefined;
       return Number.isFinite(value) ? String(value) : undefined;
     case 'boolean':
       return value ? 'true' : 'false';
@@ -48,7 +51,7 @@ function plainJson(value: unknown, depth: number): string | undefined {
     if (prototype !== Array.prototype) return undefined;
     let text = '[';
     for (let i = 0; i < value.length; i++) {
-      const item = plainJson(value[i], depth + 1);
+      const item = plainJson(value[i], depth + 1, integersOnly);
       if (item === undefined) return undefined;
       text += i === 0 ? item : `,${item}`;
     }
@@ -57,15 +60,49 @@ function plainJson(value: unknown, depth: number): string | undefined {
   if ((prototype !== Object.prototype && prototype !== null) || 'toJSON' in value) return undefined;
   const fields = value as Readonly<Record<string, unknown>>;
   let text = '';
-  for (const key of Object.keys(value).sort()) {
+  for (const key of sorted(Object.keys(value))) {
     const field = fields[key];
     if (field === undefined) continue;
-    const item = plainJson(field, depth + 1);
-    const name = quoted(key);
+    const item = plainJson(field, depth + 1, integersOnly);
+    const name = quotedName(key);
     if (item === undefined || name === undefined) return undefined;
-    text += text === '' ? `${name}:${item}` : `,${name}:${item}`;
+    text += text === '' ? name + item : `,${name}${item}`;
   }
   return `{${text}}`;
+}
+
+/** More keys than this are worth a call of `sort`; a record of a schema has fewer. */
+const fewKeys = 24;
+
+/** By UTF-16 code units, as RFC 8785 wants it and `sort` does it. */
+function sorted(keys: string[]): string[] {
+  if (keys.length > fewKeys) return keys.sort();
+  for (let i = 1; i < keys.length; i++) {
+    const key = keys[i] ?? '';
+    let at = i;
+    for (; at > 0; at--) {
+      const before = keys[at - 1] ?? '';
+      if (before <= key) break;
+      keys[at] = before;
+    }
+    keys[at] = key;
+  }
+  return keys;
+}
+
+/** Names of fields with quotes and colon: those of our schemas come again and again. */
+const names = new Map<string, string>();
+const namesMax = 1_000;
+const nameLengthMax = 32;
+
+function quotedName(key: string): string | undefined {
+  const known = names.get(key);
+  if (known !== undefined) return known;
+  const text = quoted(key);
+  if (text === undefined) return undefined;
+  const name = `${text}:`;
+  if (key.length <= nameLengthMax && names.size < namesMax) names.set(key, name);
+  return name;
 }
 
 /** Neither quotes, backslashes, control characters nor anything beyond ASCII. */
@@ -80,13 +117,9 @@ export function canonicalBytes(value: unknown): Uint8Array {
   return encoder.encode(canonicalJson(value));
 }
 
-export function sha256Hex(bytes: Uint8Array): Sha256 {
-  return bytesToHex(nobleSha256(bytes));
-}
-
 /** SHA-256 of the canonical JSON of a value. */
 export function hashOf(value: unknown): Sha256 {
-  return sha256Hex(canonicalBytes(value));
+  return sha256Hex(canonicalJson(value));
 }
 
 /**
@@ -95,8 +128,13 @@ export function hashOf(value: unknown): Sha256 {
  * @throws TypeError when the body holds a number that is not a safe integer.
  */
 export function signingBytes(type: string, body: unknown): Uint8Array {
+  return encoder.encode(`infernet/${type}/1\n${plainJson(body, 0, true) ?? integersJson(body, type)}`);
+}
+
+/** What the short way refuses: the reason, or the library's text. */
+function integersJson(body: unknown, type: string): string {
   assertIntegers(body, type);
-  return encoder.encode(`infernet/${type}/1\n${canonicalJson(body)}`);
+  return canonicalJson(body);
 }
 
 function assertIntegers(value: unknown, path: string): void {

@@ -156,6 +156,12 @@ export class ClientBook {
     this.#verifier = verifier;
   }
 
+  /** Has a job not ended? */
+  get hasOpenJobs(): boolean {
+    for (const { endedElapsedMs } of this.jobs.values()) if (endedElapsedMs === null) return true;
+    return false;
+  }
+
   /** @param elapsedMs virtual time of the entry. */
   take({ seq, at, event }: LogEntry, elapsedMs: number): void {
     this.#at = at;

@@ -26,7 +26,7 @@ export function at(value: unknown, ...path: readonly string[]): unknown {
   let here: unknown = value;
   for (const key of path) {
     if (typeof here !== 'object' || here === null) return undefined;
-    here = Object.entries(here).find(([name]) => name === key)?.[1];
+    here = Object.hasOwn(here, key) ? Reflect.get(here, key) : undefined;
   }
   return here;
 }
