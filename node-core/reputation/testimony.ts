@@ -105,23 +105,12 @@ export function refusal(
   const isOlder = (group: readonly Heard[], max: number): boolean =>
     group.length >= max && group.every((heard) => heard.at >= at);
   if (isOlder(about, receiptsPerProviderMax)) return 'there are newer ones about its provider';
-  const all = everything(state);
-  if (
-    isOlder(
-      all.filter((heard) => heard.client === client),
-      receiptsPerSignerMax,
-    )
-  )
+  const { all, strangers, byClient } = countsOf(state);
+  if ((byClient.get(client) ?? 0) >= receiptsPerSignerMax && isOlder(ofClient(state, client), receiptsPerSignerMax))
     return 'there are newer ones of its signer';
-  if (
-    stranger &&
-    isOlder(
-      all.filter((heard) => heard.stranger),
-      receiptsMax / 2,
-    )
-  )
+  if (stranger && strangers >= receiptsMax / 2 && isOlder(ofStrangers(state), receiptsMax / 2))
     return 'there are newer ones of strangers';
-  return isOlder(all, receiptsMax) ? 'there are newer ones' : null;
+  return all >= receiptsMax && isOlder(everything(state), receiptsMax) ? 'there are newer ones' : null;
 }
 
 /** Is there another receipt of this client for the same work? */
@@ -139,8 +128,14 @@ export function acceptedWork(state: Testimony, self: PeerId, now: EpochMs): Read
   return byClient;
 }
 
-/** Everything that may be passed on. */
-export function held(state: Testimony): Held[] {
+/** Everything that may be passed on: the same list again, as long as nothing has changed. */
+export function held(state: Testimony): readonly Held[] {
+  const counts = countsOf(state);
+  counts.held ??= listHeld(state);
+  return counts.held;
+}
+
+function listHeld(state: Testimony): Held[] {
   const all: Held[] = [...state.own];
   for (const [provider, about] of Object.entries(state.about)) {
     for (const { seq, hash, at, client, bytes } of about) all.push({ seq, hash, at, client, provider, bytes });
@@ -160,10 +155,12 @@ function hear(
   const hash = receiptHashOf(body);
   const about = state.about[provider] ?? [];
   if (about.some((known) => known.hash === hash)) return;
+  const counts = countsOf(state);
   const bytes = bytesOf(receipt);
   spend(state, client, bytes, stranger, now);
   const witnesses = [...new Set(witnessesOf(body))];
   about.push({ seq, hash, at, kind, proof: isProof(body), work: workOf(body), client, witnesses, bytes, stranger });
+  changed(counts, { client, stranger }, 1);
   state.about[provider] = about.sort(byAge);
   trim(state, provider, client, config);
 }
@@ -183,25 +180,18 @@ function spend({ today }: Testimony, client: PeerId, bytes: number, stranger: bo
 
 function trim(state: Testimony, provider: PeerId, client: PeerId, config: ReputationConfig): void {
   const { receiptsMax, receiptsPerProviderMax, receiptsPerSignerMax } = config;
+  const counts = countsOf(state);
   dropOldest(state, state.about[provider] ?? [], receiptsPerProviderMax);
-  const all = everything(state);
-  dropOldest(
-    state,
-    all.filter((heard) => heard.client === client),
-    receiptsPerSignerMax,
-  );
-  if (all.length <= receiptsMax / 2) return;
-  dropOldest(
-    state,
-    everything(state).filter((heard) => heard.stranger),
-    Math.floor(receiptsMax / 2),
-  );
-  dropOldest(state, everything(state), receiptsMax);
+  if ((counts.byClient.get(client) ?? 0) > receiptsPerSignerMax)
+    dropOldest(state, ofClient(state, client), receiptsPerSignerMax);
+  if (counts.strangers > receiptsMax / 2) dropOldest(state, ofStrangers(state), Math.floor(receiptsMax / 2));
+  if (counts.all > receiptsMax) dropOldest(state, everything(state), receiptsMax);
 }
 
 function dropOldest(state: Testimony, group: readonly Heard[], max: number): void {
   if (group.length <= max) return;
   const dropped = new Set([...group].sort(byAge).slice(0, group.length - max));
+  for (const heard of dropped) changed(countsOf(state), heard, -1);
   for (const [provider, about] of Object.entries(state.about)) {
     if (!about.some((heard) => dropped.has(heard))) continue;
     const left = about.filter((heard) => !dropped.has(heard));
@@ -215,8 +205,45 @@ function keepOwn(state: Testimony, receipt: Receipt, seq: number): void {
   const hash = receiptHashOf(body);
   if (state.own.some((own) => own.hash === hash)) return;
   const { at, client, provider } = body;
+  countsOf(state).held = null;
   state.own.push({ seq, hash, at, client, provider, bytes: bytesOf(receipt) });
   if (state.own.length > limits.ownSharedMax) state.own.shift();
+}
+
+/** What follows from a state and is asked of it with each receipt. Kept beside it: snapshots hold none of it. */
+interface Counts {
+  all: number;
+  strangers: number;
+  readonly byClient: Map<PeerId, number>;
+  held: readonly Held[] | null;
+}
+
+const countsOfStates = new WeakMap<Testimony, Counts>();
+
+function countsOf(state: Testimony): Counts {
+  const known = countsOfStates.get(state);
+  if (known !== undefined) return known;
+  const counts: Counts = { all: 0, strangers: 0, byClient: new Map(), held: null };
+  for (const heard of everything(state)) changed(counts, heard, 1);
+  countsOfStates.set(state, counts);
+  return counts;
+}
+
+function changed(counts: Counts, { client, stranger }: Pick<Heard, 'client' | 'stranger'>, by: 1 | -1): void {
+  counts.held = null;
+  counts.all += by;
+  if (stranger) counts.strangers += by;
+  const ofClient = (counts.byClient.get(client) ?? 0) + by;
+  if (ofClient > 0) counts.byClient.set(client, ofClient);
+  else counts.byClient.delete(client);
+}
+
+function ofClient(state: Testimony, client: PeerId): Heard[] {
+  return everything(state).filter((heard) => heard.client === client);
+}
+
+function ofStrangers(state: Testimony): Heard[] {
+  return everything(state).filter((heard) => heard.stranger);
 }
 
 function everything(state: Testimony): Heard[] {
