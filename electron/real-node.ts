@@ -1,7 +1,7 @@
 /** The node of this app: the user's configuration, real ports, and the control API on loopback for the command line. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { realPorts, startFailureOf } from '../node-core/adapters.ts';
+import { realPorts, recoveryPhraseIn, startFailureOf } from '../node-core/adapters.ts';
 import {
   ConfigError,
   ConfigFile,
@@ -57,6 +57,7 @@ async function start(options: RealNodeOptions): Promise<RunningHost> {
   });
   const node = createNode(config, ports, {
     saveSettings: async (change) => ({ config: await file.write(change), file: file.path }),
+    recoveryPhrase: () => recoveryPhraseIn(config.dataFolder),
     configured: () => {},
   });
   node.onEnd(onEnd);

@@ -14,16 +14,31 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NodeConfig } from './config/index.ts';
 import { createEmbeddedExecutor } from './execution/index.ts';
-import { createSigner, createVerifier, KeyFileError, keyFileName, loadOrCreateKey } from './identity/index.ts';
+import {
+  createSigner,
+  createVerifier,
+  KeyFileError,
+  keyFileName,
+  loadOrCreateKey,
+  phraseOf,
+  readKeyFile,
+} from './identity/index.ts';
 import { JournalError } from './journal/index.ts';
 import { createLibp2pNetwork } from './network/libp2p/network.ts';
 import type { Executor, Host, Logger, Ports } from './ports/index.ts';
-import { jobProtocol } from './protocol/index.ts';
+import { ApiError, jobProtocol } from './protocol/index.ts';
 import { StoreError } from './store/errors.ts';
 import { createSqliteStore } from './store/sqlite-store.ts';
 import { createSystemClock } from './system/clock.ts';
 import { createSystemHost } from './system/host.ts';
 import { createSystemRandom } from './system/random.ts';
+
+/** The words that restore the node of a data folder. @throws ApiError `not-found` */
+export async function recoveryPhraseIn(dataFolder: string): Promise<string> {
+  const seed = await readKeyFile(join(dataFolder, keyFileName));
+  if (seed === null) throw new ApiError('not-found', `there is no key in ${dataFolder}`);
+  return phraseOf(seed);
+}
 
 export interface RealPortsOptions {
   readonly log: Logger;

@@ -114,6 +114,7 @@ async function main(options: Options): Promise<void> {
   flushLog = flush;
   const host: NodeHost = {
     saveSettings: (change) => saveSettings(file, change),
+    recoveryPhrase: async () => (await import('./adapters.ts')).recoveryPhraseIn(config.dataFolder),
     configured: ({ log: { level } }) => setLevel(level),
   };
   const service = serviceManager(process.env, log);

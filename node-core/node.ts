@@ -45,6 +45,8 @@ export interface NodeHost {
    * @returns the configuration as it stands there now, and the file. @throws ApiError
    */
   saveSettings(change: SettingsChange): Promise<{ config: NodeConfig; file: string }>;
+  /** Of the key file; asked for when its owner wants to see it, and kept nowhere. @throws ApiError */
+  recoveryPhrase(): Promise<string>;
   /** Settings changed while the node runs: for those that are the host's own, as the level of the log. */
   configured(config: NodeConfig): void;
 }
@@ -340,6 +342,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       directory,
       payment,
       reputation,
+      checks,
       provider,
       pauses,
       aggregator,
@@ -362,6 +365,10 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
           throw new ApiError('not-allowed', 'this node was started without a configuration file that it may change');
         const { config: next, file } = await host.saveSettings(change);
         return { ...configure(next), file };
+      },
+      recoveryPhrase: async () => {
+        if (host === null) throw new ApiError('not-allowed', 'the key of this node cannot be read from here');
+        return host.recoveryPhrase();
       },
     },
     stream,

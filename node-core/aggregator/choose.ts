@@ -8,7 +8,6 @@ import {
   micro,
   type NotChosen,
   notChosenMax,
-  type Offer,
   type PeerId,
   priceOf,
   type ScoreTerms,
@@ -18,6 +17,7 @@ import {
 import type { AggregatorContext } from './context.ts';
 import type { Quotes } from './quotes.ts';
 import { itemsOf, type Job, mayGetCanary, type Replica, type Shard } from './state.ts';
+import { type Ranked, rankFor } from './wishes.ts';
 
 export interface Choice {
   readonly provider: PeerId;
@@ -39,7 +39,7 @@ const candidatesMs = 1_000;
 export class Chooser {
   readonly #c: AggregatorContext;
   readonly #quotes: Quotes;
-  #candidates: readonly Candidate[] = [];
+  #ranked: Ranked = { wanted: [], refused: [] };
   /** The cap that last stood against a choice. */
   capped: Capped | null = null;
   #listedAt = Number.NEGATIVE_INFINITY;
@@ -57,22 +57,11 @@ export class Chooser {
   candidates(job: Job): readonly Candidate[] {
     const now = this.#c.clock.elapsed();
     if (now - this.#listedAt >= candidatesMs) {
-      const { directory, reputation, config, signer } = this.#c;
-      const { template, model, itemsPerShard, items } = job.job;
-      this.#candidates = directory.bestFit(
-        { template, model, items: Math.min(itemsPerShard, items) },
-        {
-          reputation: (peer) => reputation.scoreOf(peer).score,
-          price: (offer: Offer) => Number(priceOf(offer.price, Math.min(itemsPerShard, items))),
-          exclude: new Set([signer.peerId]),
-          // In flight changes with every assignment; it is weighed at each choice instead.
-          inFlight: () => 0,
-        },
-        config.candidatesMax,
-      );
+      const { itemsPerShard, items } = job.job;
+      this.#ranked = rankFor(this.#c, job.job, Math.min(itemsPerShard, items));
       this.#listedAt = now;
     }
-    return this.#candidates;
+    return this.#ranked.wanted;
   }
 
   /**
@@ -117,7 +106,9 @@ export class Chooser {
     const items = itemsAtMost(shard);
     const leftMicro = this.#budgetLeft(job);
     const newcomerMax = this.#newcomerMax(job, shard, items, isWanted);
-    for (const candidate of this.candidates(job)) {
+    const candidates = this.candidates(job);
+    for (const { candidate, why } of this.#ranked.refused) not(candidate, why);
+    for (const candidate of candidates) {
       const { peerId } = candidate;
       if (!isWanted(peerId) || this.#c.checks.isExcluded(peerId)) {
         not(candidate, isWanted(peerId) ? 'excluded' : 'tried');

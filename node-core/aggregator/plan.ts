@@ -20,6 +20,7 @@ import {
 import { auditChancePpm } from '../verification/index.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Resolved } from './submit.ts';
+import { rankFor } from './wishes.ts';
 
 const million = 1_000_000;
 
@@ -39,20 +40,11 @@ export function planJob(
   spec: JobSpec,
   { planned, template: known }: Resolved,
 ): MethodResult<'jobs.plan'> {
-  const { directory, reputation, signer, config } = context;
+  const { directory } = context;
   const { template, model, policy, ownNode, templateName } = planned;
   const shards = shardsOf('0'.repeat(32), spec.inputs, planned.itemsPerShard);
   const items = Math.max(...shards.map((shard) => shard.count));
-  const candidates = directory.bestFit(
-    { template, model, items },
-    {
-      reputation: (peer) => reputation.scoreOf(peer).score,
-      price: (offer) => Number(priceOf(offer.price, items)),
-      exclude: new Set([signer.peerId]),
-      inFlight: () => 0,
-    },
-    config.candidatesMax,
-  );
+  const { wanted: candidates, refused } = rankFor(context, planned, items);
   // The best-fit providers are likely to be taken, and the dearest of them bounds the price.
   const likely = candidates.slice(0, Math.max(copiesOf(policy) + policy.tieBreakers, 8));
   const dearest = likely.reduce((most, { offer }) => {
@@ -74,7 +66,9 @@ export function planJob(
   const missing: string[] = [];
   const ownRuns = ownNode !== 'never' && context.ownServes(template, model);
   if (ownNode !== 'only' && candidates.length < copies) {
-    const { reasons } = directory.explain({ template, model });
+    const reasons = [...directory.explain({ template, model }).reasons];
+    if (refused.length > 0) reasons.push(`${refused.length} more would do, and are blocked or left out by you`);
+    if (planned.providers?.only !== undefined) reasons.push('only the providers that you chose were looked at');
     const otherwise =
       ownRuns && candidates.length === 0 ? '; the own node would run it: one copy, unchecked, unpaid' : '';
     missing.push(

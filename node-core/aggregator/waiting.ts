@@ -2,6 +2,7 @@
 import { copiesOf, type FailureCode } from '../protocol/index.ts';
 import type { RunningJob } from './running-job.ts';
 import type { Job } from './state.ts';
+import { rankFor } from './wishes.ts';
 
 export class Waiting {
   readonly #r: RunningJob;
@@ -33,7 +34,12 @@ export class Waiting {
     const { live, reasons } = directory.explain({ template, model });
     const audits = job.shards.some((shard) => shard.state === 'open' && shard.audit !== null) ? 1 : 0;
     const wanted = ownNode === 'only' ? 0 : copiesOf(policy) + audits;
+    const items = Math.min(job.job.itemsPerShard, job.job.items);
+    const refused = rankFor(this.#r.context, job.job, items).refused.length;
     const said = [...reasons, ...this.#r.quotes.reasons()];
+    if (refused > 0)
+      said.push(`${refused} more would do, and ${refused === 1 ? 'is' : 'are'} blocked or left out by you`);
+    if (job.job.providers?.only !== undefined) said.push('only the providers that were chosen for it are asked');
     let reason: string;
     if (ownNode === 'only')
       reason = `only this node may run the job, and it does not provide ${templateName}: switch the provider on, or allow other nodes`;

@@ -3,6 +3,8 @@ import { ApiError, type MethodInput, type MethodName, nodeMethods } from '../pro
 import { Market } from '../simulation/market.ts';
 
 const nobody = 'f'.repeat(32);
+/** They ask whoever started the node, which is nobody here. */
+const needHost: readonly MethodName[] = ['settings.set', 'peers.mark', 'identity.export'];
 
 describe('a node that did a job', () => {
   let market: Market;
@@ -27,7 +29,7 @@ describe('a node that did a job', () => {
       'peers.reputation': { peerId: market.providers[0]?.peerId ?? '' },
     };
     for (const method of Object.keys(nodeMethods) as MethodName[]) {
-      if (['node.stop', 'jobs.submit', 'jobs.cancel', 'settings.set'].includes(method)) continue;
+      if (needHost.includes(method) || ['node.stop', 'jobs.submit', 'jobs.cancel'].includes(method)) continue;
       const result = await market.call(method, params[method] ?? {});
       expect(() => nodeMethods[method].result.parse(result), method).not.toThrow();
     }
@@ -97,6 +99,20 @@ describe('a node that did a job', () => {
     ]);
     const rest = await market.call('logs.query', { after: log.next, limit: 1 });
     expect(rest.entries.every(({ seq }) => seq === log.next + 1)).toBe(true);
+  });
+
+  it('looks for words in the log, backwards, and says how far it looked', async () => {
+    const { logSeq } = await market.call('node.status', {});
+    const found = await market.call('logs.query', { jobId, text: 'COLOURS', limit: 1000 });
+    expect(found.searched).toEqual({ from: 1, to: logSeq });
+    const withWord = found.entries.filter(({ event }) => JSON.stringify(event).includes('colours'));
+    expect([found.entries.length > 0, withWord.length]).toEqual([true, found.entries.length]);
+    const more = await market.call('logs.query', { jobId, text: 'colours', textTypes: ['job.ended'], limit: 1000 });
+    expect(more.entries.length).toBe(found.entries.length + 1);
+    const before = await market.call('logs.query', { jobId, text: 'colours', before: 3 });
+    expect(before.searched).toEqual({ from: 1, to: 2 });
+    const needs = market.call('peers.mark', { peerId: market.client.peerId, mark: 'blocked' });
+    await expect(needs).rejects.toThrow(/this node itself takes no mark/);
   });
 
   it.each<[string, MethodName, object, RegExp]>([

@@ -14,18 +14,18 @@ export async function ledger(
   return { rows: rows.map((row) => ({ ...row })) };
 }
 
-export async function queryLog(
-  { ports }: Rooms,
-  params: MethodParams<'logs.query'>,
-): Promise<MethodResult<'logs.query'>> {
-  const { after, before, limit, jobId, peerId, types } = params;
-  const entries = await ports.store.history.entries({
+export async function queryLog(rooms: Rooms, params: MethodParams<'logs.query'>): Promise<MethodResult<'logs.query'>> {
+  const { before, limit, jobId, peerId, types, text, textTypes = [] } = params;
+  const span = text === undefined ? null : searchSpan(rooms.journal.durableSeq, params);
+  const after = span === null ? params.after : span.from - 1;
+  const entries = await rooms.ports.store.history.entries({
     after,
     limit,
-    ...(before === undefined ? {} : { before }),
+    ...(span !== null ? { before: span.to + 1 } : before === undefined ? {} : { before }),
     ...(jobId === undefined ? {} : { jobId }),
     ...(peerId === undefined ? {} : { peerId }),
     ...(types === undefined ? {} : { types }),
+    ...(text === undefined ? {} : { text: { part: text, types: textTypes } }),
   });
   return {
     entries: entries.map(({ seq, at, event }) => ({
@@ -35,6 +35,18 @@ export async function queryLog(
       summary: events[event.type].summary,
       event,
     })),
-    next: entries.at(-1)?.seq ?? after,
+    next: entries.at(-1)?.seq ?? (span === null ? after : span.to),
+    ...(span === null ? {} : { searched: span }),
   };
+}
+
+/** A search looks at every entry: at so many, backwards from where it begins. */
+const searchedMax = 100_000;
+
+function searchSpan(
+  last: number,
+  { after, before }: Pick<MethodParams<'logs.query'>, 'after' | 'before'>,
+): { from: number; to: number } {
+  const to = Math.min(last, (before ?? Number.MAX_SAFE_INTEGER) - 1);
+  return { from: Math.max(after + 1, to - searchedMax + 1), to };
 }

@@ -11,7 +11,7 @@ import {
 } from '../protocol/index.ts';
 import { ledger, queryLog } from './history.ts';
 import { cancelJob, getJob, jobResults, jobSpec, listJobs, listTemplates, stopJob } from './jobs.ts';
-import { listPeers } from './peers.ts';
+import { listPeers, markPeer } from './peers.ts';
 import type { Rooms } from './rooms.ts';
 import { nodeStatus, providerStatus, setSettings, settings, settingsSchema, switchProvider } from './status.ts';
 import type { EventStream } from './stream.ts';
@@ -44,10 +44,12 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
     'jobs.cancel': (params) => cancelJob(rooms, params),
     'jobs.stop': (params) => stopJob(rooms, params),
     'peers.list': () => listPeers(rooms),
+    'peers.mark': (params) => markPeer(rooms, params),
     'peers.reputation': (params) => rooms.reputation.evidence(params),
     'wallet.summary': () => rooms.payment.summary(),
     'wallet.ledger': (params) => ledger(rooms, params),
     'logs.query': (params) => queryLog(rooms, params),
+    'identity.export': async () => ({ peerId: rooms.ports.signer.peerId, phrase: await rooms.recoveryPhrase() }),
     'settings.get': () => settings(rooms),
     'settings.schema': () => settingsSchema(),
     'settings.set': (change) => setSettings(rooms, change),

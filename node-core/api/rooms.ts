@@ -7,7 +7,7 @@ import type { Messenger } from '../messaging/index.ts';
 import type { Payment } from '../payment/index.ts';
 import type { ExecutorInventory, Ports } from '../ports/index.ts';
 import type { Pauses, Provider } from '../provider/index.ts';
-import type { Reputation } from '../reputation/index.ts';
+import type { Checks, Reputation } from '../reputation/index.ts';
 import type { Vitals } from './vitals.ts';
 
 export type NodeState = 'starting' | 'online' | 'alone' | 'draining' | 'stopped';
@@ -21,6 +21,7 @@ export interface Rooms {
   readonly directory: Directory;
   readonly payment: Payment;
   readonly reputation: Reputation;
+  readonly checks: Checks;
   readonly provider: Provider;
   readonly pauses: Pauses;
   readonly aggregator: Aggregator;
@@ -35,4 +36,6 @@ export interface Rooms {
   announce(): Promise<void>;
   /** @throws ApiError */
   saveSettings(change: SettingsChange): Promise<Adoption & { readonly file: string }>;
+  /** @throws ApiError */
+  recoveryPhrase(): Promise<string>;
 }

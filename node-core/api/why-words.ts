@@ -26,6 +26,7 @@ const words: Readonly<Record<string, (value: number) => string>> = {
   share: (value) => sharing(value),
   inFlight: (value) => sharing(value),
   atRandom: () => 'drawn by lot, so that nobody knows before who checks whom',
+  favoured: (value) => (value >= 1 ? 'favoured by the owner' : 'others are favoured by the owner'),
   ownNode: () => 'the own computer',
 };
 

@@ -7,7 +7,9 @@ import type { NodeConfig } from './schema.ts';
 
 const live = new Set([
   'aggregator.attemptsPerShardMax',
+  'aggregator.blockedProviders',
   'aggregator.candidatesMax',
+  'aggregator.favouredProviders',
   'aggregator.inFlightPerProviderMax',
   'aggregator.jobsActiveMax',
   'aggregator.quoteMs',

@@ -152,6 +152,16 @@ export const NodeConfig = z.strictObject({
         0,
       ),
       candidatesMax: count(64, 'providers considered for one job'),
+      blockedProviders: z
+        .array(PeerId)
+        .max(256)
+        .default([])
+        .describe('peer ids of providers that get nothing of this node’s jobs'),
+      favouredProviders: z
+        .array(PeerId)
+        .max(256)
+        .default([])
+        .describe('peer ids of providers that are chosen before others: the scores of the others count a quarter'),
       streamedItemsMax: count(1_000, 'items of a job whose answers are shown as they come: they are kept in memory'),
       resultsKeepMs: ms(30 * 24 * 3_600_000, 'how long results of finished jobs are kept'),
     })

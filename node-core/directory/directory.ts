@@ -18,7 +18,7 @@
  */
 import type { View } from '../journal/index.ts';
 import type { NetworkHooks } from '../ports/index.ts';
-import { type Capability, type PeerId, presenceTopic } from '../protocol/index.ts';
+import { type Capability, type Offer, type PeerId, presenceTopic } from '../protocol/index.ts';
 import { Announcer } from './announcer.ts';
 import { Chronicle } from './chronicle.ts';
 import { explain } from './explain.ts';
@@ -197,10 +197,9 @@ export class Directory {
   bestFit(query: FitQuery, terms: FitTerms, limit: number): Candidate[] {
     const facts: Facts[] = [];
     for (const peer of this.#roll.table.providers(capabilityOf(query))) {
-      if (!terms.exclude.has(peer)) facts.push(this.#factsOf(peer, terms));
+      if (!terms.exclude.has(peer) && (terms.only?.has(peer) ?? true)) facts.push(this.#factsOf(peer, terms));
     }
-    const { goneMs } = this.#options.config;
-    return rank(facts, query, { goneMs, price: (offer) => terms.price(offer) }, limit);
+    return this.#rank(facts, query, terms, limit);
   }
 
   /** As {@link bestFit} with this node among them: how it looks to somebody who knows as much. */
@@ -214,9 +213,7 @@ export class Directory {
       nextMs: null,
       inFlight: 0,
     };
-    const { goneMs } = this.#options.config;
-    const facts = [self, ...peers.map((peer) => this.#factsOf(peer, terms))];
-    return rank(facts, query, { goneMs, price: (offer) => terms.price(offer) }, limit);
+    return this.#rank([self, ...peers.map((peer) => this.#factsOf(peer, terms))], query, terms, limit);
   }
 
   explain(query: ProviderQuery): Explanation {
@@ -343,6 +340,13 @@ export class Directory {
       await Promise.all(Array.from({ length: limits.walksMax }, walker));
     }
     if (this.#running) this.#discoverSoon(config.discoverEveryMs * (0.8 + 0.4 * random.fraction()));
+  }
+
+  #rank(facts: readonly Facts[], query: FitQuery, terms: FitTerms, limit: number): Candidate[] {
+    const { goneMs } = this.#options.config;
+    const { favoured } = terms;
+    const options = { goneMs, price: (offer: Offer) => terms.price(offer) };
+    return rank(facts, query, favoured === undefined ? options : { ...options, favoured }, limit);
   }
 
   #factsOf(peerId: PeerId, terms: FitTerms): Facts {

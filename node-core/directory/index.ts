@@ -1,2 +1,2 @@
 export { Directory } from './directory.ts';
-export type { Candidate, Load } from './types.ts';
+export type { Candidate, FitQuery, FitTerms, Load } from './types.ts';

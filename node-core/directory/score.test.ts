@@ -35,6 +35,17 @@ describe('rank', () => {
     });
   });
 
+  it('puts whom the owner favours before others, unless they are much better', () => {
+    const favoured = new Set(['a']);
+    const order = (reputation: number) =>
+      rank([facts('a', { reputation }), facts('b')], query, { ...options, favoured }, 10);
+    expect(order(0.3).map(({ peerId, terms }) => [peerId, terms['favoured']])).toEqual([
+      ['a', 1],
+      ['b', 0.25],
+    ]);
+    expect(order(0.2).map(({ peerId }) => peerId)).toEqual(['b', 'a']);
+  });
+
   it('has no candidate that lacks what is asked for', () => {
     const out = (fact: Partial<Facts>, asked: Partial<FitQuery> = {}) =>
       rank([facts('a', fact)], { ...query, ...asked }, options, 10);

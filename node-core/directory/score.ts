@@ -1,7 +1,7 @@
 /**
  * Best fit: which provider gets the next shard, and why.
  *
- *     score = fits × liveness × load × speed × warm × reputation × price × share
+ *     score = fits × liveness × load × speed × warm × reputation × price × share [× favoured]
  *
  * Each term is in (0, 1], 1 being the best that can be, so that no term can hide another, and the product can be read:
  * a candidate with a score of 0.2 says by its terms what it lacks. Where nothing is known a term is neutral, neither best
@@ -17,6 +17,7 @@
  * | reputation | as the reputation room says                                              | as it says    |
  * | price      | (cheapest candidate’s + 1) / (own + 1), in micro-credits                 | –             |
  * | share      | 1 / (1 + shards of ours that it has now): spreads a job over providers   | –             |
+ * | favoured   | 1 for whom the owner favours, 0.25 for others; no term where nobody is favoured | – |
  *
  * Distance is not a term yet: the Network port measures none.
  */
@@ -43,10 +44,13 @@ export interface ScoreOptions {
   readonly goneMs: number;
   /** Price of the shard, micro-credits. */
   price(offer: Offer): number;
+  /** By the owner. */
+  readonly favoured?: ReadonlySet<PeerId>;
 }
 
 const neutral = 0.5;
 const livenessMin = 0.25;
+const notFavoured = 0.25;
 /** A term of 0 would hide all others. Who shall get nothing at all is excluded by name. */
 const termMin = 0.001;
 
@@ -73,15 +77,16 @@ export function rank(facts: readonly Facts[], query: FitQuery, options: ScoreOpt
     const reputation = term(fact.reputation);
     const priceTerm = term((priceMin + 1) / (price + 1));
     const share = term(1 / (1 + Math.max(0, fact.inFlight)));
-    const score = fits * liveness * load * speed * warm * reputation * priceTerm * share;
     const { peerId } = fact;
+    const favoured = favouredTerm(peerId, options);
+    const score = fits * liveness * load * speed * warm * reputation * priceTerm * share * (favoured ?? 1);
     const last = best.at(-1);
     if (best.length >= limit && (last === undefined || !isBetter(score, peerId, last))) continue;
     let at = best.length;
     for (let before = best[at - 1]; before !== undefined && isBetter(score, peerId, before); before = best[at - 1])
       at--;
     const terms = { fits, liveness, load, speed, warm, reputation, price: priceTerm, share };
-    best.splice(at, 0, { peerId, offer, score, terms });
+    best.splice(at, 0, { peerId, offer, score, terms: favoured === null ? terms : { ...terms, favoured } });
     if (best.length > limit) best.pop();
   }
   return best;
@@ -132,6 +137,12 @@ function warmTerm(load: Load | null, model: Cid | null): number {
   if (model === null) return 1;
   if (load?.warm === undefined) return 0.9;
   return load.warm.includes(model) ? 1 : 0.8;
+}
+
+/** Null where nobody is favoured. */
+function favouredTerm(peerId: PeerId, { favoured }: ScoreOptions): number | null {
+  if (favoured === undefined || favoured.size === 0) return null;
+  return favoured.has(peerId) ? 1 : notFavoured;
 }
 
 function term(value: number): number {

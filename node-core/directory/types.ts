@@ -84,6 +84,10 @@ export interface FitTerms {
   /** Price of the shard to place, micro-credits. */
   price(offer: Offer): number;
   readonly exclude: ReadonlySet<PeerId>;
+  /** Nobody else is asked for; everybody may be where it is left out. */
+  readonly only?: ReadonlySet<PeerId>;
+  /** Whom the owner favours. */
+  readonly favoured?: ReadonlySet<PeerId>;
   /** Shards that this node has at the peer now. */
   inFlight(peer: PeerId): number;
 }

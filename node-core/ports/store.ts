@@ -82,6 +82,8 @@ export interface EntriesQuery {
   readonly jobId?: Id;
   readonly peerId?: PeerId;
   readonly types?: readonly string[];
+  /** Occurs in the entry's JSON, capitals or not, or it is of one of these types. */
+  readonly text?: { readonly part: string; readonly types: readonly string[] };
 }
 
 export interface LedgerQuery extends Page {

@@ -34,6 +34,8 @@ export const whyNotCodes = {
   refused: 'it does not take this job; or its quote was not about it',
   paused: 'it had declined, failed or not answered a moment before, and was left alone for a while',
   'no-quote': 'it had not said its price yet',
+  blocked: 'the owner blocked it: nothing is given to it',
+  'not-wanted': 'the job was not to go to it',
   silent: 'it had fallen silent, and may be dead',
   price: 'what is left of the budget does not cover it',
   cap: 'a cap of the owner on what is spent stands against it',

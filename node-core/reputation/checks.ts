@@ -79,6 +79,11 @@ export class Checks {
     return (this.#view.state.excluded[provider] ?? 0) > this.#o.clock.now();
   }
 
+  /** Null = it is not. */
+  excludedUntil(provider: PeerId): EpochMs | null {
+    return this.isExcluded(provider) ? (this.#view.state.excluded[provider] ?? null) : null;
+  }
+
   excluded(): PeerId[] {
     return Object.keys(this.#view.state.excluded).filter((peer) => this.isExcluded(peer));
   }

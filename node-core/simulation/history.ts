@@ -11,7 +11,7 @@ export function historyOf(entries: () => readonly LogEntry[]): History {
         .slice(skip, skip + limit),
     countJobs: async (query) => jobs().filter((row) => isWanted(row, query)).length,
     job: async (jobId) => jobs().find((row) => row.jobId === jobId) ?? null,
-    entries: async ({ after, before, limit, jobId, peerId, types }: EntriesQuery) => {
+    entries: async ({ after, before, limit, jobId, peerId, types, text }: EntriesQuery) => {
       const all = entries();
       const found: LogEntry[] = [];
       // Entries are numbered from 1 without a gap.
@@ -23,6 +23,7 @@ export function historyOf(entries: () => readonly LogEntry[]): History {
         const { event } = entry;
         if (jobId !== undefined && !('jobId' in event && event.jobId === jobId)) continue;
         if (peerId !== undefined && !concerns(event, peerId)) continue;
+        if (text !== undefined && !holds(event, text)) continue;
         if (types === undefined || types.includes(event.type)) found.push(entry);
       }
       return before === undefined ? found : found.slice(-limit);
@@ -128,4 +129,8 @@ function foldLedger(entries: readonly LogEntry[]): LedgerRow[] {
     }
     return [];
   });
+}
+
+function holds(event: LogEntry['event'], { part, types }: NonNullable<EntriesQuery['text']>): boolean {
+  return types.includes(event.type) || JSON.stringify(event).toLowerCase().includes(part.toLowerCase());
 }

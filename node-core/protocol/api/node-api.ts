@@ -273,6 +273,10 @@ export const PeerView = z.object({
     receipts: z.int().describe('the score rests on so many receipts'),
   }),
   channel: z.object({ transport: z.string(), path: z.string() }).nullable().describe('job channel in use'),
+  mark: z.enum(['blocked', 'favoured']).nullable().describe('by the owner'),
+  excludedUntil: EpochMs.nullable().describe(
+    'its results were wrong too often: until then it gets no paid work from here',
+  ),
 });
 export type PeerView = z.infer<typeof PeerView>;
 
@@ -336,6 +340,8 @@ export const LogLine = z.object({
   summary: z.string(),
   event: z.unknown().describe('an event of the log, see “Events”'),
 });
+
+const EventTypes = z.enum(Object.keys(events) as [keyof typeof events, ...(keyof typeof events)[]]);
 
 const page = {
   limit: z.int().min(1).max(1000).default(100),
@@ -441,6 +447,12 @@ export const nodeMethods = {
     JobSummary,
   ),
   'peers.list': method('follow', 'Nodes that this node knows of.', none, z.object({ peers: z.array(PeerView) })),
+  'peers.mark': method(
+    'owner',
+    'Blocks a peer (no work for it, none from it), favours it as a provider, or neither; kept in the configuration.',
+    z.object({ peerId: PeerId, mark: z.enum(['blocked', 'favoured']).nullable() }),
+    z.object({ mark: z.enum(['blocked', 'favoured']).nullable() }),
+  ),
   'peers.reputation': method(
     'follow',
     'What this node thinks of a peer as a provider, and the evidence for it.',
@@ -483,12 +495,35 @@ export const nodeMethods = {
       limit: z.int().min(1).max(1000).default(100),
       jobId: Id.optional(),
       peerId: PeerId.optional(),
-      types: z
-        .array(z.enum(Object.keys(events) as [keyof typeof events, ...(keyof typeof events)[]]))
+      types: z.array(EventTypes).max(64).optional(),
+      text: z
+        .string()
+        .min(1)
+        .max(200)
+        .optional()
+        .describe(
+          'that occurs in the entry as JSON, capitals or not; looked for backwards from `before`, or from the end',
+        ),
+      textTypes: z
+        .array(EventTypes)
         .max(64)
-        .optional(),
+        .optional()
+        .describe('with `text`: entries of these types match whatever they hold'),
     }),
-    z.object({ entries: z.array(LogLine), next: z.int().describe('the cursor to go on from') }),
+    z.object({
+      entries: z.array(LogLine),
+      next: z.int().describe('the cursor to go on from'),
+      searched: z
+        .object({ from: z.int(), to: z.int() })
+        .optional()
+        .describe('with `text`: the part of the log that was looked through; go on with `from` as `before`'),
+    }),
+  ),
+  'identity.export': method(
+    'owner',
+    'The recovery phrase of the node’s key: whoever has it is the node. To be shown once, on demand, and kept nowhere.',
+    none,
+    z.object({ peerId: PeerId, phrase: z.string() }),
   ),
   'settings.get': method(
     'manage',

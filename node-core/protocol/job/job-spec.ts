@@ -65,6 +65,13 @@ export const JobSpec = z.object({
     .max(7 * 24 * 3_600_000)
     .default(600_000)
     .describe('time after which the job ends with what it has'),
+  providers: z
+    .object({
+      only: z.array(PeerId).min(1).max(64).optional().describe('nobody else may run it'),
+      never: z.array(PeerId).max(64).optional().describe('these may not'),
+    })
+    .optional()
+    .describe('who may run it, beside what the settings say of blocked and favoured providers'),
   priority: z.int().min(0).max(9).default(5),
   ownNode: z
     .enum(['never', 'if-alone', 'only'])

@@ -59,7 +59,8 @@ export function queryEntries(db: Database.Database, query: EntriesQuery): LogEnt
  * Each query walks one index in the order of `seq`, from the end where `before` is given, and stops at the limit; CROSS
  * JOIN keeps SQLite from starting at the other table, which it would have to sort.
  */
-function select({ after, before, limit, jobId, peerId, types }: EntriesQuery): { sql: string; values: unknown[] } {
+function select(query: EntriesQuery): { sql: string; values: unknown[] } {
+  const { after, before, limit, jobId, peerId, types, text } = query;
   const marks = types?.map(() => '?').join(', ');
   const order = before === undefined ? 'ASC' : 'DESC';
   const until = before ?? Number.MAX_SAFE_INTEGER;
@@ -76,9 +77,23 @@ function select({ after, before, limit, jobId, peerId, types }: EntriesQuery): {
       conditions.push(`l.type IN (${marks})`);
       values.push(...types);
     }
+    if (text !== undefined) addText(text, conditions, values);
     const where = conditions.join(' AND ');
     return {
       sql: `SELECT ${entryColumns} FROM ${table} AS e CROSS JOIN log AS l ON l.seq = e.seq WHERE ${where} ORDER BY e.seq ${order} LIMIT ?`,
+      values,
+    };
+  }
+  if (text !== undefined) {
+    const conditions = ['seq > ? AND seq < ?'];
+    const values: unknown[] = [after, until];
+    if (types !== undefined) {
+      conditions.push(`l.type IN (${marks})`);
+      values.push(...types);
+    }
+    addText(text, conditions, values);
+    return {
+      sql: `SELECT ${entryColumns} FROM log AS l WHERE ${conditions.join(' AND ')} ORDER BY seq ${order} LIMIT ?`,
       values,
     };
   }
@@ -96,4 +111,12 @@ function select({ after, before, limit, jobId, peerId, types }: EntriesQuery): {
     sql: `SELECT ${entryColumns} FROM log AS l WHERE seq > ? AND seq < ? ${nothing} ORDER BY seq ${order} LIMIT ?`,
     values: [after, until],
   };
+}
+
+/** Every row is looked at: whoever asks bounds them by `after` and `before`. */
+function addText({ part, types }: NonNullable<EntriesQuery['text']>, conditions: string[], values: unknown[]): void {
+  const escaped = part.replaceAll(/[\\%_]/g, (sign) => `\\${sign}`);
+  const marks = types.map(() => '?').join(', ');
+  conditions.push(`(l.event LIKE ? ESCAPE '\\'${types.length > 0 ? ` OR l.type IN (${marks})` : ''})`);
+  values.push(`%${escaped}%`, ...types);
 }

@@ -121,13 +121,19 @@ describe('entries', () => {
   };
   const naive = (
     log: readonly LogEntry[],
-    { after, before, limit, jobId, peerId, types }: EntriesQuery,
+    { after, before, limit, jobId, peerId, types, text }: EntriesQuery,
   ): LogEntry[] => {
     const found = log
       .filter((entry) => entry.seq > after && (before === undefined || entry.seq < before))
       .filter((entry) => jobId === undefined || jobOf(entry).includes(jobId))
       .filter((entry) => peerId === undefined || peerOf(entry) === peerId)
-      .filter((entry) => types?.includes(entry.event.type) ?? true);
+      .filter((entry) => types?.includes(entry.event.type) ?? true)
+      .filter(
+        ({ event }) =>
+          text === undefined ||
+          text.types.includes(event.type) ||
+          JSON.stringify(event).toLowerCase().includes(text.part.toLowerCase()),
+      );
     return before === undefined ? found.slice(0, limit) : found.slice(Math.max(0, found.length - limit));
   };
 
@@ -145,6 +151,12 @@ describe('entries', () => {
           maxLength: 4,
         }),
       ),
+      text: optional(
+        fc.record({
+          part: fc.constantFrom('ACCEPTED', 'type', '%', '_', '\\', 'stop', 'no such'),
+          types: fc.constantFrom<readonly string[]>([], ['job.created'], ['payment.paid', 'no.such']),
+        }),
+      ),
     });
     fc.assert(
       fc.property(
@@ -154,7 +166,7 @@ describe('entries', () => {
           const store = open();
           try {
             const log = store.append(events);
-            for (const { after, before, limit, jobId, peerId, types } of queries) {
+            for (const { after, before, limit, jobId, peerId, types, text } of queries) {
               const asked: EntriesQuery = {
                 after,
                 limit,
@@ -162,6 +174,7 @@ describe('entries', () => {
                 ...(jobId === undefined ? {} : { jobId }),
                 ...(peerId === undefined ? {} : { peerId }),
                 ...(types === undefined ? {} : { types }),
+                ...(text === undefined ? {} : { text }),
               };
               expect(queryEntries(store.db, asked)).toEqual(naive(log, asked));
             }
