@@ -15,6 +15,19 @@ const relaxPolicyInDev: Plugin = {
       .replace("connect-src 'self'", "connect-src 'self' ws://localhost:*"),
 };
 
+/** zod can write JSON Schema of its schemas; the page never asks for it, and would carry 8 kB of it. */
+const withoutJsonSchema: Plugin = {
+  name: 'infernet:without-json-schema',
+  apply: 'build',
+  transform(code, id) {
+    if (!/zod\/v4\/core\/(?:json-schema-processors|to-json-schema)\.js$/.test(id)) return null;
+    const names = [...code.matchAll(/^export (?:const|function|class) (?<name>\w+)/gm)].map(
+      ({ groups }) => groups?.['name'],
+    );
+    return names.map((name) => `export const ${name} = () => ({});`).join('\n');
+  },
+};
+
 export default defineConfig({
   main: {
     build: {
@@ -44,7 +57,7 @@ export default defineConfig({
   },
   renderer: {
     root: path('./renderer'),
-    plugins: [svelte(), relaxPolicyInDev],
+    plugins: [svelte(), relaxPolicyInDev, withoutJsonSchema],
     build: {
       emptyOutDir: true,
       // The polyfill is an inline script, which the page's policy forbids, and Chromium needs none.
@@ -53,7 +66,14 @@ export default defineConfig({
       minify: true,
       // Inlined assets would be data: addresses, which the policy forbids as well.
       assetsInlineLimit: 0,
-      rollupOptions: { input: { index: path('./renderer/index.html') } },
+      rollupOptions: {
+        input: { index: path('./renderer/index.html') },
+        // They do not say of themselves that what is not used of them may be left out. The page encodes no CBOR.
+        treeshake: {
+          moduleSideEffects: (id) =>
+            !/node_modules\/(cborg|multiformats|@ipld|canonicalize)\/|node-core\/protocol\//.test(id),
+        },
+      },
     },
   },
 });

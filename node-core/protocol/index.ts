@@ -19,6 +19,7 @@ export * from './job/template.ts';
 export * from './limits.ts';
 export * from './messages/envelope.ts';
 export * from './messages/messages.ts';
+export * from './messages/verdict.ts';
 export * from './primitives.ts';
 export * from './records/commitment.ts';
 export * from './records/quote.ts';

@@ -7,7 +7,7 @@ import { FailureCode, WhyNot } from '../codes.ts';
 import { NodeRecord } from '../discovery/node-record.ts';
 import { PlannedJob } from '../job/job-spec.ts';
 import { AnswerMark, AuditBy, AuditWhy, ReplicaRole, ShardCanary } from '../job/shards.ts';
-import { Verdict } from '../messages/messages.ts';
+import { Verdict } from '../messages/verdict.ts';
 import { Cid, DurationMs, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
 import { SignedCommitment } from '../records/commitment.ts';
 import { SignedQuote } from '../records/quote.ts';

@@ -31,6 +31,7 @@ import {
   Statement,
 } from '../records/voucher.ts';
 import { z } from '../zod.ts';
+import { Verdict } from './verdict.ts';
 
 const message = z.string().max(500).describe('for people');
 const retryAfterMs = DurationMs.optional().describe('do not ask again before');
@@ -85,10 +86,6 @@ const RevealBody = z.object({
     .describe('one per input item, normalised by the verifier class'),
   reveal: SignedReveal,
 });
-
-/** What the aggregator decided on a replica. */
-export const Verdict = z.enum(['accepted', 'rejected', 'undecided', 'superseded']);
-export type Verdict = z.infer<typeof Verdict>;
 
 function define<const From extends 'C' | 'P' | 'CP', Body extends z.ZodType>(from: From, summary: string, body: Body) {
   return { from, summary, body };
