@@ -2,7 +2,7 @@
  * Which single answers are checked, and what follows from a check: the draw, the record, and another look at what was accepted
  * unchecked before somebody was caught. All of it is events, so that a restart neither draws nor asks twice.
  */
-import { type AuditBy, canonicalJson, isSampled, type NodeEvent } from '../protocol/index.ts';
+import { type AuditBy, canonicalJson, isSampled, type NodeEvent, witnessesMax } from '../protocol/index.ts';
 import type { CheckResult } from '../reputation/index.ts';
 import { auditChancePpm, isDrawn } from '../verification/index.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
@@ -59,7 +59,7 @@ export function judgeCanary(
   const counted = { compared: 1, differed: isWrong ? 1 : 0 };
   const subject = { provider, template, model, unit: 'items', honestPpm } as const;
   const ok = !isWrong || context.checks.isExplained(subject, counted);
-  const recorded = recordEvents(context, { ...subject, ...counted, replicaId, ok, canary: true });
+  const recorded = recordEvents(context, [{ ...subject, ...counted, replicaId, ok, canary: true }]);
   if (!isWrong) return { events: recorded, isWrong };
   const audited: NodeEvent = { type: 'shard.audited', jobId, shardId, why: 'canary', chancePpm: 1_000_000, by: 'run' };
   return { events: [...recorded, { type: 'canary.dropped', hash: canary.of }, audited], isWrong };
@@ -73,20 +73,23 @@ export function checkEvents(
   { template: { honestDisagreementPpm } }: KnownTemplate,
   verdicts: readonly JudgedCopy[],
 ): NodeEvent[] {
-  return verdicts.flatMap(({ replica, verdict, itemsWrong }) => {
+  const results = verdicts.flatMap(({ replica, verdict, itemsWrong, witnesses }): CheckResult[] => {
     if (replica.role === 'own-node') return [];
     const { provider, replicaId } = replica;
     const counted = { compared: count, differed: itemsWrong, honestPpm: honestDisagreementPpm };
+    const by = itemsWrong === 0 ? {} : { witnesses: (witnesses ?? []).slice(0, witnessesMax) };
     const ok = verdict === 'accepted';
-    return recordEvents(context, { provider, template, model, unit: 'items', replicaId, ok, ...counted });
+    return [{ provider, template, model, unit: 'items', replicaId, ok, ...counted, ...by }];
   });
+  return recordEvents(context, results);
 }
 
-export function recordEvents(context: AggregatorContext, result: CheckResult): NodeEvent[] {
-  const { provider, template, model, ok } = result;
-  const reAudit = ok ? [] : reAuditEvents(context, uncheckedKey(provider, template, model), provider);
+export function recordEvents(context: AggregatorContext, results: readonly CheckResult[]): NodeEvent[] {
+  const reAudits = results.flatMap(({ provider, template, model, ok }) =>
+    ok ? [] : reAuditEvents(context, uncheckedKey(provider, template, model), provider),
+  );
   // First what hangs on the list of unchecked answers: the record ends it.
-  return [...reAudit, ...context.checks.record(result)];
+  return [...reAudits, ...context.checks.record(results)];
 }
 
 /** Of jobs under way the answers are checked after all; the owner of those that have ended is told. */

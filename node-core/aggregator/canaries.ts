@@ -10,6 +10,7 @@ import type { Journal, Projection, View } from '../journal/index.ts';
 import type { Random, StoredBlob } from '../ports/index.ts';
 import {
   canonicalJson,
+  type EpochMs,
   hashOf,
   type Json,
   type NodeEvent,
@@ -30,6 +31,7 @@ interface Kept {
   readonly key: string;
   /** Were given it, as an item of a job or as a canary. */
   readonly seenBy: PeerId[];
+  readonly at: EpochMs;
   /** How many times it was a canary. */
   uses: number;
 }
@@ -50,15 +52,16 @@ function keyOf(template: string, model: string | null, paramsHash: Sha256): stri
 
 const canariesProjection: Projection<CanariesState> = {
   name: 'canaries',
-  version: 1,
+  version: 2,
   initial: () => ({ kept: {} }),
-  apply(state, { event }) {
+  apply(state, { at, event }) {
     switch (event.type) {
       case 'canary.kept':
         for (const hash of event.drops) delete state.kept[hash];
         state.kept[event.hash] = {
           key: keyOf(event.template, event.model, event.paramsHash),
           seenBy: [...event.seenBy],
+          at,
           uses: 0,
         };
         break;
@@ -103,6 +106,11 @@ export class Canaries {
 
   blobsInUse(): Sha256[] {
     return Object.keys(this.#view.state.kept);
+  }
+
+  /** Older than results are kept: their owner was told that nothing of them stays. */
+  expired(before: EpochMs): Sha256[] {
+    return Object.entries(this.#view.state.kept).flatMap(([hash, { at }]) => (at < before ? [hash] : []));
   }
 
   /**

@@ -3,7 +3,7 @@
  * of them. A checker's word proves nothing to a third party, so that nobody is rejected by it (I8): who is not believed by
  * two is unpaid, and this node remembers why.
  */
-import type { TokenDivergence } from '../protocol/index.ts';
+import { type PeerId, type TokenDivergence, witnessesMax } from '../protocol/index.ts';
 import { type ClaimedAnswer, judgeTokens, type TokenJudgement } from '../verification/index.ts';
 import { tokenChecks } from './claims.ts';
 import type { AggregatorContext } from './context.ts';
@@ -17,6 +17,8 @@ export interface TokenVerdict {
   /** Tokens, by one of those who decided. */
   readonly compared: number;
   readonly differed: number;
+  /** Checkers who do not believe it. */
+  readonly witnesses: PeerId[];
 }
 
 export function judgeChecks(
@@ -51,6 +53,10 @@ export function judgeChecks(
         return verdictOf(checker, isRight, isRight ? 'other checkers say the same, or none was asked' : 'outvoted');
       }),
     ],
+    witnesses: bad
+      .map(({ checker }) => checker.replica.provider)
+      .sort()
+      .slice(0, witnessesMax),
     compared: decisive?.tokens ?? 0,
     // A lie about the text or the end is as bad as no right token at all.
     differed: decisive === undefined ? 0 : isLie(decisive) ? decisive.tokens : decisive.tokens - decisive.agreed,

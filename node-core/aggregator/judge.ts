@@ -4,6 +4,7 @@ import {
   type Evidence,
   type Json,
   type NodeEvent,
+  type PeerId,
   quorumOf,
   type Sha256,
   type Verdict,
@@ -45,6 +46,8 @@ export interface JudgedCopy {
   readonly reason: string;
   readonly evidence: Evidence | null;
   readonly agreed: number;
+  /** Providers who gave the other answer. */
+  readonly witnesses?: readonly PeerId[];
 }
 
 export function judgeCopies(
@@ -86,7 +89,7 @@ export function judgeCopies(
   });
   const byId = new Map(copies.map((copy) => [copy.replica.replicaId, copy]));
   const holders = outcome.kind === 'agreed' ? outcome.holders.flatMap((id) => byId.get(id) ?? []) : [];
-  const verdicts = outcome.verdicts.flatMap(({ replicaId, verdict, itemsWrong }) => {
+  const verdicts = outcome.verdicts.flatMap(({ replicaId, verdict, itemsWrong, witnesses }) => {
     const copy = byId.get(replicaId);
     if (copy === undefined) return [];
     // Numbers near each other have other hashes: nothing that a third party could check.
@@ -100,6 +103,7 @@ export function judgeCopies(
         reason: reasonOf(verdict, itemsWrong, copies.length),
         evidence,
         agreed: holders.length,
+        witnesses,
       },
     ];
   });

@@ -168,12 +168,21 @@ export class Judging {
       return;
     }
     if (checkers.length === 0) return;
-    const { kind, verdicts, compared, differed } = judgeChecks(context, job, expected, answer, claims, checkers);
+    const { kind, verdicts, compared, differed, witnesses } = judgeChecks(
+      context,
+      job,
+      expected,
+      answer,
+      claims,
+      checkers,
+    );
     const { template: templateId, model } = job.job;
     const { provider, replicaId } = accused;
     const subject = { provider, template: templateId, model, unit: 'tokens', replicaId } as const;
-    const record = (ok: boolean): NodeEvent[] =>
-      recordEvents(context, { ...subject, compared, differed, ok, honestPpm: expected.honestDisagreementPpm });
+    const record = (ok: boolean): NodeEvent[] => {
+      const counted = { compared, differed, honestPpm: expected.honestDisagreementPpm };
+      return recordEvents(context, [{ ...subject, ...counted, ok, ...(ok ? {} : { witnesses }) }]);
+    };
     const mayAsk = attemptsOf(shard) < context.config.attemptsPerShardMax && job.cancelling === null;
     switch (kind) {
       case 'believed': {

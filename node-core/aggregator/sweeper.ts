@@ -30,19 +30,21 @@ export class Sweeper {
   }
 
   async #sweep(): Promise<void> {
-    const { clock, journal, payment, store, config, view, directory } = this.#c;
+    const { canaries, clock, journal, payment, store, config, view, directory } = this.#c;
     const now = clock.now();
     const { held, kept } = view.state;
     const released = Object.entries(held).flatMap(([replicaId, until]): NodeEvent[] =>
       now > until + protocolLimits.clockSkewMsMax ? payment.release(replicaId, 'deadline and grace are over') : [],
     );
     const forgotten = Object.entries(kept).filter(([, { endedAt }]) => now > endedAt + config.resultsKeepMs);
+    const expired = canaries.expired(now - config.resultsKeepMs);
     const events: NodeEvent[] = [
       ...released,
       ...forgotten.map(([jobId]): NodeEvent => ({ type: 'job.forgotten', jobId })),
+      ...expired.map((hash): NodeEvent => ({ type: 'canary.dropped', hash })),
     ];
     await journal.commit(events);
-    await store.deleteBlobs(forgotten.map(([, { resultsHash }]) => resultsHash));
+    await store.deleteBlobs([...forgotten.map(([, { resultsHash }]) => resultsHash), ...expired]);
     for (const replicaId of Object.keys(view.state.held)) {
       const provider = payment.payeeOf(replicaId);
       if (provider !== null && directory.peer(provider)?.live === true) void this.#askRelease(replicaId, provider);

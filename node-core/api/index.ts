@@ -45,7 +45,10 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
     'jobs.stop': (params) => stopJob(rooms, params),
     'peers.list': () => listPeers(rooms),
     'peers.mark': (params) => markPeer(rooms, params),
-    'peers.reputation': (params) => rooms.reputation.evidence(params),
+    'peers.reputation': async (params) => ({
+      ...(await rooms.reputation.evidence(params)),
+      excluded: rooms.checks.exclusionOf(params.peerId),
+    }),
     'wallet.summary': () => rooms.payment.summary(),
     'wallet.ledger': (params) => ledger(rooms, params),
     'logs.query': (params) => queryLog(rooms, params),

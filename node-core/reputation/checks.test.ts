@@ -27,7 +27,14 @@ function book(falseAlarmPpm = 10) {
     log,
     /** @returns the types of the events. */
     check(differed: number, ok = true, compared = 10): string[] {
-      const events: NodeEvent[] = checks.record({ ...subject, replicaId: 'r', compared, differed, ok });
+      return this.commit(checks.record([{ ...subject, replicaId: 'r', compared, differed, ok }]));
+    },
+    /** It gave another answer than these, on all of ten items. */
+    outvoted(provider: string, witnesses: string[], replicaId = `r${log.length}`): string[] {
+      const counted = { compared: 10, differed: 10, ok: false };
+      return this.commit(checks.record([{ ...subject, provider, replicaId, witnesses, ...counted }]));
+    },
+    commit(events: readonly NodeEvent[]): string[] {
       for (const event of events) {
         const entry = { seq: log.length + 1, at: clock.now(), event };
         log.push(entry);
@@ -98,5 +105,82 @@ describe('checks', () => {
         b.check(Array.from({ length: 10 }, () => chance.happens(0.01)).filter(Boolean).length);
       expect(b.checks.isExcluded('p')).toBe(false);
     }
+  });
+
+  describe('of whom it turns out that they cheat', () => {
+    it('lose their weight: who was excluded by them is readmitted, and begins with what is left', () => {
+      const b = book();
+      b.outvoted('p', ['liar', 'other']);
+      b.outvoted('p', ['liar', 'third']);
+      expect(b.outvoted('p', ['a', 'b'])).toEqual(['check.recorded', 'peer.excluded']);
+      expect(b.checks.exclusionOf('p')).toMatchObject({
+        differed: 30,
+        witnesses: ['a', 'b', 'liar', 'other', 'third'],
+      });
+      b.outvoted('liar', ['a', 'b']);
+      b.outvoted('liar', ['b', 'c']);
+      expect(b.outvoted('liar', ['a', 'c'])).toEqual([
+        'check.recorded',
+        'peer.excluded',
+        'check.voided',
+        'check.voided',
+        'peer.readmitted',
+      ]);
+      expect([b.checks.excluded(), b.checks.exclusionOf('p')]).toEqual([['liar'], null]);
+      expect(b.checks.gathered({ provider: 'p', template: 't', model: null, unit: 'items' })).toMatchObject({
+        differed: 10,
+      });
+      expect(b.standing()).toEqual({ streak: 0, isSuspect: true });
+      b.replay();
+      // Two more, and it is again.
+      b.outvoted('p', ['a', 'c']);
+      expect(b.outvoted('p', ['b', 'c'])).toContain('peer.excluded');
+      b.replay();
+    });
+
+    it('lose it also while nobody is excluded by them', () => {
+      const b = book();
+      b.outvoted('p', ['liar', 'other']);
+      expect(b.standing().isSuspect).toBe(true);
+      for (const two of [
+        ['a', 'b'],
+        ['a', 'c'],
+        ['b', 'c'],
+      ])
+        b.outvoted('liar', two);
+      expect(b.standing().isSuspect).toBe(false);
+      expect(b.outvoted('p', ['liar', 'other'])).toEqual(['check.recorded', 'check.voided']);
+      expect(b.standing().isSuspect).toBe(false);
+      b.replay();
+    });
+
+    it('keep it where two others said the same, or it is nobody’s word', () => {
+      const b = book();
+      b.outvoted('p', ['a', 'b', 'liar']);
+      b.outvoted('p', []);
+      for (const two of [
+        ['a', 'b'],
+        ['a', 'c'],
+        ['b', 'c'],
+      ])
+        b.outvoted('liar', two);
+      expect(b.checks.gathered({ provider: 'p', template: 't', model: null, unit: 'items' })).toMatchObject({
+        differed: 20,
+      });
+    });
+
+    it('is the same to the byte from a snapshot, whatever comes when', () => {
+      for (let seed = 0; seed < 30; seed++) {
+        const chance = new Chance(seed);
+        const b = book();
+        const all = ['p', 'q', 'r', 's', 't', 'u'];
+        for (let i = 0; i < 60; i++) {
+          const [provider = 'p', ...witnesses] = [...all].sort(() => chance.fraction() - 0.5).slice(0, 3);
+          b.outvoted(provider, witnesses);
+          if (i % 20 === 19) b.replay();
+        }
+        b.replay();
+      }
+    });
   });
 });

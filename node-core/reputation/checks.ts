@@ -2,26 +2,23 @@
  * What checks of providers have shown this node: a streak of good ones, and disagreement gathered over many (Page's test,
  * verification/sequential.ts). Who disagrees more than honest computers do gets no paid work from here for a while.
  *
- *     await journal.commit([judged, ...checks.record({ provider, template, model, replicaId, compared: 10, … })]);
+ *     await journal.commit([judged, ...checks.record([{ provider, template, model, replicaId, compared: 10, … }])]);
  *     checks.standing({ provider, template, model, unit: 'items' }); // { streak: 11, isSuspect: false }
+ *
+ * With every exclusion the checks in which the excluded had a decisive voice lose their weight, and who was excluded by them
+ * is readmitted. What lost its weight does not get it back: so it ends.
  */
 import type { Journal, Projection, View } from '../journal/index.ts';
 import type { Clock } from '../ports/index.ts';
-import type { EpochMs, EventOf, NodeEvent, PeerId } from '../protocol/index.ts';
-import {
-  type CheckStanding,
-  type DisagreementTest,
-  disagreementTest,
-  exceedsHonest,
-  type Gathered,
-  gather,
-  nothingGathered,
-  shareOfThreshold,
-} from '../verification/index.ts';
+import type { EventOf, NodeEvent, PeerExclusion, PeerId } from '../protocol/index.ts';
+import { type CheckStanding, type Gathered, nothingGathered } from '../verification/index.ts';
+import { type Case, type Doubt, isTooMuch, isWordOf, suspicionOf, withCheck, withoutChecks } from './doubts.ts';
 
 export type CheckResult = Omit<EventOf<'check.recorded'>, 'type' | 'falseAlarmPpm'>;
+type Unit = CheckResult['unit'];
 /** What was checked, and in what it is counted. */
 type CheckSubject = Pick<CheckResult, 'provider' | 'template' | 'model' | 'unit'>;
+type Cases = { [U in Unit]?: Case };
 
 export interface ChecksOptions {
   /** Not yet opened: the projection `checks` is registered on it. */
@@ -35,26 +32,26 @@ export interface ChecksOptions {
 interface CheckRecord {
   streak: number;
   checks: number;
-  gathered: { [Unit in CheckSubject['unit']]?: Gathered };
-  /** Share of what decides, thousandths: for who draws. */
-  suspicionMilli: { [Unit in CheckSubject['unit']]?: number };
+  /** Where something speaks against it. */
+  cases: Cases;
   seq: number;
+}
+
+interface Exclusion extends Omit<PeerExclusion, 'witnesses'> {
+  readonly cases: Cases;
 }
 
 export interface ChecksState {
   records: Record<string, CheckRecord>;
-  excluded: Record<PeerId, EpochMs>;
+  excluded: Record<PeerId, Exclusion>;
 }
 
 /** Records, and peers that are excluded; over it, the one that was changed longest ago goes. */
 const recordsMax = 20_000;
-/**
- * What one check may bring to the proof, of a hundred: nobody is excluded before the third. Else two colluders who happen to
- * outvote an honest provider would have it excluded at once.
- */
-const perCheckMaxPercent = 40;
 /** From here on every answer is checked. */
-const suspectMilli = 300;
+const suspectFrom = 0.3;
+/** Checks that lose their weight with one exclusion; the rest with the next. */
+const voidedMax = 1_000;
 
 export class Checks {
   readonly #o: ChecksOptions;
@@ -68,15 +65,15 @@ export class Checks {
   standing(subject: CheckSubject): CheckStanding {
     const { provider } = subject;
     const record = this.#view.state.records[keyOf(subject)];
-    const suspicion = Object.values(record?.suspicionMilli ?? {});
+    const cases = Object.values(record?.cases ?? {});
     return {
       streak: record?.streak ?? 0,
-      isSuspect: suspicion.some((share) => share >= suspectMilli) || this.isExcluded(provider),
+      isSuspect: cases.some((one) => suspicionOf(one) >= suspectFrom) || this.isExcluded(provider),
     };
   }
 
   isExcluded(provider: PeerId): boolean {
-    return (this.#view.state.excluded[provider] ?? 0) > this.#o.clock.now();
+    return (this.#view.state.excluded[provider]?.until ?? 0) > this.#o.clock.now();
   }
 
   /** Null = it is not. */
@@ -88,86 +85,177 @@ export class Checks {
     return Object.keys(this.#view.state.excluded).filter((peer) => this.isExcluded(peer));
   }
 
+  /** Since when, by what and by whose word; null = it gets work like anybody. */
+  exclusionOf(provider: PeerId): PeerExclusion | null {
+    const found = this.#view.state.excluded[provider];
+    if (found === undefined || !this.isExcluded(provider)) return null;
+    const { cases, ...exclusion } = found;
+    const witnesses = Object.values(cases).flatMap(({ checks }) => checks.flatMap((check) => check.witnesses));
+    return { ...exclusion, witnesses: [...new Set(witnesses)].sort() };
+  }
+
   /** Of its disagreement. */
   gathered(subject: CheckSubject): Gathered {
-    return this.#view.state.records[keyOf(subject)]?.gathered[subject.unit] ?? nothingGathered;
+    return this.#view.state.records[keyOf(subject)]?.cases[subject.unit]?.gathered ?? nothingGathered;
   }
 
   /** Would honest disagreement still explain all that is gathered, with so much more of it? */
-  isExplained(subject: CheckSubject & { honestPpm: number }, counted: Counted): boolean {
-    const before = this.gathered(subject);
-    const check = { ...counted, honestPpm: subject.honestPpm, falseAlarmPpm: this.#o.falseAlarmPpm };
-    return !exceedsHonest(testOf(check), gathered(check, before));
+  isExplained(
+    subject: CheckSubject & { honestPpm: number },
+    counted: { readonly compared: number; readonly differed: number },
+  ): boolean {
+    const before = this.#view.state.records[keyOf(subject)]?.cases[subject.unit];
+    const of = { honestPpm: subject.honestPpm, falseAlarmPpm: this.#o.falseAlarmPpm };
+    const after = withCheck(before, of, { replicaId: '', witnesses: [], ...counted });
+    return after === null || !isTooMuch(after);
   }
 
   /** To be committed with the verdict. */
-  record(result: CheckResult): NodeEvent[] {
+  record(results: readonly CheckResult[]): NodeEvent[] {
     const { falseAlarmPpm, exclusionMs, clock } = this.#o;
-    const { provider, template, model } = result;
-    const recorded = { type: 'check.recorded' as const, ...result, falseAlarmPpm };
-    const before = this.gathered(result);
-    const after = gathered(recorded, before);
-    if (!exceedsHonest(testOf(recorded), after) || this.isExcluded(provider)) return [recorded];
-    const { compared, differed } = after;
-    const until = clock.now() + exclusionMs;
-    return [recorded, { type: 'peer.excluded', provider, template, model, compared, differed, until }];
+    const distrusted = new Set(this.excluded());
+    const events: NodeEvent[] = [];
+    const fresh = new Set<PeerId>();
+    for (const result of results) {
+      const { provider, template, model, unit } = result;
+      events.push({ type: 'check.recorded', ...result, falseAlarmPpm });
+      const check = doubtOf(result);
+      if (isWordOf(check, distrusted)) {
+        events.push(voided(result, check, distrusted));
+        continue;
+      }
+      const before = this.#view.state.records[keyOf(result)]?.cases[unit];
+      const after = withCheck(before, { honestPpm: result.honestPpm, falseAlarmPpm }, check);
+      if (after === null || !isTooMuch(after) || distrusted.has(provider)) continue;
+      const { compared, differed } = after.gathered;
+      const until = clock.now() + exclusionMs;
+      events.push({ type: 'peer.excluded', provider, template, model, compared, differed, until });
+      fresh.add(provider);
+      distrusted.add(provider);
+    }
+    return fresh.size === 0 ? events : [...events, ...this.#reconsider(distrusted, fresh)];
+  }
+
+  /** What rests on the word of those who are excluded. */
+  #reconsider(distrusted: ReadonlySet<PeerId>, fresh: ReadonlySet<PeerId>): NodeEvent[] {
+    const { records, excluded } = this.#view.state;
+    const events: NodeEvent[] = [];
+    const voidIn = (subject: Omit<CheckSubject, 'unit'>, cases: Cases): boolean => {
+      let isHeld = false;
+      for (const [unit, known] of casesOf(cases)) {
+        const gone = known.checks
+          .filter((check) => isWordOf(check, distrusted))
+          .slice(0, Math.max(0, voidedMax - events.length));
+        for (const check of gone) events.push(voided({ ...subject, unit }, check, distrusted));
+        const left = withoutChecks(known, (check) => gone.includes(check));
+        isHeld ||= left !== null && isTooMuch(left);
+      }
+      return isHeld;
+    };
+    // Sorted, as a snapshot keeps no order.
+    for (const key of Object.keys(records).sort()) {
+      const subject = subjectOf(key);
+      // Its records end with its exclusion.
+      if (!fresh.has(subject.provider)) voidIn(subject, records[key]?.cases ?? {});
+    }
+    for (const provider of Object.keys(excluded).sort()) {
+      const exclusion = excluded[provider];
+      if (exclusion === undefined || !distrusted.has(provider) || fresh.has(provider)) continue;
+      const { template, model, cases } = exclusion;
+      if (!voidIn({ provider, template, model }, cases)) {
+        events.push({ type: 'peer.readmitted', provider, template, model });
+      }
+    }
+    return events;
   }
 }
 
-interface Counted {
-  readonly compared: number;
-  readonly differed: number;
+function doubtOf({ replicaId, compared, differed, witnesses = [] }: CheckResult): Doubt {
+  return { replicaId, compared, differed, witnesses };
 }
 
-function keyOf({ provider, template, model }: CheckSubject): string {
+function voided(
+  { provider, template, model, unit }: CheckSubject,
+  { replicaId, witnesses }: Doubt,
+  distrusted: ReadonlySet<PeerId>,
+): NodeEvent {
+  const liars = witnesses.filter((witness) => distrusted.has(witness));
+  return { type: 'check.voided', provider, template, model, unit, replicaId, liars };
+}
+
+function keyOf({ provider, template, model }: Omit<CheckSubject, 'unit'>): string {
   return `${provider} ${template} ${model ?? '-'}`;
 }
 
-/** Its logarithms are exact and take a millisecond; there are as many tests as templates. */
-const tests = new Map<string, DisagreementTest>();
-const testsMax = 256;
-
-function testOf({ honestPpm, falseAlarmPpm }: { honestPpm: number; falseAlarmPpm: number }): DisagreementTest {
-  const key = `${honestPpm} ${falseAlarmPpm}`;
-  const test = tests.get(key) ?? disagreementTest({ honestPpm, falseAlarmPpm });
-  if (tests.size < testsMax) tests.set(key, test);
-  return test;
+function subjectOf(key: string): Omit<CheckSubject, 'unit'> {
+  const [provider = '', template = '', model = '-'] = key.split(' ');
+  return { provider, template, model: model === '-' ? null : model };
 }
 
-function gathered(check: Counted & { honestPpm: number; falseAlarmPpm: number }, before: Gathered): Gathered {
-  const test = testOf(check);
-  return gather(test, before, check, Math.ceil((test.thresholdMicro * perCheckMaxPercent) / 100));
+function casesOf(cases: Cases): Array<[Unit, Case]> {
+  return (['items', 'tokens'] as const).flatMap((unit): Array<[Unit, Case]> => {
+    const known = cases[unit];
+    return known === undefined ? [] : [[unit, known]];
+  });
+}
+
+function withCase(cases: Cases, unit: Unit, known: Case | null): Cases {
+  const { [unit]: _, ...others } = cases;
+  return known === null ? others : { ...others, [unit]: known };
 }
 
 export const checksProjection: Projection<ChecksState> = {
   name: 'checks',
-  version: 2,
+  version: 3,
   initial: () => ({ records: {}, excluded: {} }),
-  apply(state, { seq, event }) {
+  apply(state, { seq, at, event }) {
     switch (event.type) {
       case 'check.recorded': {
         const key = keyOf(event);
-        const { streak = 0, checks = 0, gathered: before = {}, suspicionMilli = {} } = state.records[key] ?? {};
-        const after = gathered(event, before[event.unit] ?? nothingGathered);
-        const share = Math.floor(shareOfThreshold(testOf(event), after) * 1000);
+        const { streak = 0, checks = 0, cases = {} } = state.records[key] ?? {};
+        const { honestPpm, falseAlarmPpm } = event;
+        const after = withCheck(cases[event.unit], { honestPpm, falseAlarmPpm }, doubtOf(event));
         state.records[key] = {
           // A single known item is a weaker check than a shard that was run again: it can end a streak, not lengthen it.
           streak: event.ok ? streak + (event.canary ? 0 : 1) : 0,
           checks: checks + 1,
-          gathered: { ...before, [event.unit]: after },
-          suspicionMilli: { ...suspicionMilli, [event.unit]: share },
+          cases: withCase(cases, event.unit, after),
           seq,
         };
         forgetOldest(state.records, ({ seq: changed }) => changed);
         break;
       }
-      case 'peer.excluded':
-        state.excluded[event.provider] = event.until;
-        forgetOldest(state.excluded, (until) => until);
-        // When its time is over it begins anew, like a stranger.
-        for (const key of Object.keys(state.records))
-          if (key.startsWith(`${event.provider} `)) delete state.records[key];
+      case 'check.voided': {
+        const { replicaId, unit } = event;
+        const record = state.records[keyOf(event)];
+        const exclusion = state.excluded[event.provider];
+        const isIt = (check: Doubt): boolean => check.replicaId === replicaId && check.differed > 0;
+        const without = (cases: Cases): Cases => {
+          const known = cases[unit];
+          return known === undefined ? cases : withCase(cases, unit, withoutChecks(known, isIt));
+        };
+        if (record !== undefined) record.cases = without(record.cases);
+        else if (exclusion !== undefined && keyOf(exclusion) === keyOf(event))
+          state.excluded[event.provider] = { ...exclusion, cases: without(exclusion.cases) };
         break;
+      }
+      case 'peer.excluded': {
+        const { provider, template, model, compared, differed, until } = event;
+        const { cases = {} } = state.records[keyOf(event)] ?? {};
+        state.excluded[provider] = { provider, template, model, since: at, until, compared, differed, cases };
+        forgetOldest(state.excluded, (each) => each.until);
+        // When its time is over it begins anew, like a stranger.
+        for (const key of Object.keys(state.records)) if (key.startsWith(`${provider} `)) delete state.records[key];
+        break;
+      }
+      case 'peer.readmitted': {
+        const exclusion = state.excluded[event.provider];
+        if (exclusion === undefined) break;
+        state.records[keyOf(event)] = { streak: 0, checks: 0, cases: exclusion.cases, seq };
+        delete state.excluded[event.provider];
+        forgetOldest(state.records, ({ seq: changed }) => changed);
+        break;
+      }
     }
   },
 };

@@ -8,6 +8,7 @@ import {
   type PeerEvidence,
   type PeerId,
   type Receipt,
+  type ReplicaId,
   witnessesOf,
 } from '../protocol/index.ts';
 import type { Hearsay } from './hearsay.ts';
@@ -23,6 +24,8 @@ export interface EvidenceQuery {
   readonly self: PeerId;
   readonly now: EpochMs;
   readonly hearsay: Hearsay;
+  /** Own bad receipts that have lost their weight. */
+  readonly voided: readonly ReplicaId[];
   /** Entries after this seq. */
   readonly after: number;
   readonly limit: number;
@@ -64,8 +67,12 @@ function evidenceIn({ seq, at, event }: LogEntry, query: EvidenceQuery): PeerEvi
   if (body.provider !== peer) return null;
   const said = saidBy(event.receipt, seq);
   // What it did for this node counts from when the countersignature came, as the log has it.
-  if (event.type === 'receipt.stored')
-    return body.client === self ? own(query, { ...said, at }, weights[body.kind]) : null;
+  if (event.type === 'receipt.stored') {
+    if (body.client !== self) return null;
+    const found = own(query, { ...said, at }, weights[body.kind]);
+    const isVoid = body.kind === 'bad' && query.voided.includes(body.replicaId);
+    return isVoid ? { ...found, footing: 'voided', trust: 0, adds: 0 } : found;
+  }
   const hash = receiptHashOf(body);
   const weighed = query.hearsay.receipts.find(({ heard }) => heard.hash === hash);
   const weight = weights[body.kind] / 1_000;

@@ -1,8 +1,8 @@
 /** What is remembered of peers: a projection of the log. Bounded in peers and in receipts that it tells apart. */
 import type { Projection } from '../journal/index.ts';
-import type { EpochMs, EventOf, PeerId, ReceiptBody, Sha256 } from '../protocol/index.ts';
+import type { EpochMs, EventOf, PeerId, ReceiptBody, ReplicaId, Sha256 } from '../protocol/index.ts';
 import { receiptHashOf } from './receipt-hash.ts';
-import { decay, newStanding, type Standing, weights } from './scores.ts';
+import { decay, keptAfter, newStanding, type Standing, weights } from './scores.ts';
 
 export const peersMax = 10_000;
 /** Receipts that are recognised when they come again. */
@@ -12,13 +12,17 @@ export interface Memory {
   peers: Record<PeerId, Standing>;
   /** Oldest first. */
   recent: Array<{ subject: string; hash: Sha256 }>;
+  /** Own bad receipts that may lose their weight, oldest first. */
+  blamed: Array<{ provider: PeerId; replicaId: ReplicaId; day: number }>;
+  /** Whose bad receipt has lost it, oldest first. */
+  voided: ReplicaId[];
 }
 
 export function memoryProjection(self: PeerId): Projection<Memory> {
   return {
     name: 'reputation',
-    version: 1,
-    initial: () => ({ peers: {}, recent: [] }),
+    version: 2,
+    initial: () => ({ peers: {}, recent: [], blamed: [], voided: [] }),
     apply(memory, { at, event }) {
       switch (event.type) {
         case 'receipt.stored':
@@ -30,6 +34,9 @@ export function memoryProjection(self: PeerId): Projection<Memory> {
           standing.noted++;
           break;
         }
+        case 'check.voided':
+          takeBack(memory, event, at);
+          break;
       }
     },
   };
@@ -61,7 +68,22 @@ function remember(memory: Memory, { receipt }: EventOf<'receipt.stored'>, at: Ep
   } else {
     standing.bad++;
     standing.badMilli += weights.bad;
+    memory.blamed.push({ provider: body.provider, replicaId: body.replicaId, day: standing.day });
+    if (memory.blamed.length > recentMax) memory.blamed.shift();
   }
+}
+
+/** Those on whose word it stands have turned out to cheat: what is left of its weight goes. */
+function takeBack(memory: Memory, { provider, replicaId }: EventOf<'check.voided'>, at: EpochMs): void {
+  const blame = memory.blamed.find((each) => each.provider === provider && each.replicaId === replicaId);
+  if (blame === undefined) return;
+  memory.blamed = memory.blamed.filter((each) => each !== blame);
+  memory.voided.push(replicaId);
+  if (memory.voided.length > recentMax) memory.voided.shift();
+  const standing = standingOf(memory, provider, at);
+  standing.bad = Math.max(0, standing.bad - 1);
+  const left = Math.floor(weights.bad * keptAfter(standing.day - blame.day));
+  standing.badMilli = Math.max(0, standing.badMilli - left);
 }
 
 function standingOf(memory: Memory, peer: PeerId, at: EpochMs): Standing {

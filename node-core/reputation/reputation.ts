@@ -215,7 +215,11 @@ export class Reputation {
   }
 
   /** The score of a peer with its parts and, page by page, what they are made of. */
-  async evidence({ peerId, after, limit }: MethodParams<'peers.reputation'>): Promise<PeerReputation> {
+  async evidence({
+    peerId,
+    after,
+    limit,
+  }: MethodParams<'peers.reputation'>): Promise<Omit<PeerReputation, 'excluded'>> {
     const now = this.#o.clock.now();
     const hearsay = this.hearsayOf(peerId);
     const { score } = this.scoreOf(peerId);
@@ -228,7 +232,8 @@ export class Reputation {
       patrons: inOutcomes(hearsay.patrons),
       strangers: inOutcomes(hearsay.strangers),
     };
-    const query = { peer: peerId, self: this.#self, now, hearsay, after, limit };
+    const { voided } = this.#memory.state;
+    const query = { peer: peerId, self: this.#self, now, hearsay, voided, after, limit };
     return { peerId, score, formula, parts, ...(await evidenceOf(this.#o.history, query)) };
   }
 

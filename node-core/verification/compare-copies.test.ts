@@ -28,8 +28,8 @@ describe('comparing copies', () => {
       holders: ['r0', 'r1'],
       items: ['r0', 'r0', 'r0'],
       verdicts: [
-        { replicaId: 'r0', verdict: 'accepted', itemsWrong: 0 },
-        { replicaId: 'r1', verdict: 'accepted', itemsWrong: 0 },
+        { replicaId: 'r0', verdict: 'accepted', itemsWrong: 0, witnesses: [] },
+        { replicaId: 'r1', verdict: 'accepted', itemsWrong: 0, witnesses: [] },
       ],
     });
   });
@@ -40,8 +40,8 @@ describe('comparing copies', () => {
       itemsWithout: [1, 3],
       holding: 0,
       verdicts: [
-        { replicaId: 'r0', verdict: 'undecided', itemsWrong: 0 },
-        { replicaId: 'r1', verdict: 'undecided', itemsWrong: 0 },
+        { replicaId: 'r0', verdict: 'undecided', itemsWrong: 0, witnesses: [] },
+        { replicaId: 'r1', verdict: 'undecided', itemsWrong: 0, witnesses: [] },
       ],
     });
   });
@@ -71,6 +71,16 @@ describe('comparing copies', () => {
       () => verdictsOf(copies, { honestDisagreementPpm: 10_000, isExplained })[1],
     );
     expect(shards).toEqual(['accepted 2', 'accepted 2', 'rejected 2']);
+  });
+
+  it('says whose word it is that a copy is wrong', () => {
+    const outcome = compare(copiesOf('abc', 'xbc', 'abc', 'abd'), { honestDisagreementPpm: 100_000 });
+    expect(outcome.verdicts.map(({ witnesses }) => witnesses)).toEqual([
+      [],
+      ['p0', 'p2', 'p3'],
+      [],
+      ['p0', 'p1', 'p2'],
+    ]);
   });
 
   it('merges when nobody has all of the answer', () => {

@@ -5,7 +5,7 @@
  * thereby bad: honest computers differ now and then (another CPU, another build), at the rate that the template states.
  * It is bad when that rate would explain its differences with less than `badProbabilityPpm`. ARCHITECTURE, “Trust”.
  */
-import { InfernetError, type ReplicaId, type Template, type VerifierClass } from '../protocol/index.ts';
+import { InfernetError, type PeerId, type ReplicaId, type Template, type VerifierClass } from '../protocol/index.ts';
 import { tailIsBelow } from './binomial.ts';
 import { type Copy, type ItemTally, tally } from './tally.ts';
 
@@ -34,6 +34,8 @@ export interface CopyVerdict {
   readonly verdict: 'accepted' | 'rejected' | 'undecided';
   /** Items in which the copy differs from the answer that holds. */
   readonly itemsWrong: number;
+  /** Other providers whose answer it was that holds where this copy differs; sorted. */
+  readonly witnesses: readonly PeerId[];
 }
 
 export type Outcome =
@@ -111,7 +113,9 @@ export function compareCopies(comparison: Comparison): Outcome {
 }
 
 function noQuorum(copies: readonly Copy[], itemsWithout: readonly number[], holding = 0): Outcome {
-  const verdicts = copies.map(({ replicaId }) => ({ replicaId, verdict: 'undecided', itemsWrong: 0 }) as const);
+  const verdicts = copies.map(
+    ({ replicaId }) => ({ replicaId, verdict: 'undecided', itemsWrong: 0, witnesses: [] }) as const,
+  );
   return { kind: 'no-quorum', itemsWithout, holding, verdicts };
 }
 
@@ -146,17 +150,26 @@ function judge(
   copy: Copy,
   tallies: readonly ItemTally[],
   holders: readonly Copy[],
-  { honestDisagreementPpm, badProbabilityPpm, isExplained }: Comparison,
+  comparison: Comparison,
 ): CopyVerdict {
+  const { honestDisagreementPpm, badProbabilityPpm, isExplained } = comparison;
   const wrong = itemsWrong(copy, tallies);
   const { replicaId } = copy;
+  const witnesses = wrong === 0 ? [] : witnessesOf(copy, tallies, comparison.copies);
   const explained = (): boolean =>
     !tailIsBelow(tallies.length, wrong, honestDisagreementPpm, badProbabilityPpm) &&
     (isExplained?.(copy, wrong) ?? true);
   if (wrong === 0 || explained()) {
-    return { replicaId, verdict: 'accepted', itemsWrong: wrong };
+    return { replicaId, verdict: 'accepted', itemsWrong: wrong, witnesses };
   }
-  const witnesses = new Set(holders.map(({ peerId }) => peerId));
-  witnesses.delete(copy.peerId);
-  return { replicaId, verdict: witnesses.size >= 2 ? 'rejected' : 'undecided', itemsWrong: wrong };
+  const provers = new Set(holders.map(({ peerId }) => peerId));
+  provers.delete(copy.peerId);
+  return { replicaId, verdict: provers.size >= 2 ? 'rejected' : 'undecided', itemsWrong: wrong, witnesses };
+}
+
+function witnessesOf(accused: Copy, tallies: readonly ItemTally[], copies: readonly Copy[]): PeerId[] {
+  const gaveIt = ({ itemHashes, peerId }: Copy): boolean =>
+    peerId !== accused.peerId &&
+    tallies.some(({ leader }, item) => itemHashes[item] === leader && accused.itemHashes[item] !== leader);
+  return [...new Set(copies.filter(gaveIt).map(({ peerId }) => peerId))].sort();
 }

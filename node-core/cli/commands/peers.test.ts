@@ -39,6 +39,7 @@ const answer: PeerReputation = {
     patrons: none,
     strangers: none,
   },
+  excluded: null,
   evidence: [receipt],
   next: 7,
 };

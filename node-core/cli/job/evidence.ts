@@ -1,5 +1,5 @@
 /** `peers <peer> --evidence`: the sum, and every receipt and note in it. */
-import type { NodeApi, PeerEvidence, PeerId, PeerReputation } from '../../protocol/index.ts';
+import type { NodeApi, PeerEvidence, PeerExclusion, PeerId, PeerReputation } from '../../protocol/index.ts';
 import { answer, type Context } from '../context.ts';
 import { pairLines, tableLines } from '../text/table.ts';
 import { jobIdText, peerText, timeText } from '../text/units.ts';
@@ -25,7 +25,7 @@ export async function showEvidence(context: Context, node: NodeApi, peerId: Peer
   return 'ok';
 }
 
-function sumLines(context: Context, { peerId, score, parts, formula }: PeerReputation): string[] {
+function sumLines(context: Context, { peerId, score, parts, formula, excluded }: PeerReputation): string[] {
   const { prior, own, proofs, trusted, patrons, strangers } = parts;
   const good = sum(Object.values(parts).map((part) => part.good));
   const bad = sum(Object.values(parts).map((part) => part.bad));
@@ -40,6 +40,7 @@ function sumLines(context: Context, { peerId, score, parts, formula }: PeerReput
       ['trusted word', both(trusted)],
       ['clients’ word', both(patrons)],
       ['strangers’ word', both(strangers)],
+      ...(excluded === null ? [] : [['excluded', exclusionText(excluded)] as const]),
     ]),
     context.out.paint('dim', formula),
   ];
@@ -71,6 +72,11 @@ function evidenceLines(context: Context, evidence: readonly PeerEvidence[]): str
       number(each.adds),
     ]),
   );
+}
+
+function exclusionText({ since, until, compared, differed, witnesses }: PeerExclusion): string {
+  const by = witnesses.length === 0 ? '' : `, by the answers of ${witnesses.map(peerText).join(', ')}`;
+  return `${timeText(since)} to ${timeText(until)}: ${differed} of ${compared} differed${by}`;
 }
 
 const sum = (numbers: readonly number[]) => numbers.reduce((total, each) => total + each, 0);

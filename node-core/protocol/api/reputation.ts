@@ -1,5 +1,5 @@
 /** What `peers.reputation` answers: a score, and everything that it is made of. */
-import { EpochMs, PeerId, ReplicaId } from '../primitives.ts';
+import { Cid, EpochMs, PeerId, ReplicaId } from '../primitives.ts';
 import { z } from '../zod.ts';
 
 const Outcomes = z.object({ good: z.number(), bad: z.number() });
@@ -10,9 +10,9 @@ export const PeerEvidence = z.object({
   what: z.enum(['good', 'bad', 'note']),
   reason: z.string().describe('of a bad receipt or a note; else empty'),
   footing: z
-    .enum(['own', 'proof', 'trusted', 'patron', 'stranger', 'repeated', 'distrusted', 'dropped'])
+    .enum(['own', 'proof', 'trusted', 'patron', 'stranger', 'repeated', 'distrusted', 'dropped', 'voided'])
     .describe(
-      'own = this node’s experience; proof = needs nobody’s word; trusted, patron, stranger = the word of `witness`, who did good work here, accepted this node’s, or neither; repeated = another receipt for the same work counts; distrusted = its witness only did bad work here; dropped = no longer kept, by limits',
+      'own = this node’s experience; proof = needs nobody’s word; trusted, patron, stranger = the word of `witness`, who did good work here, accepted this node’s, or neither; repeated = another receipt for the same work counts; distrusted = its witness only did bad work here; dropped = no longer kept, by limits; voided = its witnesses turned out to cheat',
     ),
   client: PeerId.nullable().describe('who signed the receipt; null for a note'),
   signers: z.array(PeerId).describe('all whose signatures it rests on, the client first'),
@@ -24,6 +24,18 @@ export const PeerEvidence = z.object({
   trust: z.number().describe('share that is believed, bounds included, 0…1'),
   adds: z.number().describe('weight × kept × trust: what it adds to the good or the bad outcomes'),
 });
+
+export const PeerExclusion = z.object({
+  provider: PeerId,
+  since: EpochMs,
+  until: EpochMs,
+  template: Cid.describe('with which it differed'),
+  model: Cid.nullable(),
+  compared: z.int().describe('items or tokens'),
+  differed: z.int().describe('of these: more than honest computers do'),
+  witnesses: z.array(PeerId).describe('whose answers it differed from; readmitted when too few of them are trusted'),
+});
+export type PeerExclusion = z.infer<typeof PeerExclusion>;
 
 export const PeerReputation = z.object({
   peerId: PeerId,
@@ -37,6 +49,7 @@ export const PeerReputation = z.object({
     patrons: Outcomes,
     strangers: Outcomes,
   }),
+  excluded: PeerExclusion.nullable().describe('this node gives it no paid work; null = it does'),
   evidence: z.array(PeerEvidence).describe('oldest first'),
   next: z.int().nullable().describe('`after` of the next page; null = that was all'),
 });

@@ -19,6 +19,8 @@ const reason = z.string().max(500);
 const ppm = z.int().min(0).max(1_000_000);
 const ofReplica = { jobId: Id, shardId: ShardId, replicaId: ReplicaId, provider: PeerId };
 const ofWork = { replicaId: ReplicaId, jobId: Id, client: PeerId };
+/** Copies, tie-breakers and hedges of one shard. */
+export const witnessesMax = 16;
 const ofCheck = { provider: PeerId, template: Cid, model: Cid.nullable() };
 const ofBook = { replicaId: ReplicaId, peer: PeerId, priceMicro: Micro };
 
@@ -96,7 +98,7 @@ export const events = {
   'canary.dropped': event(
     'aggregator',
     'canary.dropped',
-    'A provider contradicted it: nobody is tested with it again.',
+    'A provider contradicted it, or it is older than results are kept: nobody is tested with it again.',
     {
       hash: Sha256,
     },
@@ -354,7 +356,20 @@ export const events = {
     ok: z.boolean().describe('honest disagreement explains the difference'),
     honestPpm: ppm.describe('disagreement of honest providers, by the template'),
     falseAlarmPpm: ppm,
+    witnesses: z.array(PeerId).max(witnessesMax).optional().describe('providers who gave the other answer'),
   }),
+  'check.voided': event(
+    'reputation',
+    'check.voided',
+    'A check in which a provider differed loses its weight: fewer than two of its witnesses are not excluded.',
+    { ...ofCheck, unit: z.enum(['items', 'tokens']), replicaId: ReplicaId, liars: z.array(PeerId).max(witnessesMax) },
+  ),
+  'peer.readmitted': event(
+    'reputation',
+    'peer.readmitted',
+    'What is left against an excluded provider is no more than honest computers have.',
+    ofCheck,
+  ),
   'peer.excluded': event(
     'reputation',
     'peer.excluded',

@@ -99,10 +99,11 @@ export function wrongItems({ node, jobId, inputs }: SubmittedJob): number[] {
 
 /** Who is excluded by the client and gave it no reason. */
 export function countExcluded(sim: Simulation, isGuilty: (i: number) => boolean): void {
-  const excluded = sim.clients[0]?.subject.client.excluded ?? new Set();
+  const client = sim.clients[0]?.subject.client;
   for (const [i, { peerId }] of sim.providers.entries()) {
     sim.measure(isGuilty(i) ? 'guilty' : 'honest', 1);
-    if (excluded.has(peerId)) sim.measure(isGuilty(i) ? 'guilty excluded' : 'honest excluded', 1);
+    if (client?.excluded.has(peerId)) sim.measure(isGuilty(i) ? 'guilty excluded' : 'honest excluded', 1);
+    else if (client?.everExcluded.has(peerId)) sim.measure(isGuilty(i) ? 'guilty readmitted' : 'honest readmitted', 1);
   }
 }
 
@@ -110,10 +111,11 @@ export const sumOf = (measures: Measures, name: string): number => measures[name
 
 export function noHonestExcluded(measures: Measures): Judgement {
   const excluded = sumOf(measures, 'honest excluded');
+  const readmitted = sumOf(measures, 'honest readmitted');
   return {
     what: 'honest providers excluded',
     bound: '0',
-    measured: `${excluded} of ${sumOf(measures, 'honest')}`,
+    measured: `${excluded} of ${sumOf(measures, 'honest')}${readmitted === 0 ? '' : `; ${readmitted} more for a while, until those who outvoted them were excluded`}`,
     holds: excluded === 0,
   };
 }

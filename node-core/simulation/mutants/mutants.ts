@@ -253,8 +253,8 @@ export const mutants: readonly Mutant[] = [
     name: 'blame-without-proof',
     about: 'a copy is rejected on the word of one other provider',
     file: 'node-core/verification/compare-copies.ts',
-    search: 'witnesses.size >= 2',
-    replace: 'witnesses.size >= 0',
+    search: 'provers.size >= 2',
+    replace: 'provers.size >= 0',
     scenarios: ['cheats'],
   },
   {

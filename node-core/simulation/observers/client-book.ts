@@ -132,6 +132,8 @@ export class ClientBook {
   readonly heard = new Set<Sha256>();
   /** Providers that get no paid work any more. */
   readonly excluded = new Set<PeerId>();
+  /** Those and who was readmitted. */
+  readonly everExcluded = new Set<PeerId>();
   /** Good checks in a row, by provider: all jobs of a scenario have one template. */
   readonly streaks = new Map<PeerId, number>();
   /** Checks in all, by provider. */
@@ -351,7 +353,12 @@ export class ClientBook {
         break;
       case 'peer.excluded':
         this.excluded.add(event.provider);
+        this.everExcluded.add(event.provider);
         this.firstExcludedSeq = Math.min(this.firstExcludedSeq, seq);
+        break;
+      case 'peer.readmitted':
+        if (!this.excluded.delete(event.provider))
+          this.#fault('I1', `${event.provider} was readmitted, and is not excluded`);
         break;
       case 'peer.penalised': {
         if (event.evidence.accused.commitment.by !== event.peerId) {
