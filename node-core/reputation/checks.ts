@@ -10,7 +10,7 @@
  */
 import type { Journal, Projection, View } from '../journal/index.ts';
 import type { Clock } from '../ports/index.ts';
-import type { EventOf, NodeEvent, PeerExclusion, PeerId } from '../protocol/index.ts';
+import type { EpochMs, EventOf, NodeEvent, PeerExclusion, PeerId } from '../protocol/index.ts';
 import { type CheckStanding, type Gathered, nothingGathered } from '../verification/index.ts';
 import { type Case, type Doubt, isTooMuch, isWordOf, suspicionOf, withCheck, withoutChecks } from './doubts.ts';
 
@@ -73,12 +73,13 @@ export class Checks {
   }
 
   isExcluded(provider: PeerId): boolean {
-    return (this.#view.state.excluded[provider]?.until ?? 0) > this.#o.clock.now();
+    return this.excludedUntil(provider) !== null;
   }
 
   /** Null = it is not. */
   excludedUntil(provider: PeerId): EpochMs | null {
-    return this.isExcluded(provider) ? (this.#view.state.excluded[provider] ?? null) : null;
+    const { until = 0 } = this.#view.state.excluded[provider] ?? {};
+    return until > this.#o.clock.now() ? until : null;
   }
 
   excluded(): PeerId[] {
