@@ -38,7 +38,7 @@ if (app.requestSingleInstanceLock()) await run();
 else app.quit();
 
 async function run(): Promise<void> {
-  const { log: fullLog } = createLogger({ level: 'info' });
+  const { log: fullLog, setLevel } = createLogger({ level: 'info' });
   const { log, lines } = logTail(fullLog);
   let window: BrowserWindow | null = null;
   let bridge: Bridge | null = null;
@@ -52,6 +52,7 @@ async function run(): Promise<void> {
       const { startRealNode } = await import('./real-node.ts');
       return startRealNode({
         log,
+        setLogLevel: setLevel,
         onEnd,
         interfaceFolder,
         dataFolder: option('--data'),

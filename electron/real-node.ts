@@ -8,6 +8,7 @@ import {
   type ConfigOverride,
   defaultConfigFile,
   defaultDataFolder,
+  type NodeConfig,
 } from '../node-core/config/index.ts';
 import { ControlServerError, startControlServer } from '../node-core/control/index.ts';
 import { createNode } from '../node-core/node.ts';
@@ -17,6 +18,8 @@ import { desktopHost } from './power.ts';
 
 export interface RealNodeOptions {
   readonly log: Logger;
+  /** Of what is logged from now on: the level stands in the configuration, which is read here. */
+  setLogLevel(level: NodeConfig['log']['level']): void;
   readonly dataFolder: string | null;
   readonly configFile: string | null;
   /** In the packaged app natives lie beside the archive. */
@@ -49,6 +52,7 @@ async function start(options: RealNodeOptions): Promise<RunningHost> {
     overrides,
   });
   const config = await file.read();
+  options.setLogLevel(config.log.level);
   const { ports } = await realPorts(config, {
     log,
     host: desktopHost,
@@ -58,7 +62,7 @@ async function start(options: RealNodeOptions): Promise<RunningHost> {
   const node = createNode(config, ports, {
     saveSettings: async (change) => ({ config: await file.write(change), file: file.path }),
     recoveryPhrase: () => recoveryPhraseIn(config.dataFolder),
-    configured: () => {},
+    configured: ({ log: { level } }) => options.setLogLevel(level),
   });
   node.onEnd(onEnd);
   await node.start();

@@ -1,13 +1,12 @@
-/** A build of the sources as they are: the one in out/ may be older. Once for all files of a run. */
+/** A build of the sources as they are: the one in out/ may be older. */
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-let built: Promise<void> | null = null;
 
-export function buildOnce(): Promise<void> {
-  built ??= new Promise((resolve, reject) => {
+export function build(): Promise<void> {
+  return new Promise((resolve, reject) => {
     const electronVite = join(root, 'node_modules/electron-vite/bin/electron-vite.js');
     const child = spawn(process.execPath, [electronVite, 'build', '--logLevel', 'error'], {
       cwd: root,
@@ -17,5 +16,4 @@ export function buildOnce(): Promise<void> {
     });
     child.once('exit', (code) => (code === 0 ? resolve() : reject(new Error(`the build ended with code ${code}`))));
   });
-  return built;
 }

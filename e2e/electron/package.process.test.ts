@@ -10,7 +10,6 @@ import { fileURLToPath } from 'node:url';
 import { createPackage, extractAll, listPackage } from '@electron/asar';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requires } from '../capabilities.ts';
-import { buildOnce } from './build.ts';
 import { launchApp } from './launch.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -36,7 +35,6 @@ describe('the packed app', () => {
   let files: string[] = [];
 
   beforeAll(async () => {
-    await buildOnce();
     const dist = join(folder, 'electron');
     mkdirSync(join(dist, 'locales'), { recursive: true });
     mkdirSync(join(dist, 'resources'));
@@ -135,7 +133,11 @@ describe('the packed app', () => {
         const config = join(folder, 'node.json');
         writeFileSync(
           config,
-          JSON.stringify({ dataFolder: join(folder, 'node'), network: { listen: ['/ip4/127.0.0.1/tcp/0'] } }),
+          JSON.stringify({
+            dataFolder: join(folder, 'node'),
+            network: { listen: ['/ip4/127.0.0.1/tcp/0'] },
+            execution: { measure: false },
+          }),
         );
         const app = await launchApp({
           mainFile: join(resources, 'app/out/main/main.js'),

@@ -3,33 +3,31 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { connectControl } from '../../node-core/control/index.ts';
 import { requires } from '../capabilities.ts';
 import { firstSteps, goTo } from '../interface/browser.ts';
 import { eventually, reviews } from '../loop/nodes.ts';
-import { buildOnce } from './build.ts';
 import { type App, type LaunchOptions, launchApp } from './launch.ts';
 
 const testInBrowser = requires('chromium');
-const minute = 90_000;
 
 describe('the desktop app', () => {
-  let folder: string;
-  let app: App | null = null;
-  let count = 0;
+  const folder = mkdtempSync(join(tmpdir(), 'infernet-app-'));
+  let options: LaunchOptions & { dataFolder: string };
+  /** One window for all tests: they follow each other as a person would. */
+  let app: App;
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'infernet-app-'));
-    await buildOnce();
+    options = settings('app');
+    app = await launchApp(options);
   });
-  afterEach(async () => {
+  afterAll(async () => {
     await app?.end();
-    app = null;
+    rmSync(folder, { recursive: true, force: true });
   });
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-  function settings(name = `app-${++count}`): LaunchOptions & { dataFolder: string } {
+  function settings(name: string): LaunchOptions & { dataFolder: string } {
     const dataFolder = join(folder, name, 'data');
     const config = join(folder, `${name}.json`);
     writeFileSync(
@@ -45,94 +43,83 @@ describe('the desktop app', () => {
     return { userData: folder, config, dataFolder };
   }
 
-  testInBrowser(
-    'opens on a computer without network or peers, and is of use at once',
-    async () => {
-      app = await launchApp(settings());
-      const { page } = app;
-      await firstSteps(page, 'Become provider');
-      await goTo(page, 'New job');
-      await page.getByRole('radio', { name: /Text classification/ }).check();
-      await page
-        .getByRole('textbox', { name: 'Inputs' })
-        .fill((await reviews(3)).map((one) => JSON.stringify(one)).join('\n'));
-      await page.getByRole('combobox', { name: 'Read as' }).selectOption('jsonl');
-      await page.getByRole('button', { name: 'Only here' }).click();
-      await page.getByRole('button', { name: 'Start job' }).click();
-      await page.getByText('from this computer').first().waitFor();
-      expect(app.errors).toEqual([]);
-      // Told while nobody looks at the window.
-      const { notifications, tray } = await eventually('the tray tells', async () => {
-        const seen = await app?.seen();
-        return seen !== undefined && seen.notifications.length > 0 && seen.tray.labels?.includes('Pause providing')
-          ? seen
-          : null;
-      });
-      expect(notifications[0]).toEqual({ title: 'Job done', body: '3 results are ready.' });
-      expect(tray.tip).toMatch(/^Infernet: 0 peers/);
-      await goTo(page, 'Dashboard');
-      await app.act('notification', { index: 0 });
-      await page.getByRole('heading', { name: 'Results', exact: true }).waitFor();
-      await app.act('person', { answers: { onBattery: true } });
-      await app.act('power', { signal: 'on-battery' });
-      await eventually('the tray says why', async () => /battery/.test((await app?.seen())?.tray.tip ?? ''));
-      await app.act('person', { answers: { onBattery: false } });
-      await app.act('power', { signal: 'on-ac' });
-      await eventually('it goes on', async () => /0 peers/.test((await app?.seen())?.tray.tip ?? ''));
-      await app.act('tray', { label: 'Pause providing' });
-      await goTo(page, 'Dashboard');
-      await page.getByText('This computer does not provide').waitFor();
-    },
-    minute,
-  );
-
-  testInBrowser(
-    'is locked down',
-    async () => {
-      app = await launchApp(settings());
-      const { page } = app;
-      await page.getByRole('button', { name: 'Continue' }).waitFor();
+  testInBrowser('opens on a computer without network or peers, and is of use at once', async () => {
+    const { page } = app;
+    await firstSteps(page, 'Become provider');
+    await goTo(page, 'New job');
+    await page.getByRole('radio', { name: /Text classification/ }).check();
+    await page
+      .getByRole('textbox', { name: 'Inputs' })
+      .fill((await reviews(3)).map((one) => JSON.stringify(one)).join('\n'));
+    await page.getByRole('combobox', { name: 'Read as' }).selectOption('jsonl');
+    await page.getByRole('button', { name: 'Only here' }).click();
+    await page.getByRole('button', { name: 'Start job' }).click();
+    await page.getByText('from this computer').first().waitFor();
+    expect(app.errors).toEqual([]);
+    // Told while nobody looks at the window.
+    const { notifications, tray } = await eventually('the tray tells', async () => {
       const seen = await app.seen();
-      expect(seen.windows[0]?.options['webPreferences']).toMatchObject({
-        sandbox: true,
-        contextIsolation: true,
-        nodeIntegration: false,
-        webSecurity: true,
-        webviewTag: false,
-      });
-      expect(seen.permissions).toEqual({ check: false, request: false });
-      expect(seen.schemes).toEqual([
-        { scheme: 'app', privileges: { standard: true, secure: true, supportFetchAPI: true, codeCache: true } },
-      ]);
-      expect(seen.links).toEqual(['infernet']);
-      // The bridge is all that the page has, and it is what its type says.
-      expect(await page.evaluate('[typeof require, typeof process, Object.keys(window.infernet).sort()]')).toEqual([
-        'undefined',
-        'undefined',
-        ['bridgeVersion', 'close', 'onGo', 'open', 'send', 'shell'],
-      ]);
-      for (const [method, params] of [
-        ['file.read', '{}'],
-        ['__proto__', '{}'],
-        ['file.save', '{ name: "../x", text: "" }'],
-        ['file.save', '{ name: "x" }'],
-      ] as const) {
-        const answer = page.evaluate(`window.infernet.shell(${JSON.stringify(method)}, ${params})`);
-        await expect(answer, method).rejects.toThrow(/no such method|file\.save/);
-      }
-      // Navigation and new windows are refused, and so is a frame that is not ours.
-      await page.evaluate('void (location.href = "https://example.invalid/")');
-      await page.evaluate('void window.open("https://example.invalid/")');
-      await eventually('the new window is refused', async () => (await app?.seen())?.opened.includes('deny') === true);
-      expect(page.url()).toMatch(/^http:\/\/infernet\.localhost\//);
-      const foreign = page.evaluate(`new Promise((resolve) => {
+      return seen.notifications.length > 0 && seen.tray.labels?.includes('Pause providing') ? seen : null;
+    });
+    expect(notifications[0]).toEqual({ title: 'Job done', body: '3 results are ready.' });
+    expect(tray.tip).toMatch(/^Infernet: 0 peers/);
+    await goTo(page, 'Dashboard');
+    await app.act('notification', { index: 0 });
+    await page.getByRole('heading', { name: 'Results', exact: true }).waitFor();
+    await app.act('person', { answers: { onBattery: true } });
+    await app.act('power', { signal: 'on-battery' });
+    await eventually('the tray says why', async () => /battery/.test((await app.seen()).tray.tip ?? ''));
+    await app.act('person', { answers: { onBattery: false } });
+    await app.act('power', { signal: 'on-ac' });
+    await eventually('it goes on', async () => /0 peers/.test((await app.seen()).tray.tip ?? ''));
+    await app.act('tray', { label: 'Pause providing' });
+    await goTo(page, 'Dashboard');
+    await page.getByText('This computer does not provide').waitFor();
+  });
+
+  testInBrowser('is locked down', async () => {
+    const { page } = app;
+    const seen = await app.seen();
+    expect(seen.windows[0]?.options['webPreferences']).toMatchObject({
+      sandbox: true,
+      contextIsolation: true,
+      nodeIntegration: false,
+      webSecurity: true,
+      webviewTag: false,
+    });
+    expect(seen.permissions).toEqual({ check: false, request: false });
+    expect(seen.schemes).toEqual([
+      { scheme: 'app', privileges: { standard: true, secure: true, supportFetchAPI: true, codeCache: true } },
+    ]);
+    expect(seen.links).toEqual(['infernet']);
+    // The bridge is all that the page has, and it is what its type says.
+    expect(await page.evaluate('[typeof require, typeof process, Object.keys(window.infernet).sort()]')).toEqual([
+      'undefined',
+      'undefined',
+      ['bridgeVersion', 'close', 'onGo', 'open', 'send', 'shell'],
+    ]);
+    for (const [method, params] of [
+      ['file.read', '{}'],
+      ['__proto__', '{}'],
+      ['file.save', '{ name: "../x", text: "" }'],
+      ['file.save', '{ name: "x" }'],
+    ] as const) {
+      const answer = page.evaluate(`window.infernet.shell(${JSON.stringify(method)}, ${params})`);
+      await expect(answer, method).rejects.toThrow(/no such method|file\.save/);
+    }
+    // Navigation and new windows are refused, and so is a frame that is not ours.
+    await page.evaluate('void (location.href = "https://example.invalid/")');
+    await page.evaluate('void window.open("https://example.invalid/")');
+    await eventually('the new window is refused', async () => (await app.seen()).opened.includes('deny') === true);
+    expect(page.url()).toMatch(/^http:\/\/infernet\.localhost\//);
+    const foreign = page.evaluate(`new Promise((resolve) => {
         const frame = document.createElement('iframe');
         document.body.append(frame);
         frame.contentWindow.__standInInvoke('infernet:open', []).then(() => resolve('let in'), (error) => resolve(error.message));
       })`);
-      expect(await foreign).toMatch(/refused/);
-      // An inline script, a foreign one, and a connection anywhere.
-      const blocked = await page.evaluate(`new Promise((resolve) => {
+    expect(await foreign).toMatch(/refused/);
+    // An inline script, a foreign one, and a connection anywhere.
+    const blocked = await page.evaluate(`new Promise((resolve) => {
         // The page has its policy twice, in its head and with the answer: each reports.
         const blocked = new Set();
         document.addEventListener('securitypolicyviolation', (event) => {
@@ -146,74 +133,64 @@ describe('the desktop app', () => {
         document.body.append(inline, foreign);
         fetch('https://example.invalid/').catch(() => {});
       })`);
-      expect(blocked).toEqual({
-        blocked: [
-          'connect-src https://example.invalid/',
-          'script-src-elem https://example.invalid/x.js',
-          'script-src-elem inline',
-        ],
-        ran: false,
-      });
-    },
-    minute,
-  );
+    expect(blocked).toEqual({
+      blocked: [
+        'connect-src https://example.invalid/',
+        'script-src-elem https://example.invalid/x.js',
+        'script-src-elem inline',
+      ],
+      ran: false,
+    });
+  });
 
-  testInBrowser(
-    'follows links and a second start, saves files where it is told, and hides into the tray',
-    async () => {
-      app = await launchApp(settings());
-      const { page } = app;
-      await firstSteps(page, 'Only use the network');
-      const id = 'a'.repeat(32);
-      await app.act('second-instance', { args: ['infernet', `infernet://job/${id}`] });
-      await page.getByRole('heading', { name: 'This job is not known here' }).waitFor();
-      await app.act('menu', { label: 'Logs' });
-      await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor();
-      const target = join(folder, 'summary.md');
-      await app.act('person', { answers: { saveTo: target } });
-      await page.getByRole('button', { name: 'Export a summary' }).click();
-      await page.getByLabel('Format').selectOption('md');
-      await page.getByRole('button', { name: 'Save summary' }).click();
-      await page.getByText(/was saved/).waitFor();
-      expect(readFileSync(target, 'utf8')).toMatch(/^# Infernet node summary/);
-      await app.act('close-window');
-      expect((await app.seen()).windows.at(-1)?.visible).toBe(false);
-      await app.act('tray', { label: 'Open Infernet' });
-      expect((await app.seen()).windows.at(-1)?.visible).toBe(true);
-      // A page that falls comes back with what it showed.
-      await app.act('crash-page');
-      await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor();
-    },
-    minute,
-  );
+  testInBrowser('follows links and a second start, saves files where it is told, and hides into the tray', async () => {
+    const { page } = app;
+    const id = 'a'.repeat(32);
+    await app.act('second-instance', { args: ['infernet', `infernet://job/${id}`] });
+    await page.getByRole('heading', { name: 'This job is not known here' }).waitFor();
+    await app.act('menu', { label: 'Logs' });
+    await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor();
+    const target = join(folder, 'summary.md');
+    await app.act('person', { answers: { saveTo: target } });
+    await page.getByRole('button', { name: 'Export a summary' }).click();
+    await page.getByLabel('Format').selectOption('md');
+    await page.getByRole('button', { name: 'Save summary' }).click();
+    await page.getByText(/was saved/).waitFor();
+    expect(readFileSync(target, 'utf8')).toMatch(/^# Infernet node summary/);
+    await app.act('close-window');
+    expect((await app.seen()).windows.at(-1)?.visible).toBe(false);
+    await app.act('tray', { label: 'Open Infernet' });
+    expect((await app.seen()).windows.at(-1)?.visible).toBe(true);
+    // A page that falls comes back with what it showed.
+    await app.act('crash-page');
+    await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor();
+  });
 
-  testInBrowser(
-    'says what happened when the node falls, starts it again, and drains when it is quit',
-    async () => {
-      const options = settings();
-      app = await launchApp(options);
-      const { page } = app;
-      await firstSteps(page, 'Only use the network');
-      const control = await connectControl(options.dataFolder);
-      await control.call('node.stop', { drainMs: 0 });
-      await page.getByRole('heading', { name: 'The node does not run' }).waitFor();
-      await page.getByText('the node is online').waitFor();
-      await page.getByRole('button', { name: 'Start it again' }).click();
-      await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
-      await app.act('quit').catch(() => {});
-      expect(await app.exited).toBe(0);
-    },
-    minute,
-  );
+  testInBrowser('says what happened when the node falls, starts it again, and drains when it is quit', async () => {
+    const { page } = app;
+    const control = await connectControl(options.dataFolder);
+    await control.call('node.stop', { drainMs: 0 });
+    await page.getByRole('heading', { name: 'The node does not run' }).waitFor();
+    await page.getByText('the node is online').waitFor();
+    await page.getByRole('button', { name: 'Start it again' }).click();
+    // Back where it was.
+    await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor();
+    await app.act('quit').catch(() => {});
+    expect(await app.exited).toBe(0);
+  });
 
   testInBrowser('tells why a node cannot start', async () => {
-    const options = settings();
-    writeFileSync(options.config, '{"provider":{"queueMax":"many"}}');
-    app = await launchApp(options);
-    await app.page.getByRole('heading', { name: 'The node does not run' }).waitFor();
-    await app.page
-      .getByText(/provider\.queueMax|queueMax/)
-      .first()
-      .waitFor();
+    const broken = settings('broken');
+    writeFileSync(broken.config, '{"provider":{"queueMax":"many"}}');
+    const other = await launchApp(broken);
+    try {
+      await other.page.getByRole('heading', { name: 'The node does not run' }).waitFor();
+      await other.page
+        .getByText(/queueMax/)
+        .first()
+        .waitFor();
+    } finally {
+      await other.end();
+    }
   });
 });

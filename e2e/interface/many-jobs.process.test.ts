@@ -1,33 +1,25 @@
 // A hundred thousand jobs in the list: each is reachable, and no more of them is in the page than is seen. How smoothly it
 // scrolls is measured by `npm run bench -- desktop`.
 
-import type { Browser } from '@playwright/test';
-import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { afterAll, describe, expect } from 'vitest';
 import { requires } from '../capabilities.ts';
-import { buildOnce } from '../electron/build.ts';
 import { eventually, NodeGroup } from '../loop/nodes.ts';
-import { goTo, launchBrowser, openInterface } from './browser.ts';
+import { goTo, openInterface } from './browser.ts';
 import { startWithJobs } from './many-jobs.ts';
+import { connectBrowser } from './shared.ts';
 
 const testInBrowser = requires('chromium');
 const jobs = 100_000;
 
 describe('a hundred thousand jobs', () => {
-  let browser: Browser;
   let group: NodeGroup;
 
-  beforeAll(async () => {
-    await buildOnce();
-    browser = await launchBrowser();
-  });
-  afterAll(async () => {
-    await browser?.close();
-    await group?.stop();
-  });
+  afterAll(() => group?.stop());
 
   testInBrowser(
     'are scrolled to the last one, searched and filtered',
     async () => {
+      const browser = await connectBrowser();
       group = await NodeGroup.make('infernet-old-');
       const node = await startWithJobs(group, jobs);
       const { page, errors } = await openInterface(browser, node);

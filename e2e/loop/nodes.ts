@@ -92,7 +92,10 @@ export async function startNetwork(group: NodeGroup, settings: SmallNetworkSetti
 }
 
 /** Until a node sees the others as live providers. */
-export async function knows(node: RunningNode, providers: ReadonlyArray<{ readonly peerId: string }>): Promise<void> {
+export async function knows(
+  node: Pick<RunningNode, 'name' | 'api'>,
+  providers: ReadonlyArray<{ readonly peerId: string }>,
+): Promise<void> {
   await eventually(`${node.name} knows ${providers.length} providers`, async () => {
     const { peers } = await node.api.call('peers.list', {});
     return providers.every(({ peerId }) =>
@@ -166,7 +169,7 @@ function isOneOf<T extends EventType>(event: NodeEvent, types: readonly T[]): ev
 
 /** Resolves at once when events after the cursor were wanted so many times. */
 export function nextEvent(
-  node: RunningNode,
+  node: Pick<RunningNode, 'name' | 'api'>,
   what: string,
   isWanted: (event: NodeEvent) => boolean,
   { after = 0, times = 1 } = {},

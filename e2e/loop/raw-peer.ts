@@ -7,8 +7,8 @@
  */
 import { randomBytes } from 'node:crypto';
 import { createSigner } from '../../node-core/identity/index.ts';
-import { createLibp2pNetwork } from '../../node-core/network/libp2p/network.ts';
-import type { Channel, Logger, Network, Signer } from '../../node-core/ports/index.ts';
+import { loopbackNetwork } from '../../node-core/network/libp2p/testing.ts';
+import type { Channel, Network, Signer } from '../../node-core/ports/index.ts';
 import {
   type Capability,
   canonicalBytes,
@@ -28,7 +28,6 @@ import {
 } from '../../node-core/protocol/index.ts';
 
 const waitMsMax = 10_000;
-const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
 
 export class RawPeer {
   readonly signer: Signer;
@@ -50,19 +49,7 @@ export class RawPeer {
   /** @param protocol of its job channels: another one is that of another major version. */
   static async join(bootstrap: readonly string[], protocol: string = jobProtocol): Promise<RawPeer> {
     const seed = randomBytes(32);
-    const network = createLibp2pNetwork({
-      seed,
-      listen: ['/ip4/127.0.0.1/tcp/0/ws', '/ip4/127.0.0.1/tcp/0'],
-      announce: [],
-      bootstrap,
-      mdns: false,
-      allowPrivateAddresses: true,
-      dhtServer: true,
-      inboundConnectionsPerSecond: 50,
-      maxConnections: 50,
-      jobProtocol: protocol,
-      log: silent,
-    });
+    const network = loopbackNetwork({ seed, bootstrap, jobProtocol: protocol });
     const peer = new RawPeer(createSigner(seed), network);
     await network.start({
       onChannel: (channel) => void peer.channels.push(new RawChannel(channel, peer.answers)),

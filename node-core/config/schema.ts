@@ -163,7 +163,10 @@ export const NodeConfig = z.strictObject({
         .default([])
         .describe('peer ids of providers that are chosen before others: the scores of the others count a quarter'),
       streamedItemsMax: count(1_000, 'items of a job whose answers are shown as they come: they are kept in memory'),
-      resultsKeepMs: ms(30 * 24 * 3_600_000, 'how long results of finished jobs are kept'),
+      resultsKeepMs: ms(
+        30 * 24 * 3_600_000,
+        'how long results of finished jobs are kept on this computer, and with them their inputs: to be exported, cloned and repeated',
+      ),
     })
     .prefault({}),
 

@@ -1,11 +1,9 @@
-/** What every adapter of the Network port must do alike. */
-import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Channel, Network } from '../ports/index.ts';
-import { type Cid, capabilityKey, jobProtocol, nodeRecordKey, type PeerId, protocolLimits } from '../protocol/index.ts';
-import { createLibp2pNetwork } from './libp2p/network.ts';
+import { type Cid, capabilityKey, nodeRecordKey, type PeerId, protocolLimits } from '../protocol/index.ts';
+import { loopbackNetwork } from './libp2p/testing.ts';
 import { createMemoryHub } from './memory/hub.ts';
-import { anyPeerId, JumpingClock, seededRandom, silent, TestHooks, testRecord, until } from './testing.ts';
+import { anyPeerId, JumpingClock, seededRandom, TestHooks, testRecord, until } from './testing.ts';
 
 // Real nodes on a computer that is busy with other tests.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -50,20 +48,7 @@ function memoryWorld(): World {
 
 function libp2pWorld(): World {
   const started: Network[] = [];
-  const create = (bootstrap: readonly string[]): Network =>
-    createLibp2pNetwork({
-      seed: randomBytes(32),
-      listen: ['/ip4/127.0.0.1/tcp/0/ws', '/ip4/127.0.0.1/tcp/0'],
-      announce: [],
-      bootstrap,
-      mdns: false,
-      allowPrivateAddresses: true,
-      dhtServer: true,
-      inboundConnectionsPerSecond: 100,
-      maxConnections: 100,
-      jobProtocol,
-      log: silent,
-    });
+  const create = (bootstrap: readonly string[]): Network => loopbackNetwork({ bootstrap });
   const dead = create([]).peerId;
   return {
     async node(bootstrap = []) {

@@ -4,12 +4,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createSigner, createVerifier } from '../identity/index.ts';
 import type { Journal } from '../journal/index.ts';
 import { Messenger } from '../messaging/index.ts';
-import { createLibp2pNetwork } from '../network/libp2p/network.ts';
+import { loopbackNetwork } from '../network/libp2p/testing.ts';
 import { createMemoryHub } from '../network/memory/hub.ts';
 import { JumpingClock, seededRandom, silent, until } from '../network/testing.ts';
 import { Disk, MemoryStore, testJournal } from '../payment/testing.ts';
 import type { Clock, Network, Random, Signer } from '../ports/index.ts';
-import { jobProtocol, type Receipt } from '../protocol/index.ts';
+import type { Receipt } from '../protocol/index.ts';
 import { createSystemClock } from '../system/clock.ts';
 import { Reputation } from './reputation.ts';
 import { goodReceipt, minorityReceipt, proofReceipt, seedOf, template, testConfig } from './testing.ts';
@@ -44,20 +44,7 @@ function libp2pWorld(): World {
   return {
     clock: createSystemClock(),
     random: { bytes: (count) => randomBytes(count), fraction: () => randomBytes(4).readUInt32LE() / 2 ** 32 },
-    network: (seed, _, bootstrap) =>
-      createLibp2pNetwork({
-        seed,
-        listen: ['/ip4/127.0.0.1/tcp/0/ws', '/ip4/127.0.0.1/tcp/0'],
-        announce: [],
-        bootstrap,
-        mdns: false,
-        allowPrivateAddresses: true,
-        dhtServer: true,
-        inboundConnectionsPerSecond: 100,
-        maxConnections: 100,
-        jobProtocol,
-        log: silent,
-      }),
+    network: (seed, _, bootstrap) => loopbackNetwork({ seed, bootstrap }),
   };
 }
 

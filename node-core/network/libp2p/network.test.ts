@@ -8,8 +8,9 @@ import { createLibp2p } from 'libp2p';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Channel, Network } from '../../ports/index.ts';
 import { jobProtocol, protocolLimits } from '../../protocol/index.ts';
-import { silent, TestHooks, until } from '../testing.ts';
-import { createLibp2pNetwork, type Libp2pNetworkOptions } from './network.ts';
+import { TestHooks, until } from '../testing.ts';
+import type { Libp2pNetworkOptions } from './options.ts';
+import { loopbackNetwork } from './testing.ts';
 
 // Real nodes on a computer that is busy with other tests.
 vi.setConfig({ testTimeout: 30_000, hookTimeout: 30_000 });
@@ -22,20 +23,7 @@ afterEach(async () => {
 });
 
 async function begin(options: Partial<Libp2pNetworkOptions> = {}): Promise<{ network: Network; hooks: TestHooks }> {
-  const network = createLibp2pNetwork({
-    seed: randomBytes(32),
-    listen: ['/ip4/127.0.0.1/tcp/0/ws', '/ip4/127.0.0.1/tcp/0'],
-    announce: [],
-    bootstrap: [],
-    mdns: false,
-    allowPrivateAddresses: true,
-    dhtServer: true,
-    inboundConnectionsPerSecond: 100,
-    maxConnections: 100,
-    jobProtocol,
-    log: silent,
-    ...options,
-  });
+  const network = loopbackNetwork(options);
   stops.push(() => network.stop());
   const hooks = new TestHooks();
   await network.start(hooks);

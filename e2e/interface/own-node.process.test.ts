@@ -1,0 +1,124 @@
+// What a person does with a node that nobody has used before, and that is alone: it begins with the first steps.
+
+import type { Browser } from '@playwright/test';
+import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
+import { requires } from '../capabilities.ts';
+import { brisk, NodeGroup, type RunningNode } from '../loop/nodes.ts';
+import { goTo, type OpenPage, openInterface } from './browser.ts';
+import { connectBrowser } from './shared.ts';
+import { violations } from './violations.ts';
+
+const testInBrowser = requires('chromium');
+const settings = { name: 'own', provider: false, bootstrap: [], config: brisk } as const;
+
+// One after the other, on one node.
+describe('a person with a new node', () => {
+  let browser: Browser;
+  let group: NodeGroup;
+  let own: RunningNode;
+  let open: OpenPage | null = null;
+
+  beforeAll(async () => {
+    browser = await connectBrowser();
+    group = await NodeGroup.make('infernet-new-');
+    own = await group.start(settings);
+  });
+  afterEach(async () => {
+    await open?.context.close();
+    open = null;
+  });
+  afterAll(() => group?.stop());
+
+  async function show(node: Pick<RunningNode, 'dataFolder'>): Promise<OpenPage> {
+    open = await openInterface(browser, node);
+    return open;
+  }
+
+  testInBrowser('finds everything by the keyboard alone', async () => {
+    const { page } = await show(own);
+    await page.getByRole('button', { name: 'Continue' }).waitFor();
+    const found = await violations(page, 'the first step');
+    // The heading of the step has the focus; the next stop is its button.
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'A look at this computer' }).waitFor();
+    found.push(...(await violations(page, 'the second step')));
+    await page.getByRole('button', { name: 'Continue' }).press('Enter');
+    await page.getByRole('button', { name: 'Only use the network' }).waitFor();
+    found.push(...(await violations(page, 'the third step')));
+    expect(found).toEqual([]);
+    await page.getByRole('button', { name: 'Only use the network' }).press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('start prov');
+    await page.keyboard.press('Enter');
+    await page.getByText('This computer provides').waitFor();
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('theme dark');
+    await page.keyboard.press('Enter');
+    expect(await page.evaluate('document.documentElement.dataset.theme')).toBe('dark');
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('logs');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor();
+    expect(await page.evaluate('document.activeElement.tagName')).toBe('H1');
+  });
+
+  testInBrowser('is told what is wrong in each field, and gets no job by it', async () => {
+    const { page } = await show(own);
+    await goTo(page, 'New job');
+    const start = page.getByRole('button', { name: 'Start job' });
+    const inputs = page.getByRole('textbox', { name: 'Inputs' });
+    await page.getByRole('radio', { name: /Text classification/ }).check();
+    await inputs.fill('[1, 2');
+    await page.getByText(/is not JSON/).waitFor();
+    await inputs.fill('{"wrong":1}');
+    await page.getByText(/input 0 of text-classification/).waitFor();
+    await inputs.fill('"fine"');
+    for (const [label, value, message] of [
+      ['Items per shard', '0', 'Enter a whole number between 1 and 1,000.'],
+      ['Budget, credits', 'much', /Enter an amount of credits/],
+      ['Time limit, minutes', '99999', /Enter whole minutes/],
+    ] as const) {
+      const field = page.getByLabel(label);
+      const before = await field.inputValue();
+      await field.fill(value);
+      await page.getByText(message).waitFor();
+      expect(await start.isDisabled(), label).toBe(true);
+      await field.fill(before);
+    }
+    await page.getByText('Parameters', { exact: true }).click();
+    await page.getByRole('textbox', { name: 'labels' }).fill('only-one');
+    await page.getByText(/params of text-classification/).waitFor();
+    await goTo(page, 'Logs');
+    await page.getByLabel('Job id').fill('x');
+    await page.getByText('A job id has 32 hex digits.').waitFor();
+    await goTo(page, 'Settings');
+    await page.getByLabel('Search settings').fill('queueMax');
+    const queue = page.getByRole('textbox', { name: 'provider.queueMax' });
+    await queue.fill('many');
+    await page.keyboard.press('Enter');
+    await page.getByText('Enter a number.').waitFor();
+    await queue.fill('-5');
+    await page.keyboard.press('Enter');
+    await page.getByText(/provider\.queueMax.*(least|expected|1)/).waitFor();
+    await queue.fill('32');
+    await page.keyboard.press('Enter');
+    await page.getByText('Saved').waitFor();
+    expect((await own.api.call('settings.get', {})).config['provider']).toMatchObject({ queueMax: 32 });
+    expect((await own.api.call('jobs.list', {})).total).toBe(0);
+  });
+
+  testInBrowser('goes on after the node was killed and came back under the open window', async () => {
+    const { page } = await show(own);
+    await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
+    await own.api.call('provider.switch', { on: false });
+    await own.kill();
+    await page.getByText(/The node does not answer/).waitFor();
+    own = await group.start(settings);
+    await page.getByText('The node is back').waitFor();
+    expect(await page.getByText(/The node does not answer/).count()).toBe(0);
+    await own.api.call('provider.switch', { on: true });
+    await page.getByText('This computer provides').waitFor();
+  });
+});
