@@ -26,7 +26,11 @@ declare module 'vitest' {
   }
 }
 
-const config = briskWith({ provider: { templates: ['text-classification', 'text-generation'] } });
+/** Looking each other up every second costs each of them a sixth of a core, for minutes. */
+const config = briskWith({
+  provider: { templates: ['text-classification', 'text-generation'] },
+  directory: { heartbeatMs: 2_000, discoverEveryMs: 5_000 },
+});
 
 export async function setup(project: TestProject): Promise<() => Promise<void>> {
   await build();
