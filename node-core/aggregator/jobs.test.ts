@@ -362,6 +362,9 @@ describe('a job with one copy that is checked', () => {
     expect(await market.outcome(jobId)).toMatchObject({ wrong: 0, missing: 0 });
     expect(Number(ended?.spentMicro)).toBe(market.events('payment.paid').length * 2000);
     expect(market.events('check.recorded').length).toBeGreaterThanOrEqual(4);
+    const said = market.events('receipt.stored').map(({ receipt: { body } }) => body.kind === 'good' && body.check);
+    expect(said.length).toBeGreaterThanOrEqual(4);
+    for (const check of said) expect(check).toMatchObject({ policy: 'adaptive', how: 'copies', copies: 2, quorum: 2 });
     const sample = { type: 'sample', ratePpm: 0 } as const;
     // Of twenty shards one holds a canary, which takes the place of one of ten items.
     const unchecked = await market.call('jobs.plan', { template: 'colours', inputs, budgetMicro: '1', policy: sample });

@@ -1,5 +1,6 @@
 /** From revealed copies to verdicts, payments and receipts: the events of one judgement. */
 import {
+  type CheckHow,
   copiesOf,
   type Evidence,
   type Json,
@@ -209,6 +210,7 @@ export function afterVerdicts(
   const { template, model, policy } = job.job;
   const isAudited = shard.audit !== null;
   const copies = copiesOf(policy) + (isAudited ? 1 : 0);
+  const quorum = quorumOf(policy, isAudited);
   for (const { replica, verdict, agreed } of verdicts) {
     if (verdict !== 'accepted' || replica.role === 'own-node' || replica.commitment === null) continue;
     payment.settle(replica.provider);
@@ -221,8 +223,22 @@ export function afterVerdicts(
       model,
       items: itemsOf(shard),
       priceMicro: replica.priceMicro,
-      check: { type: 'replicate', copies, quorum: quorumOf(policy, isAudited), agreed: Math.max(1, agreed) },
+      check: {
+        type: 'replicate',
+        policy: policy.type,
+        how: howChecked(shard, replica, quorum),
+        copies,
+        quorum,
+        agreed: Math.max(1, agreed),
+      },
       digest: replica.commitment.body.digest,
     });
   }
+}
+
+function howChecked({ audit, auditBy, canary, how }: Shard, { checks }: Replica, quorum: number): CheckHow {
+  if (checks !== undefined) return 'checker';
+  if (audit !== null && auditBy === 'check') return 'tokens';
+  if (quorum > 1 && how !== 'unchecked-by-policy') return 'copies';
+  return canary === undefined ? 'none' : 'canary';
 }

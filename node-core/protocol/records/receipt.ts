@@ -44,12 +44,22 @@ const common = {
     .describe('its client lets everybody know of this work; without it the receipt stays with the two of them'),
 };
 
+/** Absent in receipts of older nodes. */
+const CheckHow = z
+  .enum(['copies', 'tokens', 'canary', 'none', 'checker'])
+  .describe(
+    'copies = compared with those of others; tokens = others forced its tokens through their models; canary = unchecked, but for one item whose answer was known; none = unchecked; checker = the work was itself a check of tokens',
+  );
+export type CheckHow = z.infer<typeof CheckHow>;
+
 export const GoodReceipt = z.object({
   ...common,
   kind: z.literal('good'),
   priceMicro: Micro,
   check: z.object({
-    type: z.literal('replicate'),
+    type: z.literal('replicate').describe('older nodes know no other; `policy` and `how` say what was done'),
+    policy: z.enum(['replicate', 'sample', 'adaptive']).optional(),
+    how: CheckHow.optional(),
     copies: z.int().min(1),
     quorum: z.int().min(1),
     agreed: z.int().min(1).describe('copies that agreed, this one included'),

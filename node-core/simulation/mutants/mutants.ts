@@ -356,6 +356,14 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['gossip'],
   },
   {
+    name: 'cap-without-reserved',
+    about: 'what is set aside does not count against the owner’s caps',
+    file: 'node-core/payment/spending.ts',
+    search: 'const outMicro = micro.add(spentMicro, reservedMicro);',
+    replace: 'const outMicro = micro.add(spentMicro, micro.subtract(reservedMicro, reservedMicro));',
+    scenarios: ['adaptive'],
+  },
+  {
     name: 'canary-in-results',
     about: 'the item with a known answer is not taken out before the answers are stored',
     file: 'node-core/aggregator/judge.ts',

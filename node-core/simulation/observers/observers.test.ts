@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { honest } from '../executor.ts';
 import { World } from '../world.ts';
+import type { Fault } from './fault.ts';
+import { type Caps, SpendingBook } from './spending-book.ts';
 
 /** A world in which a client has had one job done by two providers. */
 async function worldWithAJob() {
@@ -22,6 +24,24 @@ describe('the observers', () => {
     if (paid === undefined) throw new Error('nothing was paid');
     client.disk.write([{ ...paid, seq: client.disk.length + 1 }], 'full');
     await expect(world.run(10)).rejects.toThrow(/^I2 broke in client at 10\.\d+ s: .* was paid twice$/);
+  });
+
+  it('see more set aside than the owner allows at a peer and in a day', async () => {
+    const { client } = await worldWithAJob();
+    const entries = client.disk.entries();
+    const see = (caps: Caps) => () => {
+      const fault: Fault = (invariant, what) => {
+        throw new Error(`${invariant} ${what}`);
+      };
+      const book = new SpendingBook(fault, caps);
+      for (const entry of entries) book.take(entry);
+    };
+    // At 1200 each, of different providers.
+    expect(see({ dayMicroMax: '2400', peerDayMicroMax: '1200' })).not.toThrow();
+    expect(see({ dayMicroMax: '2399', peerDayMicroMax: null })).toThrow(
+      /^I5 .*, all peers: 2400 are spent and set aside/,
+    );
+    expect(see({ dayMicroMax: null, peerDayMicroMax: '1199' })).toThrow(/^I5 .*: 1200 are spent/);
   });
 
   it('see an illegal transition', async () => {

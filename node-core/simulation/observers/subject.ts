@@ -7,6 +7,7 @@ import { ClientBook } from './client-book.ts';
 import type { CreditFacts, CreditRules } from './credit.ts';
 import type { Fault } from './fault.ts';
 import { ProviderBook } from './provider-book.ts';
+import { SpendingBook } from './spending-book.ts';
 
 export interface SubjectOptions {
   readonly name: string;
@@ -35,6 +36,7 @@ export class Subject {
   readonly fault: Fault;
   client: ClientBook;
   provider: ProviderBook;
+  #spending: SpendingBook;
   /** Highest sequence of each peer's record that this process believed. */
   readonly believed = new Map<PeerId, number>();
   /** When its disk was replaced; what it knew of others before comes back when they meet again. */
@@ -64,6 +66,7 @@ export class Subject {
     };
     this.client = this.#clientBook();
     this.provider = this.#providerBook();
+    this.#spending = new SpendingBook(this.fault, options.config.spending);
   }
 
   take(entries: readonly LogEntry[]): void {
@@ -71,6 +74,7 @@ export class Subject {
     for (const entry of entries) {
       this.client.take(entry, now);
       this.provider.take(entry, now);
+      this.#spending.take(entry);
     }
   }
 
@@ -78,6 +82,7 @@ export class Subject {
   reread(): void {
     this.client = this.#clientBook();
     this.provider = this.#providerBook();
+    this.#spending = new SpendingBook(this.fault, this.config.spending);
     this.take(this.disk.entries());
   }
 

@@ -7,12 +7,14 @@ import type { Scenario } from '../scenario.ts';
  */
 export const adaptive: Scenario = {
   name: 'adaptive',
-  about: 'single copies are checked by adaptive sampling, and some executors cheat',
+  about: 'single copies are checked by adaptive sampling, some executors cheat, and some clients have spending caps',
   nodesMin: 8,
   // With more, nobody comes to have a streak.
   nodesMax: 12,
   async play(sim) {
     const { chance, world } = sim;
+    // So little that some jobs end for it.
+    const caps = chance.pick([{}, {}, { dayMicroMax: '90000' }, { peerDayMicroMax: '12000' }]);
     const isCheat = (i: number): boolean => i % 7 === 3;
     await sim.begin({
       providers: sim.size - 1,
@@ -20,6 +22,7 @@ export const adaptive: Scenario = {
         disagreement: 0.005,
         cheat: isCheat(i) ? { share: own.pick([0.3, 1]), label: `cheat ${i}` } : null,
       }),
+      node: (name) => (name === 'client' ? { config: { spending: caps } } : {}),
     });
     const [client] = sim.clients;
     if (client === undefined) return;

@@ -1,10 +1,11 @@
+import type { JobSpecInput } from '../../protocol/index.ts';
 import type { Scenario } from '../scenario.ts';
 import { atPlace, walkJob, walkLength, walkNodes } from './walk.ts';
 
 /**
  * Aggregator or provider crash at one step of a replica's life, with the even seeds they come back, with the odd ones not.
  * The step is the seed's: `seedsMin` in a row are one run per step of each. Chance says whether the process alone is gone
- * or the computer's power, and whether there are one or two copies.
+ * or the computer's power, and whether there are one or two copies, or one that another provider checks when it is there.
  */
 export const crashWalk: Scenario = {
   name: 'crash-walk',
@@ -19,7 +20,7 @@ export const crashWalk: Scenario = {
     if (client === undefined) return;
     const restarts = seed % 2 === 0;
     const how = chance.pick(['kill', 'power'] as const);
-    const copies = chance.pick([1, 2, 2]);
+    const policy = chance.pick([1, 2, 2, 'sample', 'adaptive'] as const);
     const awayMs = 500 + chance.below(7) * 3_000;
     const who = atPlace(sim, Math.floor(seed / 2), (node, what) => {
       sim.fault(`${node.name} crashes (${how}) as it ${what}`, () => {
@@ -28,9 +29,21 @@ export const crashWalk: Scenario = {
         else sim.gone.add(node);
       });
     });
-    await sim.submit(client, { ...walkJob, policy: { type: 'replicate', copies, quorum: copies, tieBreakers: 1 } });
+    await sim.submit(client, { ...walkJob, policy: policyOf(policy) });
     await sim.wait(30_000);
     // One that is gone for good may take its job with it, and nothing else.
     if (!restarts && who === 'provider') for (const job of sim.jobs) await sim.ended(job);
   },
 };
+
+/** Where answers are checked singly, this one always is: nobody has a streak, and every answer is drawn. */
+function policyOf(copies: 1 | 2 | 'sample' | 'adaptive'): JobSpecInput['policy'] {
+  switch (copies) {
+    case 'sample':
+      return { type: 'sample', ratePpm: 1_000_000, tieBreakers: 1 };
+    case 'adaptive':
+      return { type: 'adaptive', tieBreakers: 1 };
+    default:
+      return { type: 'replicate', copies, quorum: copies, tieBreakers: 1 };
+  }
+}
