@@ -66,6 +66,36 @@ describe('Roll', () => {
     expect(roll.liveProviders(capability).sort()).toEqual([...honest].sort());
   });
 
+  it('finds by its sweeps each that falls silent or expires, at its own time', async () => {
+    const { clock, roll, peers } = await setUp(10);
+    const [quiet = '', lively = '', connected = '', brief = ''] = peers(4);
+    for (const peer of [quiet, lively, connected]) roll.learn(nodeRecord(peer, clock.now()));
+    roll.learn(nodeRecord(brief, clock.now(), { expiresAt: clock.now() + 40_000 }));
+    for (const peer of [connected, brief]) roll.connect(peer);
+    const live = () => roll.liveProviders(capability).sort();
+    const expiring: string[] = [];
+    const pass = async (ms: number): Promise<void> => {
+      for (let i = 0; i < ms; i += 1_000) {
+        await clock.advance(1_000);
+        expiring.push(...roll.sweep());
+      }
+    };
+    await pass(20_000);
+    roll.heard(lively);
+    await pass(10_000);
+    expect(live()).toEqual([lively, connected, brief].sort());
+    await pass(20_000);
+    expect(live()).toEqual([connected, brief].sort());
+    // From its expiry on it is asked for again and again.
+    expect(expiring).toEqual(Array.from({ length: 10 }, () => brief));
+    roll.disconnect(connected);
+    expect(live()).toEqual([brief]);
+    await pass(200_000);
+    expect(live()).toEqual([]);
+    expect(roll.view(brief)).toBeNull();
+    expect(roll.view(connected)).not.toBeNull();
+  });
+
   it('follows a record that offers something else', async () => {
     const { clock, roll, peers } = await setUp(10);
     const [peer = ''] = peers(1);

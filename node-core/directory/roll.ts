@@ -2,6 +2,7 @@
 import type { Clock } from '../ports/index.ts';
 import {
   type Capability,
+  type EpochMs,
   type Leave,
   NodeRecord,
   type PeerId,
@@ -29,6 +30,10 @@ export class Roll {
   /** Peers with a record that were live when last looked at. */
   readonly #live = new Set<PeerId>();
   readonly #listeners = new Set<() => void>();
+  /** Monotonic time before which no live peer falls silent: signs of life only put it off. */
+  #silentFrom = Number.POSITIVE_INFINITY;
+  /** Wall clock until which no record expires. */
+  #expiresFrom = Number.POSITIVE_INFINITY;
   #isTelling = false;
 
   constructor(options: RollOptions) {
@@ -77,6 +82,7 @@ export class Roll {
     const content = contentOf(record);
     const entry = { record, content, learntAt: readAt, readAt };
     const evicted = this.table.set(peerId, entry);
+    this.#expiresFrom = Math.min(this.#expiresFrom, record.expiresAt);
     if (evicted === peerId) return false;
     vitals.adopt(peerId);
     // A new record was signed by a living peer, at the time that it names.
@@ -131,6 +137,7 @@ export class Roll {
     if (entry === null) return;
     const { vitals, chronicle } = this.#options;
     const live = isLive(vitals.liveness(peer, entry.learntAt));
+    if (live) this.#silentFrom = Math.min(this.#silentFrom, vitals.silentFrom(peer));
     if (live && !this.#live.has(peer)) {
       this.#live.add(peer);
       chronicle.joined(peer, entry);
@@ -144,15 +151,27 @@ export class Roll {
   /** From time to time: finds who fell silent and whose record expired. @returns live peers whose record is about to expire. */
   sweep(): PeerId[] {
     const { clock, chronicle } = this.#options;
+    if (clock.elapsed() >= this.#silentFrom) {
+      this.#silentFrom = Number.POSITIVE_INFINITY;
+      for (const peer of this.#live) this.update(peer);
+    }
     const now = clock.now();
-    for (const peer of this.#live) this.update(peer);
+    const expiring = now > this.#expiresFrom ? this.#expire(now) : [];
+    chronicle.catchUp((peer) => this.#liveEntry(peer));
+    return expiring;
+  }
+
+  #expire(now: EpochMs): PeerId[] {
+    this.#expiresFrom = Number.POSITIVE_INFINITY;
     const expiring: PeerId[] = [];
     for (const [peer, { record }] of this.table.entries()) {
-      if (now <= record.expiresAt) continue;
-      if (now - record.expiresAt > protocolLimits.clockSkewMsMax) this.#drop(peer, 'expired');
-      else if (this.#live.has(peer)) expiring.push(peer);
+      if (now - record.expiresAt > protocolLimits.clockSkewMsMax) {
+        this.#drop(peer, 'expired');
+        continue;
+      }
+      this.#expiresFrom = Math.min(this.#expiresFrom, record.expiresAt);
+      if (now > record.expiresAt && this.#live.has(peer)) expiring.push(peer);
     }
-    chronicle.catchUp((peer) => this.#liveEntry(peer));
     return expiring;
   }
 

@@ -108,6 +108,12 @@ export class Vitals {
     if (sign !== null) return now - sign.heardAt < this.#goneMs ? 'heard' : 'gone';
     return now - learntAt < this.#goneMs ? 'unproven' : 'gone';
   }
+
+  /** Monotonic ms from which a live peer is gone, if nothing more is heard of it. */
+  silentFrom(peer: PeerId): number {
+    const sign = this.sign(peer);
+    return sign === null || this.#connected.has(peer) ? Number.POSITIVE_INFINITY : sign.heardAt + this.#goneMs;
+  }
 }
 
 export function isLive(liveness: Liveness): boolean {
