@@ -45,9 +45,11 @@ export interface Signed<Body> {
  * later version adds, at any depth, and the signature would no longer verify here.
  */
 export function asSent<T>(schema: z.ZodType<T>): z.ZodType<T> {
-  return z.custom<T>().superRefine((value, context) => {
-    for (const { message, path } of schema.safeParse(value).error?.issues ?? []) {
-      context.addIssue({ code: 'custom', message, path });
+  return z.custom<T>().check(({ value, issues }) => {
+    const parsed = schema.safeParse(value);
+    if (parsed.success) return;
+    for (const { message, path } of parsed.error.issues) {
+      issues.push({ code: 'custom', message, path, input: value, continue: true });
     }
   });
 }
@@ -67,9 +69,22 @@ export function signBody<Body>(signer: SignsBytes, type: SignatureDomain, body: 
 }
 
 export function isSigned(verifier: VerifiesBytes, type: SignatureDomain, signed: Signed<unknown>): boolean {
-  try {
-    return verifier.verify(signed.by, signingBytes(type, signed.body), fromBase64Url(signed.signature));
-  } catch {
-    return false;
-  }
+  return signaturesOf(verifier, type, signed.body)(signed.by, signed.signature);
+}
+
+/** For a body that several have signed: its bytes are made once. */
+export function signaturesOf(
+  verifier: VerifiesBytes,
+  type: SignatureDomain,
+  body: unknown,
+): (by: PeerId, signature: string) => boolean {
+  let bytes: Uint8Array | null = null;
+  return (by, signature) => {
+    try {
+      bytes ??= signingBytes(type, body);
+      return verifier.verify(by, bytes, fromBase64Url(signature));
+    } catch {
+      return false;
+    }
+  };
 }

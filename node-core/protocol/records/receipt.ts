@@ -6,7 +6,7 @@
 import { canonicalJson } from '../codec/canonical.ts';
 import { protocolLimits } from '../limits.ts';
 import { Base64Url, Cid, EpochMs, Id, Micro, PeerId, ReplicaId, Sha256, ShardId } from '../primitives.ts';
-import { asSent, isSigned, type VerifiesBytes } from '../signed.ts';
+import { asSent, isSigned, signaturesOf, type VerifiesBytes } from '../signed.ts';
 import { z } from '../zod.ts';
 import { Opening, opens, outputsHashOf, SignedCommitment } from './commitment.ts';
 import { contradicts, SignedStreamHead } from './stream.ts';
@@ -135,7 +135,7 @@ export function itemsThatDiffer(accused: Opening, agreed: Opening): number {
  */
 export function receiptFault(verifier: VerifiesBytes, receipt: Receipt): string | null {
   const { body } = receipt;
-  const signedBy = (by: PeerId, signature: string): boolean => isSigned(verifier, 'receipt', { body, by, signature });
+  const signedBy = signaturesOf(verifier, 'receipt', body);
   if (body.client === body.provider) return 'nobody writes receipts for work done for itself';
   if (!signedBy(body.client, receipt.clientSignature)) return 'the client’s signature does not verify';
   if (body.kind === 'good') {
