@@ -13,6 +13,7 @@ import {
 } from '../node-core/protocol/index.ts';
 import { isOurs } from './app-protocol.ts';
 import { channels } from './channels.ts';
+import { Outlet } from './outlet.ts';
 
 export type ShellHandlers = {
   readonly [M in ShellMethod]: (
@@ -39,14 +40,21 @@ export interface Bridge {
 }
 
 export function serveBridge({ api, shell, log, devOrigin }: BridgeOptions): Bridge {
-  const sessions = new Map<WebContents, Session>();
+  const lines = new Map<WebContents, { readonly session: Session; readonly outlet: Outlet }>();
 
   function close(sender: WebContents, reason: string): void {
-    const session = sessions.get(sender);
-    if (session === undefined) return;
-    sessions.delete(sender);
-    session.close();
+    if (!drop(sender)) return;
     if (!sender.isDestroyed()) sender.send(channels.closed, reason);
+  }
+
+  /** Without a word to the page. */
+  function drop(sender: WebContents): boolean {
+    const line = lines.get(sender);
+    if (line === undefined) return false;
+    lines.delete(sender);
+    line.session.close();
+    line.outlet.close();
+    return true;
   }
 
   /** @throws Error to whoever is not our page: it learns nothing. */
@@ -63,26 +71,32 @@ export function serveBridge({ api, shell, log, devOrigin }: BridgeOptions): Brid
   ipcMain.handle(channels.open, (event) => {
     const sender = judge(event);
     // Of the page before a reload: the one that asks now never had it, and must not be told that it ended.
-    sessions.get(sender)?.close();
-    sessions.delete(sender);
+    drop(sender);
     const node = api();
     if (node === null) return false;
-    sessions.set(
-      sender,
-      createSession({
-        api: node,
-        scope: 'owner',
-        log,
-        send: (text) => {
-          if (!sender.isDestroyed()) sender.send(channels.text, text);
-        },
-        end: (reason) => close(sender, reason),
-      }),
-    );
+    const outlet = new Outlet({
+      post: (batch, texts) => {
+        if (!sender.isDestroyed()) sender.send(channels.texts, batch, texts);
+      },
+      onDrain: () => session.drained(),
+    });
+    const session = createSession({
+      api: node,
+      scope: 'owner',
+      log,
+      send: (text) => outlet.send(text),
+      isBusy: () => outlet.isBusy,
+      isFull: () => outlet.isFull,
+      end: (reason) => close(sender, reason),
+    });
+    lines.set(sender, { session, outlet });
     return true;
   });
+  ipcMain.handle(channels.took, (event, batch: unknown) => {
+    lines.get(judge(event))?.outlet.took(z.int().parse(batch));
+  });
   ipcMain.handle(channels.send, (event, text: unknown) => {
-    sessions.get(judge(event))?.receive(z.string().parse(text));
+    lines.get(judge(event))?.session.receive(z.string().parse(text));
   });
   ipcMain.handle(channels.close, (event) => {
     close(judge(event), 'closed by the page');
@@ -102,7 +116,7 @@ export function serveBridge({ api, shell, log, devOrigin }: BridgeOptions): Brid
 
   return {
     closeAll(reason) {
-      for (const sender of [...sessions.keys()]) close(sender, reason);
+      for (const sender of [...lines.keys()]) close(sender, reason);
     },
   };
 }

@@ -4,8 +4,10 @@ export const channels = {
   send: 'infernet:send',
   close: 'infernet:close',
   shell: 'infernet:shell',
+  /** A batch of texts has been taken. */
+  took: 'infernet:took',
   /** Main to page. */
-  text: 'infernet:text',
+  texts: 'infernet:texts',
   closed: 'infernet:closed',
   go: 'infernet:go',
 } as const;

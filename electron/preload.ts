@@ -8,8 +8,10 @@ import { channels } from './channels.ts';
 let handlers: BridgeHandlers | null = null;
 const listeners: ((to: string) => void)[] = [];
 
-ipcRenderer.on(channels.text, (_event, text: unknown) => {
-  if (typeof text === 'string') handlers?.text(text);
+ipcRenderer.on(channels.texts, (_event, batch: unknown, texts: unknown) => {
+  if (Array.isArray(texts)) for (const text of texts) if (typeof text === 'string') handlers?.text(text);
+  // Main sends the next when this page has worked through these.
+  void ipcRenderer.invoke(channels.took, batch);
 });
 ipcRenderer.on(channels.closed, (_event, reason: unknown) => {
   const ended = handlers;

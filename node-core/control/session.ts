@@ -43,13 +43,18 @@ export interface SessionOptions {
   send(text: string): void;
   /** Much waits to be sent: tokens are gathered until {@link Session.drained}. Default: never. */
   isBusy?(): boolean;
+  /**
+   * So much waits that no more events are to follow: the streams pause, and go on from where they were by
+   * {@link Session.drained}, which reads them from the log. Default: never, the carrier ends such a connection.
+   */
+  isFull?(): boolean;
   /** Ends the connection. */
   end(reason: string): void;
 }
 
 export interface Session {
   receive(text: string): void;
-  /** The carrier has sent what waited. */
+  /** The carrier has sent what waited, or is not full any more. */
   drained(): void;
   /** The carrier is gone: ends the subscriptions. Answers that come later go nowhere. */
   close(): void;
@@ -108,11 +113,10 @@ export function createSession(options: SessionOptions): Session {
       if (item.kind === 'event') cursor = item.seq;
       send(requestText(null, 'event', { subscription, cursor, item }));
     };
-    drains.set(subscription, () => {
-      for (const shown of waiting.take()) give(shown);
-    });
+    /** Nothing comes until its reader has caught up. */
+    let isPaused = false;
     const receive = (item: StreamItem) => {
-      if (!subscriptions.has(subscription)) return;
+      if (isPaused || !subscriptions.has(subscription)) return;
       // Answers are for those who may see results.
       if (
         (item.kind === 'token' || item.kind === 'restarted') &&
@@ -125,22 +129,40 @@ export function createSession(options: SessionOptions): Session {
           return;
         }
       } else {
+        if (options.isFull?.() === true) {
+          // How far a shard has come is told again with its next item.
+          if (item.kind === 'event') pause(item.seq - 1);
+          return;
+        }
         // Whoever hears that a shard is accepted has seen all of its answers.
         for (const shown of waiting.take()) give(shown);
       }
       give(item);
     };
+    const pause = (last: number) => {
+      isPaused = true;
+      // A cursor beyond the log meant its end.
+      cursor = Math.min(cursor, last);
+      // What answers have by then is shown from their beginning to whoever begins to listen.
+      waiting.take();
+      subscriptions.get(subscription)?.();
+    };
     const afterwards = () => {
       if (!subscriptions.has(subscription)) return;
+      isPaused = false;
       try {
-        const end = api.subscribe(after, receive);
-        // What came at once may have filled the carrier's buffer, and closed it.
-        if (subscriptions.has(subscription)) subscriptions.set(subscription, end);
+        const end = api.subscribe(cursor, receive);
+        // What came at once may have filled the carrier's buffer, and closed it or paused the stream.
+        if (subscriptions.has(subscription) && !isPaused) subscriptions.set(subscription, end);
         else end();
       } catch (error) {
         options.end(error instanceof ApiError ? error.message : unexpected('events.subscribe', error).message);
       }
     };
+    drains.set(subscription, () => {
+      if (isPaused) afterwards();
+      else for (const shown of waiting.take()) give(shown);
+    });
     return { result: { subscription }, afterwards };
   }
 
