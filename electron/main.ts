@@ -1,15 +1,15 @@
 // The shell around the node: window, tray, menus, links. It holds no node logic: those rooms are in node-core/ and run
 // without it. Order: one instance → scheme → ready → node and window at once, neither waits for the other.
 
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { app, BrowserWindow, dialog, Notification, session } from 'electron';
+import { app, type BrowserWindow, dialog, Notification, session } from 'electron';
 import { createLogger } from '../node-core/logging.ts';
 import { appOrigin, registerAppScheme, serveApp } from './app-protocol.ts';
 import { type Bridge, serveBridge } from './bridge.ts';
 import { channels } from './channels.ts';
 import { linkIn, linkScheme, targetOf } from './deep-link.ts';
+import { openFile, saveFile } from './files.ts';
 import { logTail } from './log-tail.ts';
 import { setMenu } from './menu.ts';
 import { newsOf } from './news.ts';
@@ -178,15 +178,8 @@ async function run(): Promise<void> {
     log,
     devOrigin: devServerUrl ?? null,
     shell: {
-      'file.save': async ({ name, text }, sender) => {
-        const parent = BrowserWindow.fromWebContents(sender);
-        const options = { defaultPath: join(app.getPath('downloads'), name) };
-        const { canceled, filePath } =
-          parent === null ? await dialog.showSaveDialog(options) : await dialog.showSaveDialog(parent, options);
-        if (canceled || filePath === undefined) return { saved: false };
-        await writeFile(filePath, text);
-        return { saved: true };
-      },
+      'file.save': saveFile,
+      'file.open': openFile,
       'node.state': () => ({ state: node.state, message: node.message, log: lines() }),
       'node.restart': async () => {
         await node.restart();

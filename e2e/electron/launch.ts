@@ -3,6 +3,8 @@
  * where it is not, the real main bundle with the stand-in.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { z } from '../../node-core/protocol/index.ts';
@@ -40,13 +42,14 @@ export interface LaunchOptions {
 }
 
 export async function launchApp(options: LaunchOptions): Promise<App> {
+  const port = await freePort();
   const child = fork(
     options.mainFile ?? `${root}out/main/main.js`,
     ['--config', options.config, ...(options.args ?? [])],
     {
       execArgv: ['--import', `${root}e2e/electron/register.mjs`],
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...process.env, STAND_IN_USER_DATA: options.userData, ...options.env },
+      env: { ...process.env, STAND_IN_USER_DATA: options.userData, STAND_IN_PORT: String(port), ...options.env },
     },
   );
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
@@ -81,6 +84,15 @@ export async function launchApp(options: LaunchOptions): Promise<App> {
     await browser?.close().catch(() => {});
     throw new Error(`the app did not open: ${String(error)}\n${tail.join('').slice(-2_000)}`, { cause: error });
   }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
 }
 
 function addressOf(child: ChildProcess, log: () => string): Promise<string> {

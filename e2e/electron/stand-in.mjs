@@ -7,26 +7,17 @@
 
 import { EventEmitter } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { chromium } from '@playwright/test';
 
 if (process.env['STAND_IN_RESOURCES']) Object.assign(process, { resourcesPath: process.env['STAND_IN_RESOURCES'] });
 
+const port = process.env['STAND_IN_PORT'];
 const shown = 'http://infernet.localhost';
 const real = 'app://infernet';
 /** What happened, for tests to ask about. @type {Record<string, any>} */
-const seen = {
-  windows: [],
-  notifications: [],
-  tray: null,
-  menu: null,
-  schemes: [],
-  opened: [],
-  saved: null,
-  links: [],
-};
-/** What the person at the dialogs answers, and whether the plug is out. */
-const person = { saveTo: /** @type {string | null} */ (null), button: 0, onBattery: false };
+const seen = { windows: [], notifications: [], tray: null, menu: null, schemes: [], opened: [], links: [] };
+/** What the person at the dialogs answers, and whether the plug is out. @type {Record<string, any>} */
+const person = { saveTo: null, openFrom: null, button: 0, onBattery: false };
 /** @type {Map<string, (request: Request) => Promise<Response>>} */
 const schemes = new Map();
 /** @type {Map<string, Function>} */
@@ -34,16 +25,7 @@ const handlers = new Map();
 /** @type {import('@playwright/test').Browser | undefined} */
 let browser;
 
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((done) => server.once('listening', done));
-  const address = server.address();
-  await new Promise((done) => server.close(done));
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
-
 async function startBrowser() {
-  const port = await freePort();
   browser = await chromium.launch({
     executablePath: process.env['INFERNET_CHROMIUM'] ?? '/usr/bin/chromium',
     args: [
@@ -270,6 +252,10 @@ export const nativeImage = { createFromPath: (/** @type {string} */ path) => ({ 
 export const screen = { getAllDisplays: () => [{ workArea: { x: 0, y: 0, width: 1920, height: 1080 } }] };
 export const dialog = {
   showSaveDialog: async () => ({ canceled: person.saveTo === null, filePath: person.saveTo ?? undefined }),
+  showOpenDialog: async () => ({
+    canceled: person.openFrom === null,
+    filePaths: person.openFrom === null ? [] : [person.openFrom],
+  }),
   showMessageBox: async () => ({ response: person.button }),
 };
 

@@ -48,6 +48,7 @@ export function desktopShell(bridge: Bridge): Shell {
   return {
     kind: 'desktop',
     save: async ({ name, text }: SavedFile) => (await ask('file.save', { name, text })).saved,
+    open: async (bytesMax) => (await ask('file.open', { bytesMax })).file,
     ask,
   };
 }

@@ -12,6 +12,8 @@ export interface Shell {
   readonly kind: 'desktop' | 'browser';
   /** @returns false when the person thought better of it. */
   save(file: SavedFile): Promise<boolean>;
+  /** Asks for a file of inputs; absent where the page's own button does. @throws Error that says what is wrong with it. */
+  open?(bytesMax: number): Promise<{ readonly name: string; readonly text: string } | null>;
   /** What only the desktop window can do; absent in a browser. */
   ask?<M extends ShellMethod>(method: M, params: ShellParams<M>): Promise<ShellResult<M>>;
 }

@@ -16,6 +16,21 @@ export const shellMethods = {
     }),
     result: z.object({ saved: z.boolean() }),
   },
+  /** Asks which, and reads the file: what a person chose, and no path from a page. */
+  'file.open': {
+    params: z.object({
+      bytesMax: z
+        .int()
+        .min(1)
+        .max(64 * 1024 * 1024),
+    }),
+    result: z.object({
+      file: z
+        .object({ name: z.string(), text: z.string() })
+        .nullable()
+        .describe('null when the person thought better of it'),
+    }),
+  },
   'node.state': {
     params: z.object({}),
     result: z.object({
