@@ -57,3 +57,34 @@ it('counts what failed once, and what is done while it runs', () => {
   tellProgress(running, replicaId, 2);
   expect(itemsDone(running)).toBe(3);
 });
+
+it('notes what befell a shard: a check, another try, a second thought', () => {
+  const replica = (n: number) => ({ ...of, replicaId: `${shardId}.${n}.${'A'.repeat(8)}` });
+  const accepted: NodeEvent = {
+    type: 'shard.accepted',
+    jobId,
+    shardId,
+    how: 'unchecked-by-policy',
+    outputsHash: 'b'.repeat(64),
+  };
+  const before: NodeEvent[] = [
+    { type: 'job.planned', jobId, counts: [10, 5] },
+    assigned,
+    { type: 'replica.lost', ...of, reason: 'silent', committed: false, holdUntil: 9 },
+    { ...assigned, ...replica(2), attempt: 2, prefixesHash: 'c'.repeat(64) },
+    { type: 'shard.audited', jobId, shardId, why: 'adaptive', chancePpm: 1_000_000, by: 'run' },
+    accepted,
+  ];
+  const told = story(...before);
+  expect(told.shards[1]).toMatchObject({ state: 'accepted', notes: ['taken-over', 'audited'] });
+  expect(told.shards[1]?.attempts.map(({ goesOn }) => goesOn)).toEqual([false, true]);
+  const again = story(
+    ...before,
+    { type: 'shard.reopened', jobId, shardId, why: 're-audit', by: 'check' },
+    { ...assigned, ...replica(3), attempt: 3, role: 'validator', checks: replicaId },
+    { type: 'job.doubted', jobId, provider, items: [{ start: 0, count: 1 }] },
+  );
+  expect(again.shards[1]).toMatchObject({ state: 'open', notes: ['taken-over', 'audited', 'reopened'] });
+  expect(again.shards[1]?.attempts[2]?.checks).toBe(replicaId);
+  expect(again.shards[0]?.notes).toEqual(['doubted']);
+});

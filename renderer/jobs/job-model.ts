@@ -18,7 +18,19 @@ export interface Attempt {
   itemsDone: number;
   commitment: string | null;
   reason: string;
+  /** It goes on from what a provider that was lost had shown already. */
+  readonly goesOn: boolean;
+  /** It looks at the tokens of this attempt, instead of doing the work. */
+  readonly checks: string | null;
 }
+
+/**
+ * What befell a shard. `audited`: drawn to be checked by another provider. `reopened`: its answer stood, and is checked
+ * after all. `taken-over`: somebody else was asked since the first was slow, lost or wrong. `disagreed`: copies differed.
+ * `restarted`: what was shown of it was taken back.
+ */
+export const shardNotes = ['audited', 'reopened', 'taken-over', 'disagreed', 'restarted', 'doubted'] as const;
+export type ShardNote = (typeof shardNotes)[number];
 
 export interface ShardOfJob {
   readonly shardId: string;
@@ -27,6 +39,7 @@ export interface ShardOfJob {
   readonly count: number;
   state: ShardState;
   how: EventOf<'shard.accepted'>['how'] | null;
+  readonly notes: ShardNote[];
   readonly attempts: Attempt[];
 }
 
@@ -63,6 +76,19 @@ const attemptStates: Readonly<Partial<Record<NodeEvent['type'], ReplicaState>>> 
   'replica.revealed': 'revealed',
 };
 
+const noteOf = {
+  'shard.audited': 'audited',
+  'shard.reopened': 'reopened',
+  'shard.disagreed': 'disagreed',
+  'shard.restarted': 'restarted',
+} as const;
+
+function note({ notes }: ShardOfJob, one: ShardNote): void {
+  if (!notes.includes(one)) notes.push(one);
+}
+
+/** Its work fell to somebody else. */
+const lost: readonly ReplicaState[] = ['failed', 'lost', 'rejected'];
 const failures: readonly ReplicaState[] = ['declined', 'failed', 'lost', 'rejected'];
 const finals: readonly ReplicaState[] = [...failures, 'accepted', 'undecided', 'superseded', 'cancelled'];
 
@@ -86,6 +112,7 @@ export function tell(story: JobStory, entry: LogEntry): void {
           count,
           state: 'open',
           how: null,
+          notes: [],
           attempts: [],
         });
         start += count;
@@ -104,17 +131,38 @@ export function tell(story: JobStory, entry: LogEntry): void {
       if (shard === undefined) return;
       shard.state = 'accepted';
       shard.how = event.how;
+      if (event.mark === 'doubted') note(shard, 'doubted');
       return;
     }
+    case 'shard.audited':
+    case 'shard.reopened':
+    case 'shard.disagreed':
+    case 'shard.restarted': {
+      const shard = shardOf(story, event.shardId);
+      if (shard === undefined) return;
+      if (event.type === 'shard.reopened') shard.state = 'open';
+      note(shard, noteOf[event.type]);
+      return;
+    }
+    case 'job.doubted':
+      for (const { start, count } of event.items) {
+        for (const shard of story.shards) {
+          if (shard.start < start + count && start < shard.start + shard.count) note(shard, 'doubted');
+        }
+      }
+      return;
     case 'shard.exhausted':
     case 'shard.cancelled': {
       const shard = shardOf(story, event.shardId);
       if (shard !== undefined) shard.state = event.type === 'shard.exhausted' ? 'exhausted' : 'cancelled';
       return;
     }
-    case 'replica.assigned':
+    case 'replica.assigned': {
       story.waiting = null;
-      shardOf(story, event.shardId)?.attempts.push({
+      const shard = shardOf(story, event.shardId);
+      if (shard === undefined) return;
+      if (event.role === 'hedge' || shard.attempts.some(({ state }) => lost.includes(state))) note(shard, 'taken-over');
+      shard.attempts.push({
         replicaId: event.replicaId,
         provider: event.provider,
         attempt: event.attempt,
@@ -127,8 +175,11 @@ export function tell(story: JobStory, entry: LogEntry): void {
         itemsDone: 0,
         commitment: null,
         reason: '',
+        goesOn: event.prefixesHash !== undefined,
+        checks: event.checks ?? null,
       });
       return;
+    }
   }
   if (!('replicaId' in event) || !event.type.startsWith('replica.')) return;
   const attempt = attemptOf(story, event.replicaId);

@@ -7,8 +7,15 @@ type Outputs = MethodResult<'jobs.results'>['outputs'];
 
 export function resultsJsonl(outputs: Outputs, inputs: readonly Json[] | undefined): string {
   return outputs
-    .map(({ index, output, how }) =>
-      JSON.stringify({ index, ...(inputs !== undefined && { input: inputs[index] ?? null }), output, how }),
+    .map(({ index, output, how, given, mark }) =>
+      JSON.stringify({
+        index,
+        ...(inputs !== undefined && { input: inputs[index] ?? null }),
+        output,
+        how,
+        ...(given !== undefined && { given }),
+        ...(mark !== undefined && { mark }),
+      }),
     )
     .map((line) => `${line}\n`)
     .join('');

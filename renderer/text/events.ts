@@ -8,6 +8,9 @@ export type Level = 'info' | 'warn' | 'error';
 const warnings: readonly string[] = [
   'peer.left',
   'job.waiting',
+  'job.doubted',
+  'provider.paused',
+  'shard.restarted',
   'job.cancelling',
   'shard.disagreed',
   'shard.cancelled',
@@ -19,7 +22,13 @@ const warnings: readonly string[] = [
   'payment.dropped',
   'reputation.noted',
 ];
-const errors: readonly string[] = ['shard.exhausted', 'replica.failed', 'work.failed', 'peer.penalised'];
+const errors: readonly string[] = [
+  'shard.exhausted',
+  'replica.failed',
+  'work.failed',
+  'peer.penalised',
+  'peer.excluded',
+];
 
 export function levelOf(event: NodeEvent): Level {
   if (event.type === 'job.ended')
@@ -79,6 +88,24 @@ export function detailOf(event: NodeEvent): string {
     case 'work.judged':
       parts.push(event.verdict);
       break;
+    case 'replica.assigned':
+      parts.push(t.job.role[event.role] ?? event.role);
+      if (event.checks !== undefined) parts.push(t.job.checksTokens);
+      if (event.prefixesHash !== undefined) parts.push(t.job.goesOn);
+      break;
+    case 'shard.audited':
+    case 'shard.reopened':
+      parts.push(t.job.auditWhy[event.why]);
+      break;
+    case 'peer.excluded':
+      parts.push(t.providers.excludedWhy(event.differed, event.compared));
+      break;
+    case 'receipt.stored':
+    case 'receipt.heard': {
+      const { kind, items, client, provider } = event.receipt.body;
+      parts.push(kind, count(items, 'item'), `${shortPeer(client)} → ${shortPeer(provider)}`);
+      break;
+    }
     case 'shard.accepted':
       parts.push(t.job.how[event.how]);
       break;
