@@ -28,6 +28,19 @@ const withoutJsonSchema: Plugin = {
   },
 };
 
+/** What the protocol says of its fields is for its documents: the page shows none of it. */
+const withoutDescriptions: Plugin = {
+  name: 'infernet:without-descriptions',
+  apply: 'build',
+  enforce: 'pre',
+  transform(code, id) {
+    if (!id.includes('/node-core/protocol/')) return null;
+    return code
+      .replaceAll(/\.describe\(\s*(?:'(?:[^'\\]|\\.)*'|`[^`$]*`),?\s*\)/g, '')
+      .replaceAll(/(method\(\s*'\w+',\s*)'(?:[^'\\]|\\.)*'/g, "$1''");
+  },
+};
+
 export default defineConfig({
   main: {
     build: {
@@ -57,7 +70,7 @@ export default defineConfig({
   },
   renderer: {
     root: path('./renderer'),
-    plugins: [svelte(), relaxPolicyInDev, withoutJsonSchema],
+    plugins: [svelte(), relaxPolicyInDev, withoutJsonSchema, withoutDescriptions],
     build: {
       emptyOutDir: true,
       // The polyfill is an inline script, which the page's policy forbids, and Chromium needs none.

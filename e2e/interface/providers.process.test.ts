@@ -2,7 +2,7 @@
 
 import { afterAll, describe, expect } from 'vitest';
 import { requires } from '../capabilities.ts';
-import { brisk, ended, knows, NodeGroup, reviews, submit } from '../loop/nodes.ts';
+import { brisk, ended, eventually, knows, NodeGroup, reviews, submit } from '../loop/nodes.ts';
 import { firstSteps, goTo, openInterface } from './browser.ts';
 import { connectBrowser, connectNodes, sharedAddresses } from './shared.ts';
 
@@ -55,6 +55,65 @@ describe('the owner', () => {
     await page.getByRole('button', { name: 'Unblock' }).click();
     await page.getByText('no longer blocked').waitFor();
     expect((await client.api.call('settings.get', {})).config['aggregator']).toMatchObject({ blockedProviders: [] });
+
+    // One job: this one not, and nobody else that may come.
+    await goTo(page, 'New job');
+    await page.getByRole('button', { name: 'Try the sample' }).click();
+    await page.getByRole('button', { name: `Leave out ${blocked.slice(-8)}` }).click();
+    await page.getByRole('button', { name: `Take back ${blocked.slice(-8)}` }).waitFor();
+    await page.getByRole('switch', { name: /Nobody else/ }).click();
+    await page.getByText(/^Only (this|these)/).waitFor();
+    await page.getByLabel('Name').fill('kept among friends');
+    await page.getByRole('button', { name: 'Start job' }).click();
+    await page.getByRole('heading', { level: 1, name: 'kept among friends' }).waitFor();
+    const [job] = (await client.api.call('jobs.list', { limit: 1 })).jobs;
+    const spec = await client.api.call('jobs.spec', { jobId: job?.jobId ?? '' });
+    expect(spec.providers?.never).toEqual([blocked]);
+    expect(spec.providers?.only).toContain(favoured);
+    expect(spec.providers?.only).not.toContain(blocked);
+    await page.getByText('Done', { exact: true }).waitFor();
+
+    // The whole log is searched, not only what is on the page; and a line leads to its job.
+    await goTo(page, 'Logs');
+    await page.getByRole('searchbox').fill('kept among friends');
+    await page.getByRole('listitem').filter({ hasText: 'A job was submitted' }).waitFor();
+    await page.getByRole('searchbox').fill('job was submitted');
+    const links = page.getByRole('link', { name: /Open its job/ });
+    await eventually('both jobs are found', async () => (await links.count()) === 2);
+    await links.last().click();
+    await page.getByRole('heading', { level: 1, name: 'kept among friends' }).waitFor();
     expect(errors).toEqual([]);
+  });
+
+  testInBrowser('sees the recovery phrase once, and takes back a reset of all settings', async () => {
+    const browser = await connectBrowser();
+    group ??= await NodeGroup.make('infernet-peers-');
+    const own = await group.start({ name: 'own', provider: false, bootstrap: [], config: brisk });
+    const { page } = await openInterface(browser, own);
+    await firstSteps(page, 'Only use the network');
+    await goTo(page, 'Settings');
+    await page.getByRole('button', { name: 'Show the phrase' }).click();
+    expect(await page.getByRole('list', { name: 'Recovery phrase' }).count()).toBe(0);
+    await page.getByRole('button', { name: 'Show the words' }).click();
+    const words = page.getByRole('list', { name: 'Recovery phrase' }).locator('b');
+    await words.first().waitFor();
+    const { phrase } = await own.api.call('identity.export', {});
+    expect(await words.allTextContents()).toEqual(phrase.split(' '));
+    await page.getByRole('button', { name: 'I have written them down' }).click();
+    expect(await words.count()).toBe(0);
+    await own.api.call('settings.set', { values: { 'provider.queueMax': 7 } });
+    await page.reload();
+    await page.getByRole('button', { name: 'Reset settings' }).click();
+    await page.getByRole('dialog').getByText('provider.queueMax').waitFor();
+    await page.getByRole('dialog').getByRole('button', { name: 'Reset settings' }).click();
+    const queueMax = async () => Object((await own.api.call('settings.get', {})).config['provider']).queueMax;
+    await eventually('it has its default', async () => (await queueMax()) === 64);
+    await page.getByRole('button', { name: 'Undo' }).click();
+    await eventually('it is as it was', async () => (await queueMax()) === 7);
+    // By the keyboard alone, to a section that is closed.
+    const section = page.locator('summary', { hasText: 'Log file' });
+    await section.focus();
+    await section.press('Enter');
+    await page.getByRole('combobox', { name: 'log.level' }).waitFor();
   });
 });

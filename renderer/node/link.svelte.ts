@@ -74,6 +74,11 @@ export class NodeLink implements Pick<NodeApi, 'call'> {
     this.#returns.add(listener);
   }
 
+  /** What comes happened while the node was away. */
+  get isCatchingUp(): boolean {
+    return this.#missed !== null;
+  }
+
   retryNow(): void {
     if (this.#line !== null || this.state.kind === 'refused') return;
     clearTimeout(this.#retry);

@@ -22,6 +22,9 @@ class Draft {
   deadlineMinutes = $state('10');
   label = $state('');
   retryOf = $state<string | null>(null);
+  /** Computers that shall not get it; and, where it is not null, the only ones that may. */
+  never = $state.raw<readonly string[]>([]);
+  only = $state.raw<readonly string[] | null>(null);
 
   clear(): void {
     this.text = '';
@@ -31,6 +34,8 @@ class Draft {
     this.budget = null;
     this.label = '';
     this.retryOf = null;
+    this.never = [];
+    this.only = null;
   }
 
   /** Of a job that was. @param only the indexes of the items to take; all by default. */
@@ -48,6 +53,8 @@ class Draft {
     this.deadlineMinutes = String(Math.max(1, Math.round(spec.deadlineMs / 60_000)));
     this.label = spec.label;
     this.retryOf = retryOf;
+    this.never = spec.providers?.never ?? [];
+    this.only = spec.providers?.only ?? null;
   }
 }
 

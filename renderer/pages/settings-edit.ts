@@ -1,6 +1,8 @@
 /** What was typed into a setting, as the value that its schema asks for. The node has the last word. */
 import type { Json } from '../../node-core/protocol/index.ts';
 import { isRecord } from '../batch/items.ts';
+import { t } from '../text/en.ts';
+import { number } from '../text/format.ts';
 import type { Setting } from './settings-tree.ts';
 
 export type SettingKind = 'switch' | 'choice' | 'number' | 'text' | 'list' | 'json';
@@ -57,4 +59,30 @@ export function readSetting(setting: Setting, typed: string): { value: Json } | 
 export function typedText(setting: Setting): string {
   const { value } = setting;
   return Array.isArray(value) && kindOf(setting) === 'list' ? value.map(String).join(', ') : setting.valueText;
+}
+
+/** What its schema says of it, for people: bounds, and what it is when nothing is set. */
+export function hintOf(setting: Setting): string {
+  const inner = innerSchema(setting);
+  const bound = (name: string): number | null => {
+    const value = inner[name];
+    // Bounds of the number format itself say nothing.
+    return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER ? value : null;
+  };
+  const [least, most] = [bound('minimum'), bound('maximum')];
+  const standard = setting.schema['default'];
+  return [
+    least !== null && most !== null ? t.settings.between(least, most) : '',
+    least !== null && most === null ? t.settings.atLeast(least) : '',
+    least === null && most !== null ? t.settings.atMost(most) : '',
+    standard === undefined || typeof standard === 'boolean' ? '' : t.settings.standard(defaultText(standard)),
+  ]
+    .filter((part) => part !== '')
+    .join(' · ');
+}
+
+function defaultText(value: Json): string {
+  if (value === null || value === '' || (Array.isArray(value) && value.length === 0)) return t.none;
+  if (typeof value === 'number') return number(value);
+  return typeof value === 'string' ? value : JSON.stringify(value);
 }
