@@ -20,6 +20,8 @@ export const silentProvider: Scenario = {
   name: 'silent-provider',
   about: 'providers take work and stay silent, or commit and never reveal',
   nodesMin: 7,
+  // More would take their work, and less of it would come to the silent ones.
+  nodesMax: 12,
   async play(sim) {
     await sim.begin({ providers: sim.size - 4, manner: (i) => ({ silent: i === 0 }) });
     const mute = await sim.hostile('mute', takes(false));

@@ -6,6 +6,8 @@ export const starved: Scenario = {
   name: 'starved',
   about: 'all providers go away for good while a job runs',
   nodesMin: 4,
+  // More would only go away, too.
+  nodesMax: 12,
   async play(sim) {
     const { chance } = sim;
     await sim.begin({ providers: sim.size - 1 });

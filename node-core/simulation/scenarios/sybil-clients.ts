@@ -19,7 +19,13 @@ export const sybilClients: Scenario = {
     await sim.begin({
       clients: 2,
       providers: sim.size - 2,
-      node: () => ({ config: { provider: { strangersPerHourMicro: String(capMicro) } } }),
+      // Most of the run is an hour in which nothing happens but heartbeats.
+      node: () => ({
+        config: {
+          directory: { heartbeatMs: 60_000, goneMs: 100_000 },
+          provider: { strangersPerHourMicro: String(capMicro) },
+        },
+      }),
     });
     const [victim] = sim.providers;
     const [known, newcomer] = sim.clients;
