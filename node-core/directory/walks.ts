@@ -73,13 +73,12 @@ export class Walks {
     }
     const walk: Walk = { limit, over: Promise.resolve() };
     this.#walks.set(key, walk);
-    walk.over = this.#walk(walk, capability, deadlineMs).finally(() => this.#walks.delete(key));
+    walk.over = this.#walk(walk, key, capability, deadlineMs).finally(() => this.#walks.delete(key));
     return walk;
   }
 
-  async #walk(walk: Walk, capability: Capability, deadlineMs: number): Promise<void> {
+  async #walk(walk: Walk, key: Cid, capability: Capability, deadlineMs: number): Promise<void> {
     const { clock, network, roll } = this.#options;
-    const key = capabilityKey(capability);
     const endsAt = clock.elapsed() + deadlineMs;
     const leftMs = () => Math.max(0, endsAt - clock.elapsed());
     const isEnough = () => this.#stopped || roll.liveProviders(capability).length >= walk.limit;

@@ -4,7 +4,7 @@
  */
 import type { FoundPeer } from '../../ports/index.ts';
 import type { Cid, PeerId } from '../../protocol/index.ts';
-import { type Member, positionOf } from './member.ts';
+import type { Member } from './member.ts';
 import type { World } from './world.ts';
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
@@ -21,7 +21,7 @@ export function putRecord(
   } catch (error) {
     return Promise.reject(error);
   }
-  const targets = world.closest(member, positionOf(key), world.link.replication);
+  const targets = world.closest(member, world.positionOf(key), world.link.replication);
   if (targets.length === 0) return Promise.reject(new Error(`nobody to store ${key}: this node reaches no other peer`));
   return world.wait<void>(
     member,
@@ -70,7 +70,7 @@ export function getRecord(world: World, member: Member, key: string, deadlineMs:
     member,
     deadlineMs,
     (resolve) => {
-      const targets = world.closest(member, positionOf(key), world.link.replication);
+      const targets = world.closest(member, world.positionOf(key), world.link.replication);
       let waiting = targets.length;
       if (waiting === 0) resolve(best());
       for (const target of targets) {
@@ -114,7 +114,7 @@ function announce(world: World, member: Member, key: Cid, deadlineMs: number): P
     member,
     deadlineMs,
     (resolve) => {
-      const targets = world.closest(member, positionOf(key), world.link.replication);
+      const targets = world.closest(member, world.positionOf(key), world.link.replication);
       if (targets.length === 0) resolve();
       for (const target of targets) {
         request(world, member, target, () => keep(target)).then(
@@ -182,7 +182,7 @@ export async function* findProviders(
   add(providersAt(member));
   const cancel = world.after(member, deadlineMs, end);
   member.waits.add(end);
-  const targets = world.closest(member, positionOf(key), world.link.replication);
+  const targets = world.closest(member, world.positionOf(key), world.link.replication);
   let waiting = targets.length;
   if (waiting === 0) end();
   for (const target of targets) {

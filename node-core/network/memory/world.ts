@@ -2,7 +2,7 @@
 import type { Clock, Random } from '../../ports/index.ts';
 import type { PeerId } from '../../protocol/index.ts';
 import type { LinkModel, Place } from './link.ts';
-import { compareDistance, type Member, type Position } from './member.ts';
+import { compareDistance, type Member, type Position, positionOf } from './member.ts';
 
 export class World {
   readonly clock: Clock;
@@ -11,6 +11,7 @@ export class World {
   /** The present life of each peer. */
   readonly members = new Map<PeerId, Member>();
   readonly subscribers = new Map<string, Set<Member>>();
+  readonly #positions = new Map<string, Position>();
   #stale = true;
 
   constructor(clock: Clock, random: Random, link: LinkModel) {
@@ -43,6 +44,16 @@ export class World {
   joined(a: Member, b: Member): boolean {
     this.#refresh();
     return a.isUp && b.isUp && a.component === b.component && this.passes(a, b);
+  }
+
+  /** Where a key lies: the same few are asked for again and again. */
+  positionOf(key: string): Position {
+    let position = this.#positions.get(key);
+    if (position === undefined) {
+      position = positionOf(key);
+      this.#positions.set(key, position);
+    }
+    return position;
   }
 
   /** The members closest to a position that `from` reaches, nearest first, without itself. */
