@@ -40,6 +40,8 @@ export async function recoveryPhraseIn(dataFolder: string): Promise<string> {
   return phraseOf(seed);
 }
 
+export { findEngine } from './system/engine.ts';
+
 export interface RealPortsOptions {
   readonly log: Logger;
   /** Holds the shipped `templates` and `models`. Default: the nearest `resources` above the running code. */

@@ -161,6 +161,13 @@ describe('a computer that is not to work', () => {
     conditions.diskFreeBytes = 511 * mebibyte;
     await pass(16_000);
     expect(await pauses()).toEqual(['disk']);
+    expect(await done(node.api.call('node.computer', {}), 10)).toEqual({
+      dataFolder: 'x',
+      diskFreeBytes: 511 * mebibyte,
+      diskFreeBytesMin: 512 * mebibyte,
+      engine: null,
+      calledFrom: null,
+    });
     const why = await done(node.api.call('provider.why', {}), 10);
     expect(why.findings[0]).toMatchObject({ code: 'paused', weight: 'blocks' });
     expect(why.findings[0]?.text).toMatch(/511 MiB left.*from 512 MiB.*host\.diskFreeBytesMin/);

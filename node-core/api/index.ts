@@ -13,7 +13,15 @@ import { ledger, queryLog } from './history.ts';
 import { cancelJob, getJob, jobResults, jobSpec, listJobs, listTemplates, stopJob } from './jobs.ts';
 import { listPeers, markPeer } from './peers.ts';
 import type { Rooms } from './rooms.ts';
-import { nodeStatus, providerStatus, setSettings, settings, settingsSchema, switchProvider } from './status.ts';
+import {
+  computer,
+  nodeStatus,
+  providerStatus,
+  setSettings,
+  settings,
+  settingsSchema,
+  switchProvider,
+} from './status.ts';
 import type { EventStream } from './stream.ts';
 import { jobWhy } from './why-job.ts';
 import { providerWhy } from './why-provider.ts';
@@ -25,6 +33,7 @@ const schemas: { readonly [M in MethodName]: { readonly params: z.ZodType<Method
 export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
   const handlers: Handlers = {
     'node.status': () => nodeStatus(rooms),
+    'node.computer': () => computer(rooms),
     'node.stop': ({ drainMs }) => {
       rooms.stop(drainMs);
       return {};

@@ -25,6 +25,18 @@ export function nodeStatus(rooms: Rooms): MethodResult<'node.status'> {
   };
 }
 
+export async function computer({ config, ports }: Rooms): Promise<MethodResult<'node.computer'>> {
+  const { host, network } = ports;
+  const [conditions, engine] = await Promise.all([host?.conditions?.() ?? null, host?.engine?.() ?? null]);
+  return {
+    dataFolder: config.dataFolder,
+    diskFreeBytes: conditions?.diskFreeBytes ?? null,
+    diskFreeBytesMin: config.host.diskFreeBytesMin,
+    engine: engine === null ? null : { found: engine.found, problems: [...engine.problems] },
+    calledFrom: network.status().calledFrom ?? null,
+  };
+}
+
 export function providerStatus({ provider, pauses, inventory, ports }: Rooms): MethodResult<'provider.status'> {
   const { offers, notOffered, served } = provider.catalogue;
   return {

@@ -3,8 +3,17 @@ export interface Host {
   vitals(): HostVitals;
   /** What may stand against taking work at this moment. */
   conditions?(): Promise<HostConditions>;
+  /** Looks for a container engine; takes seconds where one hangs. */
+  engine?(): Promise<EngineFound>;
   /** Told when they may have changed, so that nobody waits for the next look. @returns a function that ends it. */
   onConditions?(changed: () => void): () => void;
+}
+
+export interface EngineFound {
+  /** Its name, version and place, or null. */
+  readonly found: string | null;
+  /** Places where something is that does not answer this user, with the reason. */
+  readonly problems: readonly string[];
 }
 
 /** Null = this host cannot tell. */

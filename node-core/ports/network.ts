@@ -60,6 +60,8 @@ export interface NetworkStatus {
   /** Multiaddrs where this node listens, with its peer id. */
   readonly addresses: readonly string[];
   readonly connectedPeers: number;
+  /** From how far away another node has opened a connection to this one; null = nobody has yet. */
+  readonly calledFrom?: 'computer' | 'local-network' | 'internet' | null;
   /** Bootstrap addresses that did not answer, with the reason. */
   readonly unreachable: ReadonlyArray<{ address: string; reason: string }>;
 }

@@ -6,6 +6,7 @@ import { readdir, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../ports/index.ts';
+import { findEngine } from './engine.ts';
 
 export interface SystemHostOptions {
   readonly dataFolder: string;
@@ -18,6 +19,7 @@ export function createSystemHost({
   powerFolder = '/sys/class/power_supply',
 }: SystemHostOptions): Host & Required<Pick<Host, 'conditions'>> {
   return {
+    engine: () => findEngine(process.env),
     async conditions() {
       const [diskFreeBytes, onBattery] = await Promise.all([freeBytesOf(dataFolder), isOnBattery(powerFolder)]);
       return { diskFreeBytes, onBattery, suspended: null };

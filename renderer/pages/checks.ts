@@ -14,8 +14,10 @@ export function checksOf(
   status: MethodResult<'node.status'> | null,
   provider: MethodResult<'provider.status'> | null,
   templates: MethodResult<'jobs.templates'> | null,
+  computer: MethodResult<'node.computer'> | null,
 ): Check[] {
-  if (status === null || provider === null) return [];
+  if (status === null || provider === null || computer === null) return [];
+  const { diskFreeBytes: free, diskFreeBytesMin: needed, engine, calledFrom } = computer;
   const { cpu, memoryBytes, gpus } = provider.hardware;
   const gpu = gpus.map(({ model }) => model).join(', ');
   const models = new Set(templates?.templates.flatMap((template) => template.models.map(({ name }) => name)) ?? []);
@@ -34,7 +36,21 @@ export function checksOf(
     models.size > 0
       ? { name: t.checks.models, health: 'ok', says: [...models].join(', '), fix: t.submit.demonstration }
       : { name: t.checks.models, health: 'warn', says: t.none, fix: t.checks.modelsFix },
-    { name: t.checks.container, health: 'info', says: t.checks.containerText },
+    free === null
+      ? { name: t.checks.disk, health: 'info', says: t.checks.diskUnknown }
+      : free < needed
+        ? { name: t.checks.disk, health: 'warn', says: t.checks.diskFree(free), fix: t.checks.diskFix(needed) }
+        : { name: t.checks.disk, health: 'ok', says: t.checks.diskFree(free) },
+    engine?.found != null
+      ? { name: t.checks.container, health: 'ok', says: engine.found, fix: t.checks.containerText }
+      : engine !== null && engine.problems.length > 0
+        ? {
+            name: t.checks.container,
+            health: 'info',
+            says: engine.problems.join('; '),
+            fix: t.checks.containerFix,
+          }
+        : { name: t.checks.container, health: 'info', says: t.checks.containerNone, fix: t.checks.containerText },
     status.addresses.length > 0
       ? { name: t.checks.listening, health: 'ok', says: count(status.addresses.length, 'address', 'addresses') }
       : { name: t.checks.listening, health: 'warn', says: t.none, fix: t.checks.listeningFix },
@@ -44,6 +60,10 @@ export function checksOf(
     ...status.unreachableBootstrap.map(
       ({ address, reason }): Check => ({ name: t.checks.peer, health: 'warn', says: `${address}: ${reason}` }),
     ),
-    { name: t.checks.inbound, health: 'info', says: t.checks.inboundUnknown },
+    calledFrom === 'internet'
+      ? { name: t.checks.inbound, health: 'ok', says: t.checks.inboundSeen }
+      : calledFrom === 'local-network'
+        ? { name: t.checks.inbound, health: 'info', says: t.checks.inboundLocal, fix: t.checks.inboundFix }
+        : { name: t.checks.inbound, health: 'info', says: t.checks.inboundUnknown, fix: t.checks.inboundFix },
   ];
 }

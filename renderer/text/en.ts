@@ -1,7 +1,7 @@
 /** Every word of the interface, in one place: English is the first language, and a second one is a second file. */
 import type { JobState, ReplicaState, ShardState } from '../../node-core/protocol/index.ts';
 import type { PageName } from '../shell/route.svelte.ts';
-import { count, credits, number } from './format.ts';
+import { bytes, count, credits, number } from './format.ts';
 
 const jobStates: Readonly<Record<JobState, string>> = {
   planning: 'Planning',
@@ -153,7 +153,13 @@ export const t = {
       'No model is here, so jobs that need one run elsewhere. Name a folder with GGUF files in Settings, execution.',
     container: 'Container engine',
     containerText: 'Not used by this version: the shipped templates run without one.',
-    disk: 'Data folder',
+    containerNone: 'None was found.',
+    containerFix:
+      'Let this user talk to it (group docker) if containers are wanted; the shipped templates run without one.',
+    disk: 'Disk',
+    diskFree: (free: number) => `${bytes(free)} free`,
+    diskUnknown: 'The free space cannot be read.',
+    diskFix: (needed: number) => `Make room: with less than ${bytes(needed)} no work is taken (host.diskFreeBytesMin).`,
     listening: 'Listening',
     listeningFix: 'The node listens nowhere. Look at network.listen in Settings.',
     peer: 'Other computers',
@@ -161,8 +167,11 @@ export const t = {
     peerFix:
       'Ask somebody who runs a node for its invite address and add it to network.bootstrap, or switch on network.mdns to find nodes in your own network.',
     inbound: 'Reachable from outside',
-    inboundUnknown:
-      'Unknown: nobody has called this computer yet. Everything works without it; others then have to be called from here.',
+    inboundSeen: 'Yes: another computer has called this one from the internet.',
+    inboundLocal: 'From the local network. Nobody has called from the internet yet.',
+    inboundUnknown: 'Unknown: no other computer has called this one yet.',
+    inboundFix:
+      'Everything works without it. To be called, forward a port of the router to a fixed one in network.listen.',
     faults: 'Something is wrong',
     ok: 'fine',
     info: 'for your information',
@@ -505,6 +514,7 @@ export const t = {
       repeated: 'counted already',
       distrusted: 'distrusted witness',
       dropped: 'no longer kept',
+      voided: 'taken back',
     },
     footings: {
       own: 'this computer saw it itself',
@@ -515,6 +525,7 @@ export const t = {
       repeated: 'another receipt for the same work counts instead',
       distrusted: 'told by a computer that only did bad work here: it does not count',
       dropped: 'it was let go, by the limits of what is kept',
+      voided: 'those who witnessed it turned out to cheat: it does not count',
     },
     witness: 'Whose word',
     ownWord: 'own',

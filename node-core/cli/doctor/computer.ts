@@ -1,6 +1,5 @@
 /** Node, clock, hardware, models and what containers would run in. */
 import { stat } from 'node:fs/promises';
-import { request } from 'node:http';
 import { join } from 'node:path';
 import type { NodeConfig } from '../../config/index.ts';
 import { createLogger } from '../../logging.ts';
@@ -18,7 +17,6 @@ const yearMax = 2100;
 const clockSkewMsMax = 120_000;
 const watchMs = 50;
 const memoryBytesLow = 2 * 1024 ** 3;
-const engineMs = 2_000;
 
 export function nodeCheck(version: string): Check {
   const name = 'Node';
@@ -139,39 +137,14 @@ export const faultChecks = (faults: readonly string[]) =>
 
 export async function containerCheck(env: Readonly<Record<string, string | undefined>>): Promise<Check> {
   const name = 'container engine';
-  const runtime = env['XDG_RUNTIME_DIR'];
-  const named = /^unix:\/\/(?<path>.+)$/.exec(env['DOCKER_HOST'] ?? '')?.groups?.['path'];
-  const sockets = [
-    ...(named === undefined ? [] : [named]),
-    '/var/run/docker.sock',
-    ...(runtime === undefined ? [] : [join(runtime, 'docker.sock'), join(runtime, 'podman', 'podman.sock')]),
-  ];
-  const tried: string[] = [];
-  for (const socketPath of sockets) {
-    const version = await engineVersion(socketPath).catch((error: unknown) => {
-      if (!/ENOENT/.test(reasonOf(error))) tried.push(`${socketPath}: ${reasonOf(error)}`);
-      return null;
-    });
-    if (version !== null) return ok(name, `${version} at ${socketPath}`);
-  }
-  if (tried.length > 0)
+  const { findEngine } = await import('../../adapters.ts');
+  const { found, problems } = await findEngine(env);
+  if (found !== null) return ok(name, found);
+  if (problems.length > 0)
     return warn(
       name,
-      tried.join('; '),
+      problems.join('; '),
       'let this user talk to it (group docker), if containers are wanted; the shipped templates do without',
     );
   return ok(name, 'none; the shipped templates do without');
-}
-
-function engineVersion(socketPath: string): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path: '/_ping', timeout: engineMs }, (response) => {
-      response.resume();
-      if (response.statusCode === 200) resolve(String(response.headers['server'] ?? 'an engine'));
-      else reject(new Error(`answers with status ${response.statusCode}`));
-    });
-    asked.once('timeout', () => asked.destroy(new Error(`no answer within ${engineMs / 1000} s`)));
-    asked.once('error', reject);
-    asked.end();
-  });
 }

@@ -17,6 +17,7 @@ import type { ChannelEnd } from '../channel-end.ts';
 import { loopbackPair } from '../loopback.ts';
 import { describeError } from './addresses.ts';
 import { within } from './bounded.ts';
+import { farther } from './called-from.ts';
 import { channelOver } from './channel.ts';
 import { Dht } from './dht.ts';
 import { type OpenedChannel, openChannel } from './dialer.ts';
@@ -55,6 +56,8 @@ class Libp2pNetwork implements Network {
   #running: Running | null = null;
   #wasStarted = false;
 
+  #calledFrom: NonNullable<NetworkStatus['calledFrom']> | null = null;
+
   constructor(options: Libp2pNetworkOptions) {
     const publicKey = publicBytesOf(privateKeyOf(options.seed));
     this.#options = options;
@@ -72,6 +75,9 @@ class Libp2pNetwork implements Network {
     const gossip = new Gossip(libp2p.services.gossip, hooks, standings);
     const joining = new Joining(libp2p, bootstrap, maxConnections, log);
 
+    libp2p.addEventListener('connection:open', ({ detail: { direction, remoteAddr } }) => {
+      if (direction === 'inbound') this.#calledFrom = farther(this.#calledFrom, remoteAddr.toString());
+    });
     libp2p.addEventListener('peer:connect', ({ detail }) => hooks.onPeer(detail.toString(), true));
     libp2p.addEventListener('peer:disconnect', ({ detail }) => hooks.onPeer(detail.toString(), false));
     await libp2p.handle(
@@ -114,6 +120,7 @@ class Libp2pNetwork implements Network {
       addresses: running?.libp2p.getMultiaddrs().map((address) => address.toString()) ?? [],
       connectedPeers: running?.libp2p.getPeers().length ?? 0,
       unreachable: running?.joining.unreachable ?? [],
+      calledFrom: this.#calledFrom,
     };
   }
 

@@ -367,6 +367,27 @@ export const nodeMethods = {
     none,
     z.object({ everyMs: DurationMs, samples: z.array(VitalsSample).describe('oldest first') }),
   ),
+  'node.computer': method(
+    'manage',
+    'What this computer has for a node: room on the disk, a container engine, and whether others can reach it.',
+    none,
+    z.object({
+      dataFolder: z.string(),
+      diskFreeBytes: z.int().nullable().describe('null = it cannot be told'),
+      diskFreeBytesMin: z.int().describe('host.diskFreeBytesMin: with less no work is taken'),
+      engine: z
+        .object({
+          found: z.string().nullable().describe('name, version and place'),
+          problems: z.array(z.string()).describe('places where one is that does not answer this user'),
+        })
+        .nullable()
+        .describe('null = it cannot be told'),
+      calledFrom: z
+        .enum(['computer', 'local-network', 'internet'])
+        .nullable()
+        .describe('from how far away another node has opened a connection to this one; null = nobody has yet'),
+    }),
+  ),
   'node.stop': method('owner', 'Drains and stops the node.', z.object({ drainMs: DurationMs.optional() }), none),
   'provider.status': method('follow', 'What this node offers and runs.', none, ProviderStatus),
   'provider.switch': method(
