@@ -18,11 +18,13 @@ import {
   type TokenClaim,
   type Verdict,
 } from '../protocol/index.ts';
+import type { ClaimedAnswer } from '../verification/index.ts';
 import type { DrawnCanary } from './canaries.ts';
 import type { Choice } from './choose.ts';
 import type { AggregatorContext } from './context.ts';
 import type { Quotes } from './quotes.ts';
 import { accusedOf, type Job, type Replica, type Role, type Shard } from './state.ts';
+import { drawTrap } from './traps.ts';
 
 export class Assignments {
   readonly #c: AggregatorContext;
@@ -43,6 +45,7 @@ export class Assignments {
     choice: Choice,
     prefixesFor: (replicaId: ReplicaId) => StoredBlob | null,
     drawn: DrawnCanary | null = null,
+    claims: readonly ClaimedAnswer[] | null = null,
   ): { replicaId: ReplicaId; durable: Promise<void> } {
     const { clock, config, journal, payment, liveness } = this.#c;
     const { jobId } = job;
@@ -55,6 +58,7 @@ export class Assignments {
     const checks = shard.auditBy === 'check' ? accusedOf(shard)?.replicaId : undefined;
     // All copies of a shard are given the same, so that they can be compared.
     const canary = drawn?.canary ?? shard.canary;
+    const trap = checks === undefined || claims === null ? null : drawTrap(this.#c, job, provider, claims);
     const events: NodeEvent[] = [];
     if (job.quotes[provider]?.body.quoteId !== quote.body.quoteId) events.push({ type: 'quote.taken', jobId, quote });
     events.push({
@@ -72,6 +76,7 @@ export class Assignments {
       ...(prefixes === null ? {} : { prefixesHash: prefixes.hash }),
       ...(checks === undefined ? {} : { checks }),
       ...(canary === undefined ? {} : { canary }),
+      ...(trap === null ? {} : { trap }),
     });
     if (role !== 'own-node') events.push(...payment.reserve({ jobId, replicaId, payee: provider, priceMicro }));
     liveness.expect(provider);

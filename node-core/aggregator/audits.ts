@@ -85,8 +85,8 @@ export function checkEvents(
 }
 
 export function recordEvents(context: AggregatorContext, results: readonly CheckResult[]): NodeEvent[] {
-  const reAudits = results.flatMap(({ provider, template, model, ok }) =>
-    ok ? [] : reAuditEvents(context, uncheckedKey(provider, template, model), provider),
+  const reAudits = results.flatMap(({ provider, template, model, ok, unit }) =>
+    ok || unit === 'verdicts' ? [] : reAuditEvents(context, uncheckedKey(provider, template, model), provider),
   );
   // First what hangs on the list of unchecked answers: the record ends it.
   return [...reAudits, ...context.checks.record(results)];

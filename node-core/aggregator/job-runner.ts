@@ -351,8 +351,9 @@ export class JobRunner {
     const { job } = this;
     if (job === undefined) return;
     const prefixes = this.#r.prefixesFor(job, shard, role);
+    const claims = this.#r.knownClaims(shard);
     const { choice: paid, drawn } = this.#r.canaryFor(job, shard, role, choice);
-    const { replicaId, durable } = this.#r.assignments.assign(job, shard, role, paid, prefixes, drawn);
+    const { replicaId, durable } = this.#r.assignments.assign(job, shard, role, paid, prefixes, drawn, claims);
     this.#active.add(shard.index);
     this.#dirty.add(shard.index);
     this.#unchecked.delete(shard.index);

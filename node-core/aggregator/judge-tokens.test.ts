@@ -79,4 +79,56 @@ describe('claimed tokens', () => {
     expect(() => tokenChecks(claims, [{ label: 'x' }])).toThrow(RangeError);
     expect(() => tokenChecks(claims, [])).toThrow(RangeError);
   });
+
+  describe('show of their checkers', () => {
+    const two = claimedAnswers([answer, answer], undefined, []) ?? [];
+    const trap = { item: 1, at: 50, fromItem: 0, fromAt: 3 };
+    const said = (agreed: number) => ({
+      tokens: 100,
+      agreed,
+      firstDisagreement: agreed === 100 ? null : 7,
+      text: 'so',
+      finish: 'stop',
+    });
+    const asked = (provider: string, first: number, second: number, isTrapped = true) => {
+      const { replica, revealed } = copy(provider, [said(first), said(second)]);
+      return { replica: isTrapped ? { ...replica, trap } : replica, revealed };
+    };
+    const ofCheckers = (...checkers: RevealedCopy[]) => {
+      const { kind, ofCheckers } = judgeChecks(
+        context,
+        job,
+        expected,
+        copy('accused', [answer, answer]),
+        two,
+        checkers,
+      );
+      return { kind, found: ofCheckers.map(({ provider, ok }) => `${provider} ${ok}`) };
+    };
+
+    it('nothing where one agrees, and nothing was planted', () => {
+      expect(ofCheckers(asked('a', 100, 100, false))).toEqual({ kind: 'believed', found: [] });
+    });
+
+    it('who saw the trap, whose item has no say in the verdict', () => {
+      expect(ofCheckers(asked('a', 100, 60))).toEqual({ kind: 'believed', found: ['a true'] });
+    });
+
+    it('who did not see it, and is not heard', () => {
+      expect(ofCheckers(asked('a', 100, 100))).toEqual({ kind: 'split', found: ['a false'] });
+      expect(ofCheckers(asked('a', 100, 100), asked('b', 100, 90))).toEqual({
+        kind: 'believed',
+        found: ['a false', 'b true'],
+      });
+    });
+
+    it('who was outvoted, and by whom; and not who calls all wrong while nobody has said otherwise', () => {
+      const slander = asked('a', 0, 0);
+      expect(ofCheckers(slander)).toEqual({ kind: 'split', found: [] });
+      expect(ofCheckers(slander, asked('b', 100, 100, false), asked('c', 100, 100, false))).toEqual({
+        kind: 'believed',
+        found: ['a false', 'b true', 'c true'],
+      });
+    });
+  });
 });

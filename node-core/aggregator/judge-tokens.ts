@@ -1,14 +1,16 @@
 /**
  * An answer whose claimed tokens were forced through the models of checkers, other providers: their votes, and what follows for all
  * of them. A checker's word proves nothing to a third party, so that nobody is rejected by it (I8): who is not believed by
- * two is unpaid, and this node remembers why.
+ * two is unpaid, and this node remembers why. So it does of checkers: of who was outvoted, and of who did not see a trap.
  */
 import { type PeerId, type TokenDivergence, witnessesMax } from '../protocol/index.ts';
+import type { CheckResult } from '../reputation/index.ts';
 import { type ClaimedAnswer, judgeTokens, type TokenJudgement } from '../verification/index.ts';
 import { tokenChecks } from './claims.ts';
 import type { AggregatorContext } from './context.ts';
 import type { JudgedCopy, RevealedCopy } from './judge.ts';
 import type { Job } from './state.ts';
+import { isCaught, withoutTrap } from './traps.ts';
 
 export interface TokenVerdict {
   /** `split`: another checker must say. */
@@ -19,7 +21,20 @@ export interface TokenVerdict {
   readonly differed: number;
   /** Checkers who do not believe it. */
   readonly witnesses: PeerId[];
+  /** What this shows of the checkers; to be recorded when there is nothing more to ask. */
+  readonly ofCheckers: readonly CheckResult[];
 }
+
+interface Vote {
+  readonly checker: RevealedCopy;
+  readonly judgement: TokenJudgement;
+  readonly isBad: boolean;
+  /** null = there was none. */
+  readonly sawTrap: boolean | null;
+}
+
+/** Verdicts of a million in which honest checkers may differ: where an answer is at the edge of what is explained. */
+const honestVerdictsPpm = 20_000;
 
 export function judgeChecks(
   { checks, verification }: Pick<AggregatorContext, 'checks' | 'verification'>,
@@ -30,36 +45,55 @@ export function judgeChecks(
   checkers: readonly RevealedCopy[],
 ): TokenVerdict {
   const gathered = checks.gathered({ provider: accused.replica.provider, template, model, unit: 'tokens' });
-  const votes = checkers.map((checker) => {
+  const votes = checkers.map((checker): Vote => {
+    const { trap } = checker.replica;
+    const said = tokenChecks(claims, checker.revealed.outputs);
     const judgement = judgeTokens({
-      claims,
-      checks: tokenChecks(claims, checker.revealed.outputs),
+      claims: withoutTrap(claims, trap),
+      checks: withoutTrap(said, trap),
       expected,
       gathered,
       falseAlarmPpm: verification.falseAlarmPpm,
     });
-    return { checker, judgement, isBad: judgement.verdict === 'bad' || judgement.verdict === 'contradicted' };
+    const isBad = judgement.verdict === 'bad' || judgement.verdict === 'contradicted';
+    return { checker, judgement, isBad, sawTrap: trap === undefined ? null : isCaught(trap, said) };
   });
-  const bad = votes.filter(({ isBad }) => isBad);
-  const good = votes.filter(({ isBad }) => !isBad);
+  const heard = votes.filter(({ sawTrap }) => sawTrap !== false);
+  const bad = heard.filter(({ isBad }) => isBad);
+  const good = heard.filter(({ isBad }) => !isBad);
   const kind = kindOf(good.length, bad.length);
   const decisive = (kind === 'not-believed' ? bad : good)[0]?.judgement;
+  const namesOf = (some: readonly Vote[]): PeerId[] =>
+    some
+      .map(({ checker }) => checker.replica.provider)
+      .sort()
+      .slice(0, witnessesMax);
   return {
     kind,
     verdicts: [
-      verdictOf(accused, kind === 'believed', reasonOf(kind, votes[0]?.judgement)),
-      ...votes.map(({ checker, isBad }) => {
+      verdictOf(accused, kind === 'believed', reasonOf(kind, heard[0]?.judgement)),
+      ...votes.map(({ checker, isBad, sawTrap }) => {
+        if (sawTrap === false) return verdictOf(checker, false, 'it called a token right that is planted and wrong');
         const isRight = kind !== 'split' && isBad === (kind === 'not-believed');
         return verdictOf(checker, isRight, isRight ? 'other checkers say the same, or none was asked' : 'outvoted');
       }),
     ],
-    witnesses: bad
-      .map(({ checker }) => checker.replica.provider)
-      .sort()
-      .slice(0, witnessesMax),
+    witnesses: namesOf(bad),
     compared: decisive?.tokens ?? 0,
     // A lie about the text or the end is as bad as no right token at all.
     differed: decisive === undefined ? 0 : isLie(decisive) ? decisive.tokens : decisive.tokens - decisive.agreed,
+    ofCheckers: votes.flatMap(({ checker, isBad, sawTrap }): CheckResult[] => {
+      if (checker.replica.role === 'own-node') return [];
+      const isDecided = kind !== 'split' && sawTrap !== false && good.length > 0 && bad.length > 0;
+      // Alone with its word, and nothing planted: nothing is shown. Who calls all wrong sees every trap.
+      if (sawTrap !== false && !isDecided && (sawTrap === null || isBad)) return [];
+      const isOutvoted = isDecided && isBad !== (kind === 'not-believed');
+      const ok = sawTrap !== false && !isOutvoted;
+      const by = isOutvoted ? { witnesses: namesOf(isBad ? good : bad) } : {};
+      const { provider, replicaId } = checker.replica;
+      const counted = { compared: 1, differed: ok ? 0 : 1, honestPpm: honestVerdictsPpm };
+      return [{ provider, template, model, unit: 'verdicts', replicaId, ok, ...counted, ...by }];
+    }),
   };
 }
 

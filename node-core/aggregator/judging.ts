@@ -168,7 +168,7 @@ export class Judging {
       return;
     }
     if (checkers.length === 0) return;
-    const { kind, verdicts, compared, differed, witnesses } = judgeChecks(
+    const { kind, verdicts, compared, differed, witnesses, ofCheckers } = judgeChecks(
       context,
       job,
       expected,
@@ -181,7 +181,7 @@ export class Judging {
     const subject = { provider, template: templateId, model, unit: 'tokens', replicaId } as const;
     const record = (ok: boolean): NodeEvent[] => {
       const counted = { compared, differed, honestPpm: expected.honestDisagreementPpm };
-      return recordEvents(context, [{ ...subject, ...counted, ok, ...(ok ? {} : { witnesses }) }]);
+      return recordEvents(context, [{ ...subject, ...counted, ok, ...(ok ? {} : { witnesses }) }, ...ofCheckers]);
     };
     const mayAsk = attemptsOf(shard) < context.config.attemptsPerShardMax && job.cancelling === null;
     switch (kind) {
@@ -206,7 +206,12 @@ export class Judging {
           await this.#r.commitFor(shard, [{ type: 'shard.disagreed', jobId, shardId }]);
           break;
         }
-        await this.#conclude(job, shard, this.#anew(job, shard, accused, mayAsk, 'its checkers disagree'), verdicts);
+        await this.#conclude(
+          job,
+          shard,
+          [...recordEvents(context, ofCheckers), ...this.#anew(job, shard, accused, mayAsk, 'its checkers disagree')],
+          verdicts,
+        );
         break;
       case 'not-believed': {
         const reason = `${differed} of ${compared} tokens are not the model’s`;
@@ -240,9 +245,9 @@ export class Judging {
       await this.leaveUndecided(job, shard, [late]);
       return;
     }
-    const { kind, verdicts } = judgeChecks(context, job, expected, answer, claims, [checker]);
+    const { kind, verdicts, ofCheckers } = judgeChecks(context, job, expected, answer, claims, [checker]);
     const mine = verdicts.filter(({ replica }) => replica === late);
-    if (kind === 'believed') await this.#conclude(job, shard, [], mine);
+    if (kind === 'believed') await this.#conclude(job, shard, recordEvents(context, ofCheckers), mine);
     else await this.leaveUndecided(job, shard, [late]);
   }
 

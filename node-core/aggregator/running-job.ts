@@ -19,9 +19,10 @@ import type { AggregatorContext, KnownTemplate } from './context.ts';
 import { type Canary, type JobInputs, payloads, type Revealed } from './payloads.ts';
 import { Quotes } from './quotes.ts';
 import { Shown } from './shown.ts';
-import { type Job, mayGetCanary, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
+import { accusedOf, type Job, mayGetCanary, type Replica, type Role, type Shard, shardIndexOf } from './state.ts';
 import { Stopping } from './stopping.ts';
 import { Stragglers } from './stragglers.ts';
+import { withTrap } from './traps.ts';
 
 export interface RunningJobHooks {
   /** Look again at what may be done. */
@@ -158,7 +159,14 @@ export class RunningJob {
   async claimsFor(replica: Replica): Promise<ClaimedAnswer[] | null | undefined> {
     if (replica.checks === undefined) return undefined;
     const accused = this.shardOf(replica)?.replicas.find(({ replicaId }) => replicaId === replica.checks);
-    return accused === undefined ? null : this.claimsOf(accused);
+    const claims = accused === undefined ? null : await this.claimsOf(accused);
+    return claims === null ? null : withTrap(claims, replica.trap);
+  }
+
+  /** Of the answer that is checked, where they are in memory. */
+  knownClaims(shard: Shard): ClaimedAnswer[] | null {
+    const accused = shard.auditBy === 'check' ? accusedOf(shard) : undefined;
+    return accused === undefined ? null : (this.#claims.get(accused.replicaId) ?? null);
   }
 
   taskHash(replica: Replica, given: Pick<Task, 'prefixes' | 'stopped' | 'claims'>): string | null {

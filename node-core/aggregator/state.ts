@@ -32,6 +32,7 @@ import {
   type SignedQuote,
   shardIdOf,
   shardMachine,
+  type TokenTrap,
   type Verdict,
 } from '../protocol/index.ts';
 
@@ -51,6 +52,8 @@ export interface Replica {
   readonly terms: ScoreTerms;
   /** It checks the tokens of this replica instead of running the shard. */
   readonly checks?: ReplicaId;
+  /** Of what it checks. */
+  readonly trap?: TokenTrap;
   /** Its answer was not believed: it has no voice any more. */
   isOut?: true;
   state: ReplicaState;
@@ -313,7 +316,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
     }
     case 'check.recorded':
       // One item says little of all that was not looked at.
-      if (event.canary && event.ok) break;
+      if ((event.canary && event.ok) || event.unit === 'verdicts') break;
       delete state.unchecked[uncheckedKey(event.provider, event.template, event.model)];
       break;
     case 'shard.disagreed': {
@@ -347,6 +350,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
         prefixesHash,
         checks,
         canary,
+        trap,
       } = event;
       const job = jobOf(state, jobId);
       job.waiting = null;
@@ -367,6 +371,7 @@ function apply(state: AggregatorState, entry: LogEntry): void {
         terms,
         ...(prefixesHash === undefined ? {} : { prefixesHash }),
         ...(checks === undefined ? {} : { checks }),
+        ...(trap === undefined ? {} : { trap }),
         state: replicaMachine.next('queued', 'assign'),
         taken: false,
         commitment: null,
@@ -438,7 +443,7 @@ function noteUnchecked(state: AggregatorState, { jobId, job }: Job, { shardId, s
 
 export const aggregatorProjection: Projection<AggregatorState> = {
   name: 'aggregator',
-  version: 8,
+  version: 9,
   initial: () => ({ jobs: {}, held: {}, verdicts: {}, kept: {}, unchecked: {} }),
   apply,
 };

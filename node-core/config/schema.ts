@@ -216,6 +216,14 @@ export const NodeConfig = z.strictObject({
         .describe(
           'shards of a million, of jobs whose answers are checked singly, that get one item more whose answer is known from an own former job; 0 = none, and none are kept',
         ),
+      trapPpm: z
+        .int()
+        .min(0)
+        .max(1_000_000)
+        .default(50_000)
+        .describe(
+          'checks of tokens, of a million, in which one wrong token is planted, for who has seen many; newcomers get more; 0 = none',
+        ),
       canariesMax: count(256, 'items with known answers that are kept'),
       canaryBytesMax: count(2_048, 'largest of them, input and output together, bytes'),
       reAuditMax: count(1_000, 'unchecked answers that are looked at again after a bad check; 0 = none', 0),

@@ -31,6 +31,8 @@ export interface ChecksOptions {
 /** Of one provider with one template and model. */
 interface CheckRecord {
   streak: number;
+  /** Of its verdicts as a checker, those since the last wrong one. */
+  verdictStreak: number;
   checks: number;
   /** Where something speaks against it. */
   cases: Cases;
@@ -67,7 +69,7 @@ export class Checks {
     const record = this.#view.state.records[keyOf(subject)];
     const cases = Object.values(record?.cases ?? {});
     return {
-      streak: record?.streak ?? 0,
+      streak: (subject.unit === 'verdicts' ? record?.verdictStreak : record?.streak) ?? 0,
       isSuspect: cases.some((one) => suspicionOf(one) >= suspectFrom) || this.isExcluded(provider),
     };
   }
@@ -194,7 +196,7 @@ function subjectOf(key: string): Omit<CheckSubject, 'unit'> {
 }
 
 function casesOf(cases: Cases): Array<[Unit, Case]> {
-  return (['items', 'tokens'] as const).flatMap((unit): Array<[Unit, Case]> => {
+  return (['items', 'tokens', 'verdicts'] as const).flatMap((unit): Array<[Unit, Case]> => {
     const known = cases[unit];
     return known === undefined ? [] : [[unit, known]];
   });
@@ -207,18 +209,20 @@ function withCase(cases: Cases, unit: Unit, known: Case | null): Cases {
 
 export const checksProjection: Projection<ChecksState> = {
   name: 'checks',
-  version: 3,
+  version: 4,
   initial: () => ({ records: {}, excluded: {} }),
   apply(state, { seq, at, event }) {
     switch (event.type) {
       case 'check.recorded': {
         const key = keyOf(event);
-        const { streak = 0, checks = 0, cases = {} } = state.records[key] ?? {};
+        const { streak = 0, verdictStreak = 0, checks = 0, cases = {} } = state.records[key] ?? {};
+        const isVerdict = event.unit === 'verdicts';
         const { honestPpm, falseAlarmPpm } = event;
         const after = withCheck(cases[event.unit], { honestPpm, falseAlarmPpm }, doubtOf(event));
         state.records[key] = {
           // A single known item is a weaker check than a shard that was run again: it can end a streak, not lengthen it.
-          streak: event.ok ? streak + (event.canary ? 0 : 1) : 0,
+          streak: isVerdict ? streak : event.ok ? streak + (event.canary ? 0 : 1) : 0,
+          verdictStreak: !isVerdict ? verdictStreak : event.ok ? verdictStreak + 1 : 0,
           checks: checks + 1,
           cases: withCase(cases, event.unit, after),
           seq,
@@ -252,7 +256,7 @@ export const checksProjection: Projection<ChecksState> = {
       case 'peer.readmitted': {
         const exclusion = state.excluded[event.provider];
         if (exclusion === undefined) break;
-        state.records[keyOf(event)] = { streak: 0, checks: 0, cases: exclusion.cases, seq };
+        state.records[keyOf(event)] = { streak: 0, verdictStreak: 0, checks: 0, cases: exclusion.cases, seq };
         delete state.excluded[event.provider];
         forgetOldest(state.records, ({ seq: changed }) => changed);
         break;

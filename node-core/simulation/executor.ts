@@ -59,6 +59,8 @@ export interface Manner {
   otherTokens: number;
   /** As a checker of stories, calls every token wrong. */
   slanders: boolean;
+  /** As a checker of stories, calls every token right, unread. */
+  nods: boolean;
   /** Takes work and never answers. */
   silent: boolean;
   /** Counts what was run, over all lives. */
@@ -75,6 +77,7 @@ export const honest: Manner = {
   twoFaced: 0,
   otherTokens: 0,
   slanders: false,
+  nods: false,
   silent: false,
   itemsRun: 0,
 };

@@ -51,6 +51,8 @@ export interface StoryManner {
   readonly otherTokens: number;
   /** As a checker, calls every honest token wrong. */
   readonly slanders: boolean;
+  /** As a checker, calls every token right. */
+  readonly nods: boolean;
 }
 
 const numberOf = (input: unknown): number =>
@@ -134,12 +136,12 @@ export class StoryTeller {
 }
 
 /** How many of the claimed tokens the story has. */
-export function checkStories({ inputs, claims }: CheckRequest, { slanders }: StoryManner): TokenCheck[] {
+export function checkStories({ inputs, claims }: CheckRequest, { slanders, nods }: StoryManner): TokenCheck[] {
   return claims.map(({ tokenIds, given }, item) => {
     const n = numberOf(inputs[item]);
     const isOver = tokenIds.at(-1) === endMarker;
     const isRight = (token: number, at: number): boolean => {
-      if (slanders) return false;
+      if (slanders || nods) return nods;
       return at === lengthOf(n) ? token === endMarker : token === tokenAt(n, at);
     };
     const wrong = tokenIds.flatMap((token, at) => (at >= given && !isRight(token, at) ? [at] : []));

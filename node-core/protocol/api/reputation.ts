@@ -31,7 +31,7 @@ export const PeerExclusion = z.object({
   until: EpochMs,
   template: Cid.describe('with which it differed'),
   model: Cid.nullable(),
-  compared: z.int().describe('items or tokens'),
+  compared: z.int().describe('items or tokens, or its verdicts on answers of others'),
   differed: z.int().describe('of these: more than honest computers do'),
   witnesses: z.array(PeerId).describe('whose answers it differed from; readmitted when too few of them are trusted'),
 });

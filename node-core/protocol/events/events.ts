@@ -19,6 +19,14 @@ const reason = z.string().max(500);
 const ppm = z.int().min(0).max(1_000_000);
 const ofReplica = { jobId: Id, shardId: ShardId, replicaId: ReplicaId, provider: PeerId };
 const ofWork = { replicaId: ReplicaId, jobId: Id, client: PeerId };
+/** `verdicts`: its own, as a checker of tokens. */
+const CheckUnit = z.enum(['items', 'tokens', 'verdicts']);
+
+const place = z.int().min(0);
+/** Of a check: at one place the token of another place is claimed. */
+export const TokenTrap = z.object({ item: place, at: place, fromItem: place, fromAt: place });
+export type TokenTrap = z.infer<typeof TokenTrap>;
+
 /** Copies, tie-breakers and hedges of one shard. */
 export const witnessesMax = 16;
 const ofCheck = { provider: PeerId, template: Cid, model: Cid.nullable() };
@@ -216,6 +224,7 @@ export const events = {
     checks: ReplicaId.optional().describe('it checks the tokens of this replica instead of running the shard'),
     prefixesHash: Sha256.optional().describe('blob with the tokens that it was given to begin with'),
     canary: ShardCanary.optional().describe('an item with a known answer among those of the shard'),
+    trap: TokenTrap.optional().describe('a wrong token among those that it checks'),
   }),
   'replica.started': event('aggregator', 'replica.started', 'The provider took the replica.', ofReplica),
   'replica.declined': event('aggregator', 'replica.declined', 'The provider did not take it.', {
@@ -346,7 +355,7 @@ export const events = {
   'check.recorded': event('reputation', 'check.recorded', 'Work of a provider was compared with that of others.', {
     ...ofCheck,
     replicaId: ReplicaId,
-    unit: z.enum(['items', 'tokens']).default('items'),
+    unit: CheckUnit.default('items'),
     canary: z
       .literal(true)
       .optional()
@@ -362,7 +371,7 @@ export const events = {
     'reputation',
     'check.voided',
     'A check in which a provider differed loses its weight: fewer than two of its witnesses are not excluded.',
-    { ...ofCheck, unit: z.enum(['items', 'tokens']), replicaId: ReplicaId, liars: z.array(PeerId).max(witnessesMax) },
+    { ...ofCheck, unit: CheckUnit, replicaId: ReplicaId, liars: z.array(PeerId).max(witnessesMax) },
   ),
   'peer.readmitted': event(
     'reputation',

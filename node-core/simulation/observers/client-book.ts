@@ -138,6 +138,8 @@ export class ClientBook {
   readonly streaks = new Map<PeerId, number>();
   /** Checks in all, by provider. */
   readonly checks = new Map<PeerId, number>();
+  /** Times that it was found wrong as a checker. */
+  readonly wrongVerdicts = new Map<PeerId, number>();
   /** Place in the log of the first exclusion. */
   firstExcludedSeq = Number.POSITIVE_INFINITY;
   /** Prices paid for what was not accepted: must stay zero. */
@@ -347,6 +349,10 @@ export class ClientBook {
         break;
       }
       case 'check.recorded':
+        if (event.unit === 'verdicts') {
+          if (!event.ok) this.wrongVerdicts.set(event.provider, (this.wrongVerdicts.get(event.provider) ?? 0) + 1);
+          break;
+        }
         this.checks.set(event.provider, (this.checks.get(event.provider) ?? 0) + 1);
         if (event.canary && event.ok) break;
         this.streaks.set(event.provider, event.ok ? (this.streaks.get(event.provider) ?? 0) + 1 : 0);

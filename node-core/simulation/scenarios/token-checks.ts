@@ -1,24 +1,33 @@
 import { Broken } from '../broken.ts';
 import type { Scenario } from '../scenario.ts';
 
+/** Until all bad checkers are found: they come to check by chance. */
+const jobsMax = 8;
+/** Wrong verdicts of a checker until it is excluded. */
+const verdictsMax = 8;
+
 /**
- * Stories, of which single answers are checked by their tokens. Some providers tell them with another model, and some call every
- * answer that they check wrong. Answers that are called checked are right, nobody honest is excluded, and who has the other model
- * is.
+ * Stories, of which single answers are checked by their tokens. Some providers tell them with another model, some call every
+ * answer that they check wrong, and some call it right without a look. Answers that are called checked are right, nobody honest is
+ * excluded, and who has the other model, slanders or does not look is.
  */
 export const tokenChecks: Scenario = {
   name: 'token-checks',
-  about: 'tokens of single answers are checked; some providers have another model, some slander',
+  about:
+    'tokens of single answers are checked; some providers have another model, some checkers slander, some do not look',
   nodesMin: 9,
   async play(sim) {
     const { chance, world } = sim;
     const isOther = (i: number): boolean => i % 6 === 1;
+    const isSlanderer = (i: number): boolean => i % 9 === 4;
+    const isNodder = (i: number): boolean => i % 9 === 2;
     await sim.begin({
       providers: sim.size - 1,
       manner: (i, own) => ({
         stories: true,
         otherTokens: isOther(i) ? own.pick([0.1, 0.5]) : 0,
-        slanders: i % 9 === 4,
+        slanders: isSlanderer(i),
+        nods: isNodder(i),
       }),
       node: (name) => (name === 'client' ? { manner: { stories: true } } : {}),
     });
@@ -28,7 +37,11 @@ export const tokenChecks: Scenario = {
       { type: 'adaptive', streak: 3 },
       { type: 'sample', ratePpm: 500_000 },
     ] as const);
-    for (let i = 0; i < 3; i++) {
+    const areFound = (): boolean =>
+      sim.providers.every(
+        ({ peerId }, i) => !(isSlanderer(i) || isNodder(i)) || client.subject.client.excluded.has(peerId),
+      );
+    for (let i = 0; i < 3 || (i < jobsMax && !areFound()); i++) {
       const itemsPerShard = chance.pick([1, 4, 10]);
       await sim.submit(client, {
         template: 'stories',
@@ -39,11 +52,25 @@ export const tokenChecks: Scenario = {
       });
       for (const job of sim.jobs) await sim.ended(job);
     }
-    const others = new Set(sim.providers.filter((_, i) => isOther(i)).map(({ peerId }) => peerId));
+    const isGuilty = (i: number): boolean => isOther(i) || isSlanderer(i) || isNodder(i);
+    const guilty = new Set(sim.providers.filter((_, i) => isGuilty(i)).map(({ peerId }) => peerId));
     for (const peer of client.subject.client.excluded) {
-      if (!others.has(peer)) {
-        throw new Broken('I8', client.name, sim.now, `${world.nameOf(peer)} is excluded, and has the right model`);
+      if (!guilty.has(peer)) {
+        throw new Broken(
+          'I8',
+          client.name,
+          sim.now,
+          `${world.nameOf(peer)} is excluded, has the right model and says what it sees`,
+        );
       }
+    }
+    for (const [i, { name, peerId }] of sim.providers.entries()) {
+      const { excluded, wrongVerdicts } = client.subject.client;
+      if (!isSlanderer(i) && !isNodder(i)) continue;
+      sim.measure('bad checkers', 1);
+      if (excluded.has(peerId)) sim.measure('bad checkers excluded', 1);
+      else if ((wrongVerdicts.get(peerId) ?? 0) >= verdictsMax)
+        throw new Broken('I8', client.name, sim.now, `${name} checks badly, and is not excluded`);
     }
   },
 };
