@@ -1,6 +1,7 @@
 /** `npm run bench -- NAME [--json FILE]` */
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { desktop } from './desktop.ts';
 import { dispatch } from './dispatch.ts';
 import { join } from './join.ts';
 import { latency } from './latency.ts';
@@ -10,6 +11,7 @@ import { overhead } from './overhead.ts';
 import { tokens } from './tokens.ts';
 
 const benches: Readonly<Record<string, { readonly what: string; run(): Promise<BenchReport> }>> = {
+  desktop: { what: 'the app beside its bars: opening, pages, scrolling, idle, a job (needs Chromium)', run: desktop },
   dispatch: { what: 'shards of nothing per second, beside plain JSON-RPC to the same runners', run: dispatch },
   join: { what: 'from process start to a known provider, beside libp2p with kad-dht alone', run: join },
   latency: { what: 'one shard of nothing from submit to result, beside plain JSON-RPC', run: latency },

@@ -50,6 +50,11 @@ export function figure(
   return { metric, unit, ours: own, peer, theirs: other, ratio: own.median / other.median };
 }
 
+/** What has to stay below a bar, which stands where a yardstick would. */
+export function barred(metric: string, unit: string, ours: readonly number[], barMax: number): Figure {
+  return figure(metric, unit, ours, 'bar', [barMax]);
+}
+
 /** To be called at the beginning; what it gives knows the load at the end, too. */
 export function machine(): BenchReport['machine'] {
   return {

@@ -19,6 +19,8 @@ const Seen = z.object({
   schemes: z.array(z.object({ scheme: z.string(), privileges: z.record(z.string(), z.boolean()) })),
   opened: z.array(z.string()),
   links: z.array(z.string()),
+  /** Epoch ms: the app was ready, and its window was told what to load. */
+  times: z.object({ ready: z.number(), load: z.number() }),
   permissions: z.object({ check: z.boolean(), request: z.boolean() }),
 });
 
@@ -28,6 +30,8 @@ export interface App {
   readonly exited: Promise<number | null>;
   readonly pid: number | undefined;
   seen(): Promise<z.infer<typeof Seen>>;
+  /** What the app wrote to its standard error output so far: the node's log. */
+  log(): string;
   /** What the person or the system does around the window. */
   act(ask: string, fields?: object): Promise<void>;
   end(): Promise<void>;
@@ -71,6 +75,7 @@ export async function launchApp(options: LaunchOptions): Promise<App> {
       errors,
       exited,
       pid: child.pid,
+      log: () => tail.join(''),
       seen: async () => Seen.parse(await ask('seen')),
       act: async (what, fields) => void (await ask(what, fields)),
       async end() {

@@ -15,7 +15,7 @@ const port = process.env['STAND_IN_PORT'];
 const shown = 'http://infernet.localhost';
 const real = 'app://infernet';
 /** What happened, for tests to ask about. @type {Record<string, any>} */
-const seen = { windows: [], notifications: [], tray: null, menu: null, schemes: [], opened: [], links: [] };
+const seen = { windows: [], notifications: [], tray: null, menu: null, schemes: [], opened: [], links: [], times: {} };
 /** What the person at the dialogs answers, and whether the plug is out. @type {Record<string, any>} */
 const person = { saveTo: null, openFrom: null, button: 0, onBattery: false };
 /** @type {Map<string, (request: Request) => Promise<Response>>} */
@@ -87,6 +87,7 @@ export class BrowserWindow extends EventEmitter {
     app.emit('web-contents-created', {}, this.webContents);
   }
   async loadURL(/** @type {string} */ url) {
+    seen.times.load ??= Date.now();
     const context = await (await (browser ?? startBrowser())).newContext({
       viewport: { width: this.options.width, height: this.options.height },
     });
@@ -185,7 +186,9 @@ class App extends EventEmitter {
   name = 'Infernet';
   isPackaged = process.env['STAND_IN_PACKAGED'] === '1';
   login = { openAtLogin: false };
-  whenReady = async () => {};
+  async whenReady() {
+    seen.times.ready ??= Date.now();
+  }
   isReady = () => true;
   getPath = () => process.env['STAND_IN_USER_DATA'] ?? '/tmp';
   requestSingleInstanceLock = () => process.env['STAND_IN_SECOND'] !== '1';
@@ -273,6 +276,7 @@ const questions = {
     schemes: seen.schemes,
     opened: seen.opened,
     links: seen.links,
+    times: seen.times,
     permissions: {
       check: permissions['check']?.(null, 'media'),
       request: new Promise((done) => permissions['request']?.(null, 'media', done)),
