@@ -47,7 +47,7 @@ try {
 
   for (const [count, label] of [
     [60, 'Reviews of March'],
-    [200, 'Reviews of the whole year, with a name that is rather long'],
+    [100, 'Reviews of the whole year, with a name that is rather long'],
     [20, ''],
   ] as const) {
     const jobId = await submit(client.api, { inputs: await reviews(count), label });
@@ -59,7 +59,7 @@ try {
   await goTo(page, 'Chat');
   await page.getByRole('button', { name: 'Tell a short story about a fox.' }).click();
   await page.getByText('Verified: copies agree').waitFor();
-  const running = await submit(client.api, { inputs: await reviews(400), label: 'Reviews, under way' });
+  const running = await submit(client.api, { inputs: await reviews(200), label: 'Reviews, under way' });
   await page.goto(`${page.url().split('#')[0]}#/jobs/${running}`);
   await page.getByRole('button', { name: /^Shard 1,/ }).click();
   await shot('4-job-running');
@@ -73,6 +73,20 @@ try {
   await page.goto(`${page.url().split('#')[0]}#/providers/${providers[0]?.peerId}`);
   await settled(page);
   await shot('5-provider');
+  const { peerId } = await client.api.call('node.status', {});
+  await page.goto(`${page.url().split('#')[0]}#/providers/${peerId}`);
+  await settled(page);
+  await shot('5-own-computer');
+  await goTo(page, 'Settings');
+  await page.getByRole('button', { name: 'Show the phrase' }).click();
+  await shot('8-recovery-phrase');
+  await page.keyboard.press('Escape');
+  await page.getByLabel('Search settings').fill('price');
+  await shot('8-settings-search');
+  await goTo(page, 'Logs');
+  await page.getByRole('button', { name: 'Export a summary' }).click();
+  await shot('7-summary');
+  await page.keyboard.press('Escape');
   await page.keyboard.press('Control+k');
   await shot('9-commands');
 } finally {

@@ -29,7 +29,13 @@ it('tells shares of the time between two looks, and what was done in it', async 
       return { ok: true, outputs: [{ text: 'a', tokens: 20 }, { label: 'b' }] };
     },
   };
-  const counted = createVitals(inner as Executor, clock, { vitals: () => vitals });
+  const counted = createVitals(inner as Executor, clock, {
+    vitals: () => vitals,
+    gpus: async () => [
+      { busyShare: 0.5, memoryUsedBytes: 1, memoryTotalBytes: 8 },
+      { busyShare: 1, memoryUsedBytes: 2, memoryTotalBytes: 8 },
+    ],
+  });
   counted.start();
   expect(counted.samples()).toEqual([]);
   await counted.executor.run({ inputs: [1, 2], onProgress: () => {} } as never, {} as never);
@@ -44,6 +50,7 @@ it('tells shares of the time between two looks, and what was done in it', async 
       memoryUsedBytes: 2,
       memoryTotalBytes: 4,
       ownMemoryBytes: 1,
+      gpu: { busyShare: 0.75, memoryUsedBytes: 3, memoryTotalBytes: 16 },
       itemsPerSecond: 0.4,
       tokensPerSecond: 4,
     },

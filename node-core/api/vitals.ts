@@ -2,11 +2,13 @@
  * How busy this computer is and how much it does, over the last hour: for the charts of the interface. Kept in memory only:
  * it is no part of what the node must remember.
  */
-import type { Clock, Executor, Host, HostVitals } from '../ports/index.ts';
+import type { Clock, Executor, GpuVitals, Host, HostVitals } from '../ports/index.ts';
 import type { Json, VitalsSample } from '../protocol/index.ts';
 
 const sampleMs = 5_000;
 const samplesMax = 720;
+/** Graphics cards are asked through a program, which costs more than a look. */
+const gpuEverySamples = 3;
 
 export interface Vitals {
   /** The executor that was handed in, with its work counted. */
@@ -24,7 +26,24 @@ export function createVitals(inner: Executor, clock: Clock, host: Host | undefin
   let before: { readonly at: number; readonly vitals: HostVitals; items: number; tokens: number } | null = null;
   let cancel: (() => void) | null = null;
 
+  let gpu: VitalsSample['gpu'] = null;
+  let untilGpu = 0;
+  let lookingAtGpu = false;
+
+  function lookAtGpu({ gpus }: Host): void {
+    if (gpus === undefined || lookingAtGpu || untilGpu-- > 0) return;
+    untilGpu = gpuEverySamples - 1;
+    lookingAtGpu = true;
+    void gpus()
+      .then(together, () => null)
+      .then((found) => {
+        gpu = found;
+        lookingAtGpu = false;
+      });
+  }
+
   function sample(from: Host): void {
+    lookAtGpu(from);
     const at = clock.elapsed();
     const vitals = from.vitals();
     if (before !== null && at > before.at) {
@@ -37,6 +56,7 @@ export function createVitals(inner: Executor, clock: Clock, host: Host | undefin
         memoryUsedBytes: vitals.memoryUsedBytes,
         memoryTotalBytes: vitals.memoryTotalBytes,
         ownMemoryBytes: vitals.ownMemoryBytes,
+        gpu,
         itemsPerSecond: ((items - before.items) * 1000) / ms,
         tokensPerSecond: ((tokens - before.tokens) * 1000) / ms,
       });
@@ -94,6 +114,15 @@ export function createVitals(inner: Executor, clock: Clock, host: Host | undefin
 }
 
 const share = (value: number): number => Math.min(1, Math.max(0, value));
+
+function together(gpus: readonly GpuVitals[]): VitalsSample['gpu'] {
+  if (gpus.length === 0) return null;
+  return {
+    busyShare: share(gpus.reduce((sum, { busyShare }) => sum + busyShare, 0) / gpus.length),
+    memoryUsedBytes: gpus.reduce((sum, { memoryUsedBytes }) => sum + memoryUsedBytes, 0),
+    memoryTotalBytes: gpus.reduce((sum, { memoryTotalBytes }) => sum + memoryTotalBytes, 0),
+  };
+}
 
 function tokensOf(output: Json): number {
   if (output === null || typeof output !== 'object' || Array.isArray(output)) return 0;

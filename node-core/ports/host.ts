@@ -1,6 +1,8 @@
 /** The computer that the node runs on. Where nobody tells of it (as in the simulator), nothing is shown of it. */
 export interface Host {
   vitals(): HostVitals;
+  /** Of each graphics card that can tell; empty = there is none. */
+  gpus?(): Promise<readonly GpuVitals[]>;
   /** What may stand against taking work at this moment. */
   conditions?(): Promise<HostConditions>;
   /** Looks for a container engine; takes seconds where one hangs. */
@@ -32,6 +34,14 @@ export interface HostVitals {
   /** Of this process. */
   readonly ownCpuMs: number;
   readonly ownMemoryBytes: number;
+  readonly memoryUsedBytes: number;
+  readonly memoryTotalBytes: number;
+}
+
+/** Of one graphics card at this moment. */
+export interface GpuVitals {
+  /** 0…1. */
+  readonly busyShare: number;
   readonly memoryUsedBytes: number;
   readonly memoryTotalBytes: number;
 }

@@ -7,6 +7,7 @@ import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../ports/index.ts';
 import { findEngine } from './engine.ts';
+import { gpuWatch } from './gpu.ts';
 
 export interface SystemHostOptions {
   readonly dataFolder: string;
@@ -20,6 +21,7 @@ export function createSystemHost({
 }: SystemHostOptions): Host & Required<Pick<Host, 'conditions'>> {
   return {
     engine: () => findEngine(process.env),
+    gpus: gpuWatch(),
     async conditions() {
       const [diskFreeBytes, onBattery] = await Promise.all([freeBytesOf(dataFolder), isOnBattery(powerFolder)]);
       return { diskFreeBytes, onBattery, suspended: null };

@@ -46,6 +46,11 @@ export const VitalsSample = z.object({
   memoryUsedBytes: z.number(),
   memoryTotalBytes: z.number(),
   ownMemoryBytes: z.number(),
+  gpu: z
+    .object({ busyShare: z.number(), memoryUsedBytes: z.number(), memoryTotalBytes: z.number() })
+    .nullable()
+    .default(null)
+    .describe('all graphics cards together; null = there is none that can tell'),
   itemsPerSecond: z.number().describe('done by this computer, for whomever'),
   tokensPerSecond: z.number().describe('written by this computer'),
 });
