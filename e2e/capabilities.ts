@@ -26,6 +26,11 @@ export const chromiumPath = [process.env.INFERNET_CHROMIUM, ...chromiumPaths].fi
   (path) => path !== undefined && existsSync(path),
 );
 
+/** Electron fetches its program on first use, which needs its release page. */
+export const hasElectron = existsSync(
+  join(dirname(createRequire(import.meta.url).resolve('electron/package.json')), 'dist', 'version'),
+);
+
 const isRoot = process.getuid?.() === 0;
 
 interface Need {
@@ -42,7 +47,7 @@ const needs: Readonly<Record<Capability, Need>> = {
     remedy: 'apt-get install --no-install-recommends docker.io, and run the tests as root',
   },
   chromium: { isThere: () => chromiumPath !== undefined, remedy: 'apt-get install --no-install-recommends chromium' },
-  electron: { isThere: isElectronDownloaded },
+  electron: { isThere: () => hasElectron },
   'systemd-notify': {
     isThere: () => onPath('systemd-notify') && onPath('python3'),
     remedy: 'apt-get install --no-install-recommends systemd python3',
@@ -78,10 +83,4 @@ function canWrite(path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** Electron fetches its binary on first use, which needs its release page. */
-function isElectronDownloaded(): boolean {
-  const folder = dirname(createRequire(import.meta.url).resolve('electron/package.json'));
-  return existsSync(join(folder, 'dist', 'version'));
 }

@@ -8,6 +8,7 @@ import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from '@playwright/test';
 import { z } from '../../node-core/protocol/index.ts';
+import { hasElectron } from '../capabilities.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const launchMsMax = 30_000;
@@ -24,16 +25,20 @@ const Seen = z.object({
   permissions: z.object({ check: z.boolean(), request: z.boolean() }),
 });
 
+export type Seen = z.infer<typeof Seen>;
+
 export interface App {
   readonly page: Page;
   readonly errors: string[];
   readonly exited: Promise<number | null>;
   readonly pid: number | undefined;
-  seen(): Promise<z.infer<typeof Seen>>;
+  /** `system`: what the app tells the system around it (tray, notifications, links, refusals) can be looked at. */
+  readonly sees: { readonly system: boolean };
+  seen(): Promise<Seen>;
   /** What the app wrote to its standard error output so far: the node's log. */
   log(): string;
   /** What the person or the system does around the window. */
-  act(ask: string, fields?: object): Promise<void>;
+  act(ask: string, fields?: Readonly<Record<string, unknown>>): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -45,7 +50,9 @@ export interface LaunchOptions {
   readonly env?: NodeJS.ProcessEnv;
 }
 
+/** By Electron where its program is, else by the stand-in. */
 export async function launchApp(options: LaunchOptions): Promise<App> {
+  if (hasElectron) return (await import('./launch-electron.ts')).launchElectron(options);
   const port = await freePort();
   const child = fork(
     options.mainFile ?? `${root}out/main/main.js`,
@@ -75,6 +82,7 @@ export async function launchApp(options: LaunchOptions): Promise<App> {
       errors,
       exited,
       pid: child.pid,
+      sees: { system: true },
       log: () => tail.join(''),
       seen: async () => Seen.parse(await ask('seen')),
       act: async (what, fields) => void (await ask(what, fields)),
