@@ -356,7 +356,7 @@ describe('a job with one copy that is checked', () => {
     const inputs = Array.from({ length: 40 }, (_, n) => ({ n }));
     const plan = await market.call('jobs.plan', { template: 'colours', inputs, budgetMicro: '1000000', policy });
     // Strangers are always checked; on one item in a hundred honest ones differ, so that one shard in ten needs a third.
-    expect(plan).toMatchObject({ readers: 2, auditPpm: 1_000_000, expectedMicro: '16800', reserveMicro: '32000' });
+    expect(plan).toMatchObject({ readers: 2, auditPpm: 1_000_000, expectedMicro: '16800', reserveMicro: '40000' });
     const { jobId, ended } = await market.run({ policy });
     expect(ended?.state).toBe('done');
     expect(await market.outcome(jobId)).toMatchObject({ wrong: 0, missing: 0 });

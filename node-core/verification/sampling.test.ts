@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { auditChancePpm, isDrawn } from './sampling.ts';
 
-const adaptive = { type: 'adaptive', streak: 10, floorPpm: 20_000, tieBreakers: 2 } as const;
-const sample = { type: 'sample', ratePpm: 50_000, tieBreakers: 2 } as const;
+const adaptive = { type: 'adaptive', streak: 10, floorPpm: 20_000, tieBreakers: 3 } as const;
+const sample = { type: 'sample', ratePpm: 50_000, tieBreakers: 3 } as const;
 
 describe('the chance of an audit', () => {
   it.each([

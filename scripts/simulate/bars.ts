@@ -29,19 +29,24 @@ export async function runBars({ root, workers, nodes, seeds, only }: BarsOptions
       seed: seeds.from + i,
       nodes,
     }));
-    const answers = await Promise.all(tasks.map((task) => pool.run(task)));
-    for (const { result } of answers) {
-      if (result.broken === null) continue;
-      isMet = false;
-      console.log(`RED  ${bar.name}, seed ${result.seed}: ${result.broken.message}`);
-    }
+    const onEnd = progress(bar.name, tasks.length);
+    const answers = await Promise.all(
+      tasks.map(async (task) => {
+        const answer = await pool.run(task);
+        onEnd(answer);
+        return answer;
+      }),
+    );
+    const red = answers.filter(({ result }) => result.broken !== null).length;
+    if (red > 0) isMet = false;
     cpuMs += answers.reduce((sum, answer) => sum + answer.cpuMs, 0);
     const judgements = bar.judge(add(answers));
     for (const { what, bound, measured, holds } of judgements) {
       isMet &&= holds;
       rows.push([bar.name, what, bound, measured, holds ? 'holds' : '**does not hold**']);
     }
-    console.error(`${bar.name.padEnd(20)} ${judgements.every(({ holds }: Judgement) => holds) ? 'met' : 'NOT MET'}`);
+    const isBarMet = red === 0 && judgements.every(({ holds }: Judgement) => holds);
+    console.error(`${bar.name.padEnd(20)} ${isBarMet ? 'met' : 'NOT MET'}${red === 0 ? '' : `, ${red} runs red`}`);
   }
   pool.close();
   console.log(table(rows));
@@ -49,6 +54,25 @@ export async function runBars({ root, workers, nodes, seeds, only }: BarsOptions
     `${nodes} nodes, seeds ${seeds.from} to ${seeds.to}; ${(cpuMs / 1000).toFixed(0)} s of CPU in ${workers} processes`,
   );
   return isMet;
+}
+
+/** A run takes seconds and a bar many minutes: says where it is ten times, and at once what broke. */
+function progress(name: string, runs: number): (answer: Answer) => void {
+  const every = Math.max(1, Math.ceil(runs / 10));
+  let [done, red, cpuMs, memoryBytes] = [0, 0, 0, 0];
+  return (answer) => {
+    const { broken, seed } = answer.result;
+    done++;
+    cpuMs += answer.cpuMs;
+    memoryBytes = Math.max(memoryBytes, answer.memoryBytes);
+    if (broken !== null) {
+      red++;
+      console.log(`RED  ${name}, seed ${seed}: ${broken.message}`);
+    }
+    if (done % every !== 0 && done !== runs) return;
+    const used = `${(cpuMs / 1000).toFixed(0)} s of CPU, ${Math.round(memoryBytes / 2 ** 20)} MiB at most`;
+    console.error(`${name.padEnd(20)} ${done} of ${runs} runs, ${red} red, ${used}`);
+  };
 }
 
 function add(answers: readonly Answer[]): Measures {

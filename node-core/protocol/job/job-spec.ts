@@ -28,7 +28,7 @@ export const VerificationPolicy = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('sample'),
     ratePpm: z.int().min(0).max(1_000_000).default(50_000).describe('shards of a million that are checked'),
-    tieBreakers: tieBreakers.default(2),
+    tieBreakers: tieBreakers.default(3),
   }),
   z.object({
     type: z.literal('adaptive'),
@@ -39,7 +39,7 @@ export const VerificationPolicy = z.discriminatedUnion('type', [
       .default(10)
       .describe('good checks in a row before which every shard of a provider is checked; after s of them 1 in s'),
     floorPpm: z.int().min(0).max(1_000_000).default(20_000).describe('never fewer than these of a million'),
-    tieBreakers: tieBreakers.default(2),
+    tieBreakers: tieBreakers.default(3),
   }),
 ]);
 export type VerificationPolicy = z.infer<typeof VerificationPolicy>;

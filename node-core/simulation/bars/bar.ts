@@ -91,6 +91,12 @@ export function countWrong(jobs: readonly SubmittedJob[]): number {
   return jobs.reduce((sum, job) => sum + wrongItems(job).length, 0);
 }
 
+/** Items of shards that ended without an answer. */
+export function countMissing(sim: Simulation, jobs: readonly SubmittedJob[]): number {
+  const shards = jobs.flatMap((job) => sim.facts(job)?.shards ?? []);
+  return shards.reduce((sum, { state, count }) => sum + (state === 'accepted' ? 0 : count), 0);
+}
+
 /** Indices in the job. */
 export function wrongItems({ node, jobId, inputs }: SubmittedJob): number[] {
   const facts = node.subject.client.jobs.get(jobId);

@@ -1,4 +1,15 @@
-import { atMost, type Bar, countExcluded, countWrong, crowd, noHonestExcluded, scaled, sumOf, work } from './bar.ts';
+import {
+  atMost,
+  type Bar,
+  countExcluded,
+  countMissing,
+  countWrong,
+  crowd,
+  noHonestExcluded,
+  scaled,
+  sumOf,
+  work,
+} from './bar.ts';
 
 /** Each for itself: they say what nobody else says, on all items or on some. */
 function cheats(share: number, wrongMax: number, extraMax: number | null): Bar {
@@ -21,6 +32,7 @@ function cheats(share: number, wrongMax: number, extraMax: number | null): Bar {
       const steady = await work(sim, sim.providers.length * scaled(sim, 20), { policy });
       sim.measure('items', first.items + steady.items);
       sim.measure('wrong', countWrong([...first.jobs, ...steady.jobs]));
+      sim.measure('missing', countMissing(sim, [...first.jobs, ...steady.jobs]));
       sim.measure('steady items', steady.items);
       sim.measure('steady wrong', countWrong(steady.jobs));
       sim.measure('steady run', steady.itemsRun);
@@ -40,6 +52,12 @@ function cheats(share: number, wrongMax: number, extraMax: number | null): Bar {
               holds: true,
             }
           : atMost('extra work at steady state', extra, of('steady items'), extraMax, 'percent'),
+        {
+          what: 'items without an answer',
+          bound: '–',
+          measured: `${of('missing')} of ${of('items')}`,
+          holds: true,
+        },
         noHonestExcluded(measures),
         {
           what: 'cheaters excluded',
