@@ -8,7 +8,7 @@
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { _electron } from '@playwright/test';
-import type { App, LaunchOptions, Seen } from './launch.ts';
+import type { App, LaunchOptions, Seen } from './app.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 

@@ -8,7 +8,8 @@ import { connectControl } from '../../node-core/control/index.ts';
 import { requires } from '../capabilities.ts';
 import { firstSteps, goTo } from '../interface/browser.ts';
 import { eventually, reviews } from '../loop/nodes.ts';
-import { type App, type LaunchOptions, launchApp } from './launch.ts';
+import type { App, LaunchOptions } from './app.ts';
+import { launchApp } from './launch.ts';
 
 const testInBrowser = requires('chromium');
 
