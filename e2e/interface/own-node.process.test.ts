@@ -43,7 +43,7 @@ describe('a person with a new node', () => {
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'A look at this computer' }).waitFor();
     // What the node finds on this computer, whatever it is.
-    await page.getByText(/\d free$/).waitFor();
+    await page.getByText(/\d \w+ free$/).waitFor();
     await page.getByText('Unknown: no other computer has called this one yet.').waitFor();
     found.push(...(await violations(page, 'the second step')));
     await page.getByRole('button', { name: 'Continue' }).press('Enter');

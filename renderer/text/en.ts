@@ -803,6 +803,9 @@ export const t = {
     provideOff: 'Stop providing',
     theme: (name: string) => `Theme: ${name}`,
     copyPeerId: 'Copy own peer id',
+    openPeer: (peer: string) => `Open computer ${peer}`,
+    findSetting: (text: string) => `Find a setting: ${text}`,
+    findInLog: (text: string) => `Search the log: ${text}`,
     openJob: (name: string) => `Open job ${name}`,
   },
 
