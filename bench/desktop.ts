@@ -152,6 +152,7 @@ async function use(folder: string, group: NodeGroup) {
     // What is loaded on its first visit counts once more.
     const changesMs: number[] = [];
     for (let i = 0; i < rounds; i += 1) for (const name of pages) changesMs.push(await change(page, name));
+    process.kill(pid, 'SIGWINCH');
     await app.act('close-window');
     await pause(settleMs);
     const before = cpuMs(pid);

@@ -1,4 +1,5 @@
 // Loaded into the app's main process by bench/desktop.ts: how long its thread was blocked since the last SIGUSR2, in a file.
+// Looking costs two hundred wake-ups a second: SIGWINCH ends it, before the process is measured at rest.
 import { writeFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 
@@ -12,5 +13,9 @@ delay.enable();
 process.on('SIGUSR2', () => delay.reset());
 if (file !== undefined) {
   // The histogram holds the times between two turns of a timer, which are the resolution when nothing is in the way.
-  setInterval(() => writeFileSync(file, String(Math.max(0, delay.max / 1e6 - resolutionMs))), writeMs).unref();
+  const writing = setInterval(() => writeFileSync(file, String(Math.max(0, delay.max / 1e6 - resolutionMs))), writeMs);
+  process.on('SIGWINCH', () => {
+    delay.disable();
+    clearInterval(writing);
+  });
 }
