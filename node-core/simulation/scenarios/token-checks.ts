@@ -16,6 +16,8 @@ export const tokenChecks: Scenario = {
   about:
     'tokens of single answers are checked; some providers have another model, some checkers slander, some do not look',
   nodesMin: 9,
+  // With more, nobody is checked often enough to be found out.
+  nodesMax: 10,
   async play(sim) {
     const { chance, world } = sim;
     const isOther = (i: number): boolean => i % 6 === 1;
