@@ -76,7 +76,9 @@ describe('the owner', () => {
     // The whole log is searched, not only what is on the page; and a line leads to its job.
     await goTo(page, 'Logs');
     await page.getByRole('searchbox').fill('kept among friends');
-    await page.getByRole('listitem').filter({ hasText: 'A job was submitted' }).waitFor();
+    const submitted = page.getByRole('listitem').filter({ hasText: 'A job was submitted' });
+    await eventually('only that one is left', async () => (await submitted.count()) === 1);
+    expect(await submitted.textContent()).toContain('kept among friends');
     await page.getByRole('searchbox').fill('job was submitted');
     const links = page.getByRole('link', { name: /Open its job/ });
     await eventually('both jobs are found', async () => (await links.count()) === 2);
