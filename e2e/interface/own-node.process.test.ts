@@ -104,7 +104,10 @@ describe('a person with a new node', () => {
     await page.getByText('Enter a number.').waitFor();
     await queue.fill('-5');
     await page.keyboard.press('Enter');
-    await page.getByText(/provider\.queueMax.*(least|expected|1)/).waitFor();
+    await page
+      .getByText(/provider\.queueMax.*(least|expected|1)/)
+      .first()
+      .waitFor();
     await queue.fill('32');
     await page.keyboard.press('Enter');
     await page.getByText('Saved').waitFor();
