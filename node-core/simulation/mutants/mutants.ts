@@ -299,14 +299,6 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['starved', 'partition-and-heal'],
   },
   {
-    name: 'early-end',
-    about: 'a job may end while its plan is being written',
-    file: 'node-core/aggregator/job-runner.ts',
-    search: 'this.#r.stopped || !this.#started',
-    replace: 'this.#r.stopped',
-    scenarios: ['slow-disk'],
-  },
-  {
     name: 'verdict-before-disk',
     about: 'a repeated verdict is told before it is durable',
     file: 'node-core/aggregator/verdicts.ts',
