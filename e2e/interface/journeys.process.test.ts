@@ -120,7 +120,7 @@ describe('a person', () => {
     await page.getByRole('link', { name: /to be healed/ }).click();
     await ended(client.api, jobId, 90_000);
     await page.getByText('200 of 200 items').waitFor();
-    await page.getByText(/made good by others/).waitFor();
+    await page.getByText(/attempts? failed and w.* made good by others/).waitFor();
   });
 
   testInBrowser('becomes a provider, and sees credits and reputation come in', async () => {
