@@ -44,27 +44,36 @@ async function main(options: Options): Promise<number> {
     return (await runBars({ root, workers, only, nodes, seeds: range ?? { from: 1, to: seedsShort } })) ? 0 : 1;
   }
 
-  const tasks = plan(options);
+  // Those of `--all` first: a soak says also how long they took.
+  const ofAll = options.soak ? plan({ ...options, soak: false }) : [];
+  const known = new Set(ofAll.map(nameOf));
+  const tasks = options.soak ? [...ofAll, ...plan(options).filter((task) => !known.has(nameOf(task)))] : plan(options);
   const pool = new Pool(root, Math.min(workers, tasks.length), tasks.length === 1 ? aloneMs : undefined);
   const startedAt = Date.now();
   const onEnd = tasks.length > 1 ? progress(tasks) : () => {};
-  const answers = await Promise.all(
-    tasks.map(async (task) => {
-      const answer = await runOne(pool, task, options, tasks.length === 1);
-      onEnd(answer);
-      return answer;
-    }),
-  );
+  const running = tasks.map(async (task) => {
+    const answer = await runOne(pool, task, options, tasks.length === 1);
+    onEnd(answer);
+    return answer;
+  });
+  const first = await Promise.all(running.slice(0, ofAll.length));
+  const allS = (Date.now() - startedAt) / 1000;
+  const answers = await Promise.all(running);
   pool.close();
   const red = answers.filter(({ result }) => result.broken !== null).length;
   const table = options.report || tasks.length > 1 ? report(answers) : '';
   if (table !== '') console.log(table);
   const wallS = (Date.now() - startedAt) / 1000;
   const cpuS = answers.reduce((sum, { cpuMs }) => sum + cpuMs, 0) / 1000;
-  const summary = `${answers.length - red} runs green, ${red} red; ${wallS.toFixed(1)} s, ${cpuS.toFixed(1)} s of CPU in ${workers} processes`;
+  const part = options.soak ? `; of these, the ${first.length} runs of --all took ${allS.toFixed(1)} s` : '';
+  const summary = `${answers.length - red} runs green, ${red} red; ${wallS.toFixed(1)} s, ${cpuS.toFixed(1)} s of CPU in ${workers} processes${part}`;
   console.log(summary);
   if (options.soak) console.log(`written to ${writeSoak({ root, summary, table, answers })}`);
   return red === 0 ? 0 : 1;
+}
+
+function nameOf({ scenario, seed, nodes }: Task): string {
+  return `${scenario} ${seed} ${nodes}`;
 }
 
 function plan({ all, scenario, seed, seeds, nodes, without, soak }: Options): Task[] {
