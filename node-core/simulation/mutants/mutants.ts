@@ -250,14 +250,6 @@ export const mutants: readonly Mutant[] = [
     scenarios: ['calm'],
   },
   {
-    name: 'blame-without-proof',
-    about: 'a copy is rejected on the word of one other provider',
-    file: 'node-core/verification/compare-copies.ts',
-    search: 'provers.size >= 2',
-    replace: 'provers.size >= 0',
-    scenarios: ['cheats'],
-  },
-  {
     name: 'pieced-together',
     about: 'an answer counts as agreed where every item has a quorum, and too few copies hold',
     file: 'node-core/verification/compare-copies.ts',
