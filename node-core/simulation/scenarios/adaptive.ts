@@ -31,8 +31,8 @@ export const adaptive: Scenario = {
       { type: 'adaptive', floorPpm: 200_000 },
       { type: 'sample', ratePpm: 300_000 },
     ] as const);
-    for (let i = 0; i < 4; i++) {
-      await sim.submit(client, { items: 100 + chance.below(150), policy, mayFail: true });
+    for (let i = 0; i < 3; i++) {
+      await sim.submit(client, { items: 80 + chance.below(100), policy, mayFail: true });
       for (const job of sim.jobs) await sim.ended(job);
     }
     const cheaters = new Set(sim.providers.filter((_, i) => isCheat(i)).map(({ peerId }) => peerId));

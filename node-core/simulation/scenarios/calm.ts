@@ -7,7 +7,7 @@ export const calm: Scenario = {
   nodesMin: 4,
   async play(sim) {
     await sim.begin({ clients: sim.size > 8 ? 2 : 1, providers: sim.size - (sim.size > 8 ? 2 : 1) });
-    for (const client of sim.clients) await sim.submit(client, { items: 20 + sim.chance.below(150) });
+    for (const client of sim.clients) await sim.submit(client, { items: 20 + sim.chance.below(90) });
     for (const job of sim.jobs) await sim.ended(job);
     // One that is at home everywhere: it provides as well, and works for itself where it must.
     await sim.submit(sim.chance.pick(sim.providers), { items: 30 });

@@ -14,7 +14,7 @@ export const canaries: Scenario = {
   about: 'single answers are not sampled; items with known answers find out who cheats',
   nodesMin: 8,
   // With more, who cheats gets too few shards to stumble over a canary.
-  nodesMax: 10,
+  nodesMax: 8,
   async play(sim) {
     const { chance, world } = sim;
     const isCheat = (i: number): boolean => i % 7 === 3;
@@ -22,20 +22,20 @@ export const canaries: Scenario = {
       providers: sim.size - 1,
       manner: (i) => ({
         disagreement: 0.002,
-        cheat: isCheat(i) ? { share: 1, label: `cheat ${i}`, afterItems: 120 } : null,
+        cheat: isCheat(i) ? { share: 1, label: `cheat ${i}`, afterItems: 80 } : null,
       }),
       node: () => ({ config: { verification: { canaryPpm: 400_000 } } }),
     });
     const [client] = sim.clients;
     if (client === undefined) return;
     // Copies that agree are where known answers come from.
-    await sim.submit(client, { items: 300, policy: { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 2 } });
+    await sim.submit(client, { items: 200, policy: { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 2 } });
     for (const job of sim.jobs) await sim.ended(job);
     const cheaters = new Set(sim.providers.filter((_, i) => isCheat(i)).map(({ peerId }) => peerId));
     const areFound = (): boolean => [...cheaters].every((peer) => client.subject.client.excluded.has(peer));
     // Who is slow or far gets little work, and needs longer to stumble.
     for (let i = 0; i < 4 || (i < 20 && !areFound()); i++) {
-      await sim.submit(client, { items: 200, policy: { type: 'sample', ratePpm: 0 }, mayFail: true });
+      await sim.submit(client, { items: 120, policy: { type: 'sample', ratePpm: 0 }, mayFail: true });
       if (chance.happens(0.5)) {
         sim.fault('the client is killed while canaries are out', () => client.crash());
         await sim.wait(1_000);

@@ -16,8 +16,8 @@ export const duplicates: Scenario = {
       providers: sim.size - 2,
       link: { gossip: faults, answers: faults, staleAnswer: 0.2 },
     });
-    for (const client of sim.clients) await sim.submit(client, { items: 30 + chance.below(90) });
-    for (let i = 0; i < 40; i++) {
+    for (const client of sim.clients) await sim.submit(client, { items: 20 + chance.below(60) });
+    for (let i = 0; i < 25; i++) {
       await sim.wait(chance.fraction() * 150);
       sim.fault('channels break', (own) => {
         const client = own.pick(sim.clients);

@@ -69,7 +69,7 @@ export const gossip: Scenario = {
       const away = world.nodes.filter((node) => !sim.clients.includes(node) && own.happens(0.3));
       world.hub.partition([away.map(({ peerId }) => peerId)]);
     });
-    for (let i = 0; i < 5; i++) {
+    for (let i = 0; i < 3; i++) {
       await sim.wait(chance.fraction() * 20_000);
       await flood(sim, ring, i);
       if (overheard.length === 0) continue;
@@ -83,7 +83,7 @@ export const gossip: Scenario = {
     }
     const late = world.add({ name: 'late', config });
     late.start();
-    await sim.wait(120_000);
+    await sim.wait(60_000);
 
     const cast = {
       cheaters: [liar.peerId, breaker.peerId],
@@ -95,7 +95,7 @@ export const gossip: Scenario = {
   },
 };
 
-const config = { reputation: { meetMs: 5_000, bytesPerSignerPerDayMax: 128 * 1024 } };
+const config = { reputation: { meetMs: 5_000, bytesPerSignerPerDayMax: 76 * 1024 } };
 
 const work = (more: number) => ({
   items: 40 + more,

@@ -12,7 +12,7 @@ export const partitionAndHeal: Scenario = {
       providers: sim.size - 2,
       link: { onPartition: chance.pick(['stall', 'break'] as const) },
     });
-    for (const client of sim.clients) await sim.submit(client, { items: 40 + chance.below(80) });
+    for (const client of sim.clients) await sim.submit(client, { items: 30 + chance.below(60) });
     for (let i = 0; i < 1 + chance.below(3); i++) {
       await sim.wait(chance.fraction() * 2_000);
       sim.fault('a partition', (own) => {

@@ -23,7 +23,7 @@ export const restoredBackup: Scenario = {
     // What a job needs may be gone with what its node forgot.
     sim.mayFail = true;
     const backups = new Map<SimulatedNode, Backup>();
-    for (let round = 0; round < 6; round++) {
+    for (let round = 0; round < 4; round++) {
       for (let i = 0; i < 3; i++) {
         const up = world.nodes.filter((node) => node.up && node.isOnline);
         await sim.submit(chance.pick(up), { items: 10 + chance.below(40), deadlineMs: 120_000 });

@@ -9,10 +9,10 @@ export const sleepers: Scenario = {
   about: 'providers cheat when they are trusted; their unchecked answers are looked at again',
   nodesMin: 8,
   // With more, nobody comes to have the answers after which it sleeps no longer.
-  nodesMax: 12,
+  nodesMax: 10,
   async play(sim) {
     const { chance } = sim;
-    const afterItems = 30 + chance.below(100);
+    const afterItems = 30 + chance.below(60);
     await sim.begin({
       providers: sim.size - 1,
       manner: (i) => ({ cheat: i % 4 === 1 ? { share: 1, label: `cheat ${i}`, afterItems } : null }),
@@ -20,14 +20,14 @@ export const sleepers: Scenario = {
     const [client] = sim.clients;
     if (client === undefined) return;
     const policy = { type: 'adaptive', streak: 3, floorPpm: 100_000 } as const;
-    for (let i = 0; i < 3; i++) await sim.submit(client, { items: 300, policy, mayFail: true });
+    for (let i = 0; i < 2; i++) await sim.submit(client, { items: 250, policy, mayFail: true });
     for (const job of sim.jobs) await sim.ended(job);
     // Nodes may die between a bad check and what follows from it.
     sim.fault('the client is killed while answers are checked again', () => client.crash());
     await sim.wait(2_000);
     if (!client.up) client.start();
     await sim.wait(10_000);
-    await sim.submit(client, { items: 200, policy, mayFail: true });
+    await sim.submit(client, { items: 120, policy, mayFail: true });
     for (const job of sim.jobs) await sim.ended(job);
   },
 };

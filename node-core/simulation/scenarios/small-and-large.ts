@@ -10,7 +10,7 @@ export const smallAndLarge: Scenario = {
   about: 'small jobs beside a large one, of the same client and of another',
   nodesMin: 5,
   // More would only make the large job longer.
-  nodesMax: 8,
+  nodesMax: 6,
   async play(sim) {
     const { chance } = sim;
     const inFlightPerClientMax = chance.pick([2, 4]);
@@ -21,7 +21,7 @@ export const smallAndLarge: Scenario = {
     });
     const [first, second] = sim.clients;
     if (first === undefined || second === undefined) return;
-    const perProvider = 100;
+    const perProvider = 60;
     const large = await sim.submit(first, {
       items: perProvider * 10 * (sim.size - 2),
       deadlineMs: 7_200_000,

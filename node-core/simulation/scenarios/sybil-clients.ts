@@ -15,7 +15,7 @@ export const sybilClients: Scenario = {
   nodesMax: 6,
   async play(sim) {
     const { chance, world } = sim;
-    const capMicro = chance.pick([20_000n, 50_000n]);
+    const capMicro = chance.pick([12_000n, 30_000n]);
     await sim.begin({
       clients: 2,
       providers: sim.size - 2,

@@ -17,7 +17,7 @@ export const tokenChecks: Scenario = {
     'tokens of single answers are checked; some providers have another model, some checkers slander, some do not look',
   nodesMin: 9,
   // With more, nobody is checked often enough to be found out.
-  nodesMax: 10,
+  nodesMax: 9,
   async play(sim) {
     const { chance, world } = sim;
     const isOther = (i: number): boolean => i % 6 === 1;
@@ -41,13 +41,13 @@ export const tokenChecks: Scenario = {
     ] as const);
     const areFound = (): boolean =>
       sim.providers.every(
-        ({ peerId }, i) => !(isSlanderer(i) || isNodder(i)) || client.subject.client.excluded.has(peerId),
+        ({ peerId }, i) => !(isSlanderer(i) || isNodder(i)) || client.subject.client.everExcluded.has(peerId),
       );
     for (let i = 0; i < 3 || (i < jobsMax && !areFound()); i++) {
       const itemsPerShard = chance.pick([1, 4, 10]);
       await sim.submit(client, {
         template: 'stories',
-        items: itemsPerShard * 25,
+        items: itemsPerShard * 18,
         itemsPerShard,
         policy,
         mayFail: true,
@@ -67,10 +67,11 @@ export const tokenChecks: Scenario = {
       }
     }
     for (const [i, { name, peerId }] of sim.providers.entries()) {
-      const { excluded, wrongVerdicts } = client.subject.client;
+      // For a while is enough: when one who outvoted it is excluded in turn, the doubt about it goes (decision 17).
+      const { everExcluded, wrongVerdicts } = client.subject.client;
       if (!isSlanderer(i) && !isNodder(i)) continue;
       sim.measure('bad checkers', 1);
-      if (excluded.has(peerId)) sim.measure('bad checkers excluded', 1);
+      if (everExcluded.has(peerId)) sim.measure('bad checkers excluded', 1);
       else if ((wrongVerdicts.get(peerId) ?? 0) >= verdictsMax)
         throw new Broken('I8', client.name, sim.now, `${name} checks badly, and is not excluded`);
     }
