@@ -83,7 +83,7 @@ export const gossip: Scenario = {
     }
     const late = world.add({ name: 'late', config });
     late.start();
-    await sim.wait(60_000);
+    await sim.wait(120_000);
 
     const cast = {
       cheaters: [liar.peerId, breaker.peerId],

@@ -4,7 +4,7 @@ import type { Scenario } from '../scenario.ts';
 /** Until all bad checkers are found: they come to check by chance. */
 const jobsMax = 8;
 /** Wrong verdicts of a checker until it is excluded. */
-const verdictsMax = 8;
+const verdictsMax = 12;
 
 /**
  * Stories, of which single answers are checked by their tokens. Some providers tell them with another model, some call every
