@@ -2,6 +2,7 @@
 export * from './api/node-api.ts';
 export * from './api/reputation.ts';
 export * from './api/shell-api.ts';
+export * from './api/stream-item.ts';
 export * from './codec/base64url.ts';
 export * from './codec/canonical.ts';
 export * from './codec/content-id.ts';

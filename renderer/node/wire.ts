@@ -3,15 +3,10 @@ import {
   ApiError,
   type ApiErrorKind,
   apiErrors,
-  EpochMs,
-  Id,
   type MethodName,
   type MethodResult,
   nodeMethods,
-  PeerId,
-  parseEvent,
-  ReplicaId,
-  ShardId,
+  parseStreamItem,
   type StreamItem,
   z,
 } from '../../node-core/protocol/index.ts';
@@ -30,39 +25,6 @@ export type Incoming =
   | { readonly kind: 'result'; readonly id: number; readonly result: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: ApiError }
   | { readonly kind: 'item'; readonly cursor: number; readonly item: StreamItem | null };
-
-const Item = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('event'), seq: z.int().min(1), at: EpochMs, event: z.unknown() }),
-  z.object({
-    kind: z.literal('progress'),
-    jobId: Id,
-    shardId: ShardId,
-    replicaId: ReplicaId,
-    provider: PeerId,
-    itemsDone: z.int().min(0),
-  }),
-  z.object({
-    kind: z.literal('token'),
-    jobId: Id,
-    shardId: ShardId,
-    replicaId: ReplicaId,
-    provider: PeerId,
-    item: z.int().min(0),
-    index: z.int().min(0),
-    letters: z.int().min(0),
-    tokens: z.int().min(0),
-    text: z.string(),
-    provisional: z.literal(true),
-  }),
-  z.object({
-    kind: z.literal('restarted'),
-    jobId: Id,
-    shardId: ShardId,
-    replicaId: ReplicaId,
-    item: z.int().min(0),
-    reason: z.string(),
-  }),
-]);
 
 export function requestText(id: number, method: string, params: unknown): string {
   return JSON.stringify({ jsonrpc: '2.0', id, method, params });
@@ -84,11 +46,8 @@ export function parseIncoming(text: string): Incoming | null {
 
 /** @returns null for an item or an event of a later version: the page goes on without it. */
 function parseItem(value: unknown): StreamItem | null {
-  const item = Item.safeParse(value).data;
-  if (item === undefined) return null;
-  if (item.kind !== 'event') return item;
   try {
-    return { ...item, event: parseEvent(item.event) };
+    return parseStreamItem(value);
   } catch {
     return null;
   }

@@ -16,12 +16,13 @@ import {
   type MethodName,
   type MethodResult,
   type NodeApi,
+  parseStreamItem,
   type Scope,
   type StreamItem,
   z,
 } from '../../protocol/index.ts';
 import { apiErrorOf, parseResult, RpcAnswer, requestText } from '../rpc.ts';
-import { EventParams, parseStreamItem } from '../stream-item.ts';
+import { EventParams } from '../stream-item.ts';
 import { controlFilePath, readControlFile } from './control-file.ts';
 
 /** A data folder, whose `control.json` is read, or the address itself. */
