@@ -2,33 +2,14 @@
  * `app://infernet/…`: the built interface under an origin of its own, instead of file://, whose pages could read every file.
  * Only files that the build put there are known.
  */
-import { readdir, readFile } from 'node:fs/promises';
-import { extname, join, relative, sep } from 'node:path';
+import { readFile } from 'node:fs/promises';
 import { protocol } from 'electron';
+import { contentPolicy, interfacePaths } from '../node-core/control/index.ts';
 
 export const appOrigin = 'app://infernet';
 
-const types: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.woff2': 'font/woff2',
-};
-
 /** The page talks over the bridge: it connects to nothing. */
-export const pagePolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self'",
-  "font-src 'self'",
-  "connect-src 'none'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
+const pagePolicy = contentPolicy("'none'");
 
 /** Before the app is ready, or it is without effect. */
 export function registerAppScheme(): void {
@@ -38,21 +19,16 @@ export function registerAppScheme(): void {
 }
 
 export async function serveApp(folder: string): Promise<void> {
-  const files = new Map<string, string>();
-  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
-    if (!entry.isFile() || types[extname(entry.name)] === undefined) continue;
-    const path = join(entry.parentPath, entry.name);
-    files.set(`/${relative(folder, path).split(sep).join('/')}`, path);
-  }
+  const files = await interfacePaths(folder);
   protocol.handle('app', async (request) => {
     const url = new URL(request.url);
-    const path = files.get(url.pathname === '/' ? '/index.html' : url.pathname);
-    if (url.host !== 'infernet' || path === undefined || request.method !== 'GET') {
+    const file = files.get(url.pathname === '/' ? '/index.html' : url.pathname);
+    if (url.host !== 'infernet' || file === undefined || request.method !== 'GET') {
       return new Response('not found', { status: 404, headers: { 'content-type': 'text/plain' } });
     }
-    return new Response(new Uint8Array(await readFile(path)), {
+    return new Response(new Uint8Array(await readFile(file.path)), {
       headers: {
-        'content-type': types[extname(path)] ?? 'application/octet-stream',
+        'content-type': file.type,
         'content-security-policy': pagePolicy,
         'x-content-type-options': 'nosniff',
         'cross-origin-opener-policy': 'same-origin',
