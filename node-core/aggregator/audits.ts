@@ -8,7 +8,7 @@ import { auditChancePpm, isDrawn } from '../verification/index.ts';
 import type { AggregatorContext, KnownTemplate } from './context.ts';
 import type { JudgedCopy, RevealedCopy } from './judge.ts';
 import type { Canary } from './payloads.ts';
-import { type Job, type Shard, type UncheckedShard, uncheckedKey } from './state.ts';
+import { type Job, mayBeAudited, type Shard, type UncheckedShard, uncheckedKey } from './state.ts';
 
 /**
  * Drawn after the answer is durable: its provider has committed to it before anybody could know that it would be checked.
@@ -17,14 +17,15 @@ import { type Job, type Shard, type UncheckedShard, uncheckedKey } from './state
 export function drawAudit(
   { checks, random }: AggregatorContext,
   { jobId, job }: Job,
-  { shardId, audit, isUnaudited }: Shard,
+  shard: Shard,
   copies: readonly RevealedCopy[],
   by: AuditBy,
 ): NodeEvent[] {
   const { policy, template, model } = job;
+  const { shardId } = shard;
   const [first, second] = copies;
-  if (!isSampled(policy) || audit !== null || first === undefined || first.replica.role === 'own-node') return [];
-  if (isUnaudited === true) return [];
+  const isSingle = isSampled(policy) && mayBeAudited(shard);
+  if (!isSingle || first === undefined || first.replica.role === 'own-node') return [];
   // A hedge and its original: a check that costs nothing more.
   if (second !== undefined)
     return [{ type: 'shard.audited', jobId, shardId, why: 'hedge', chancePpm: 1_000_000, by: 'run' }];
@@ -44,16 +45,16 @@ export function drawAudit(
 export function judgeCanary(
   context: AggregatorContext,
   { jobId, job: { policy, template, model } }: Job,
-  { shardId, audit, canary, isUnaudited }: Shard,
+  shard: Shard,
   { template: { honestDisagreementPpm: honestPpm } }: KnownTemplate,
   copies: readonly RevealedCopy[],
   known: Canary | undefined,
 ): { readonly events: NodeEvent[]; readonly isWrong: boolean } {
+  const { shardId, canary } = shard;
   const [first] = copies;
-  if (!isSampled(policy) || audit !== null || canary === undefined || known === undefined || first === undefined)
+  const isSingle = isSampled(policy) && mayBeAudited(shard);
+  if (!isSingle || canary === undefined || known === undefined || first === undefined)
     return { events: [], isWrong: false };
-  // It was asked, and drawn, already.
-  if (isUnaudited === true) return { events: [], isWrong: false };
   const { provider, replicaId } = first.replica;
   const isWrong = canonicalJson(first.revealed.outputs[canary.at]) !== canonicalJson(known.output);
   const counted = { compared: 1, differed: isWrong ? 1 : 0 };

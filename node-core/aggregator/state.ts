@@ -489,6 +489,11 @@ export function itemsOf({ count, canary }: Shard): number {
 }
 
 /** May its first copy get a canary? */
+/** Its single answer was neither drawn to be checked nor let through because nobody could check it. */
+export function mayBeAudited({ audit, isUnaudited }: Shard): boolean {
+  return audit === null && isUnaudited !== true;
+}
+
 export function mayGetCanary({ place, canary, replicas }: Shard): boolean {
   return place === true && canary === undefined && replicas.length === 0;
 }
