@@ -108,7 +108,8 @@ export function messageOf(error: unknown): string {
 /** The questions that several pages share. */
 export class Live {
   readonly #link: NodeLink;
-  readonly #kept = new Map<string, Query<MethodName>>();
+  /** By method and parameters; a key's method is the answer's. */
+  readonly #kept = new Map<string, unknown>();
 
   readonly status: Query<'node.status'>;
   readonly provider: Query<'provider.status'>;
@@ -136,8 +137,9 @@ export class Live {
     const kept = this.#kept.get(key) as Query<M> | undefined;
     if (kept !== undefined) return kept;
     const made = new Query<M>(this.#link, method, params, options);
-    if (this.#kept.size >= keptMax) for (const oldest of [...this.#kept.keys()].slice(0, 1)) this.#kept.delete(oldest);
-    this.#kept.set(key, made as unknown as Query<MethodName>);
+    const [oldest] = this.#kept.keys();
+    if (this.#kept.size >= keptMax && oldest !== undefined) this.#kept.delete(oldest);
+    this.#kept.set(key, made);
     return made;
   }
 }
