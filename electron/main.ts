@@ -61,7 +61,9 @@ async function run(): Promise<void> {
       });
     },
     explain: (error) => (error instanceof Error ? error.message : String(error)),
-    changed: (state) => void changed(state),
+    // It may have ended again before it could be asked.
+    changed: (state) =>
+      void changed(state).catch((error) => log.warn({ error: String(error) }, 'the node could not be asked')),
   });
 
   async function changed(state: NodeState): Promise<void> {
@@ -134,12 +136,19 @@ async function run(): Promise<void> {
       });
       if (response === 2) return;
       isQuitting = true;
-      await node.stop({ reason: 'the app was quit', drainMs: response === 0 ? drainMsMax : 0 });
+      await stopped(response === 0 ? drainMsMax : 0);
     } else {
       isQuitting = true;
-      await node.stop({ reason: 'the app was quit', drainMs: 0 });
+      await stopped(0);
     }
     app.quit();
+  }
+
+  /** A node that cannot end in order must not keep its app from ending: its state is durable at any moment. */
+  async function stopped(drainMs: number): Promise<void> {
+    await node
+      .stop({ reason: 'the app was quit', drainMs })
+      .catch((error) => log.error({ error: String(error) }, 'the node did not end in order'));
   }
 
   // Whatever comes to run in a page, ours or one that slipped in, stays in that page and gets nothing from the system.

@@ -25,6 +25,11 @@ const handlers = new Map();
 /** @type {import('@playwright/test').Browser | undefined} */
 let browser;
 
+/** Electron's own calls end quietly with their window; Playwright's reject. Anything else is a fault and shows itself. */
+function alreadyGone(/** @type {unknown} */ error) {
+  if (!/has been closed/.test(String(error))) throw error;
+}
+
 async function startBrowser() {
   browser = await chromium.launch({
     executablePath: process.env['INFERNET_CHROMIUM'] ?? '/usr/bin/chromium',
@@ -62,7 +67,7 @@ class WebContents extends EventEmitter {
   isLoading = () => this.isLoadingNow;
   isDestroyed = () => this.page?.isClosed() ?? false;
   reload() {
-    void this.page?.reload();
+    void this.page?.reload().catch(alreadyGone);
   }
   setWindowOpenHandler(/** @type {any} */ handler) {
     this.openHandler = handler;
@@ -105,7 +110,8 @@ export class BrowserWindow extends EventEmitter {
       if (handler === undefined) return route.abort();
       const answer = await handler(new Request(asked));
       const headers = Object.fromEntries(answer.headers);
-      await route.fulfill({ status: answer.status, headers, body: Buffer.from(await answer.arrayBuffer()) });
+      const body = Buffer.from(await answer.arrayBuffer());
+      await route.fulfill({ status: answer.status, headers, body }).catch(alreadyGone);
     });
     await page.exposeBinding('__standInOpen', (_, asked) => {
       seen.opened.push(webContents.openHandler({ url: asked }).action);
@@ -143,7 +149,7 @@ export class BrowserWindow extends EventEmitter {
     if (!emitPreventable(this, 'close')) return;
     this.isGone = true;
     BrowserWindow.all = BrowserWindow.all.filter((one) => one !== this);
-    void this.webContents.page?.context().close();
+    void this.webContents.page?.context().close().catch(alreadyGone);
     this.emit('closed');
     if (BrowserWindow.all.length === 0) app.emit('window-all-closed');
   }
@@ -200,7 +206,7 @@ class App extends EventEmitter {
   quit() {
     if (!emitPreventable(this, 'before-quit')) return;
     for (const window of BrowserWindow.all) window.close();
-    void Promise.resolve(browser?.close()).finally(() => process.exit(0));
+    void Promise.resolve(browser?.close().catch(alreadyGone)).finally(() => process.exit(0));
   }
 }
 export const app = new App();
