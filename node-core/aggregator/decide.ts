@@ -85,7 +85,7 @@ export function decideShard(shard: Shard, view: ShardView): ShardNeeds {
   }
 }
 
-function isWaitedFor(replica: Replica): boolean {
+export function isWaitedFor(replica: Replica): boolean {
   return replica.state === 'assigned' || replica.state === 'running' || replica.state === 'committed';
 }
 

@@ -235,6 +235,8 @@ export class JobRunner {
     this.touch(replica.shardId);
     await Promise.all([durable, taken]);
     if (replicaMachine.isFinal(replica.state) && replica.state !== 'accepted') {
+      // Perhaps by the step that this commitment has set off: nothing is told of a verdict before it is durable.
+      await this.#c.journal.settled();
       return this.#verdictMessage(replica);
     }
     return null;

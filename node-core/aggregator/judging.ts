@@ -3,7 +3,7 @@ import type { StoredBlob } from '../ports/index.ts';
 import { type Id, isSampled, type NodeEvent, quorumOf, type SignedStreamHead } from '../protocol/index.ts';
 import { checkEvents, drawAudit, judgeCanary, recordEvents } from './audits.ts';
 import type { KnownTemplate } from './context.ts';
-import { isWorking } from './decide.ts';
+import { isWaitedFor, isWorking } from './decide.ts';
 import {
   type Agreed,
   afterVerdicts,
@@ -92,9 +92,10 @@ export class Judging {
       await context.store.deleteBlobs(kept.drops);
       return;
     }
-    const mayAskAnother =
-      judgement.moreMayHelp && attemptsOf(shard) < context.config.attemptsPerShardMax && job.cancelling === null;
-    if (mayAskAnother) {
+    // One that has still to answer, slower than its hedge, needs no attempt more.
+    const anotherMayCome =
+      attemptsOf(shard) < context.config.attemptsPerShardMax || shard.replicas.some(isWaitedFor);
+    if (judgement.moreMayHelp && anotherMayCome && job.cancelling === null) {
       await this.#r.commitFor(shard, [{ type: 'shard.disagreed', jobId, shardId }]);
       return;
     }

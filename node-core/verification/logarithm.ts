@@ -17,8 +17,21 @@ export function lnMicroCeil(numerator: number, denominator: number): number {
   return 0 - lnMicroFloor(denominator, numerator);
 }
 
-/** ln(n)·2⁹⁶: n = 2ᵏ·x with x in [1, 2), and ln x = 2·artanh((x−1)/(x+1)) by its series, whose argument is at most 1/3. */
+/** Rates come again and again, counts nearly so. */
+const known = new Map<number, bigint>();
+const knownMax = 1_000;
+
 function lnScaled(n: number): bigint {
+  let value = known.get(n);
+  if (value === undefined) {
+    value = computeLnScaled(n);
+    if (known.size < knownMax) known.set(n, value);
+  }
+  return value;
+}
+
+/** ln(n)·2⁹⁶: n = 2ᵏ·x with x in [1, 2), and ln x = 2·artanh((x−1)/(x+1)) by its series, whose argument is at most 1/3. */
+function computeLnScaled(n: number): bigint {
   if (!Number.isSafeInteger(n) || n < 1) throw new RangeError(`${n} has no logarithm here`);
   let k = 0n;
   while (BigInt(n) >> (k + 1n) > 0n) k++;

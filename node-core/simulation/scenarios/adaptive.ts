@@ -32,7 +32,7 @@ export const adaptive: Scenario = {
       { type: 'sample', ratePpm: 300_000 },
     ] as const);
     for (let i = 0; i < 3; i++) {
-      await sim.submit(client, { items: 80 + chance.below(100), policy, mayFail: true });
+      await sim.submit(client, { items: 60 + chance.below(80), policy, mayFail: true });
       for (const job of sim.jobs) await sim.ended(job);
     }
     const cheaters = new Set(sim.providers.filter((_, i) => isCheat(i)).map(({ peerId }) => peerId));

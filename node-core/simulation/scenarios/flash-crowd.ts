@@ -12,7 +12,7 @@ export const flashCrowd: Scenario = {
       providers: sim.size - clients,
       node: () => ({ config: { provider: { queueMax: 12, inFlightPerClientMax: 3 } } }),
     });
-    await sim.submitAll(sim.clients, () => ({ items: 10 + sim.chance.below(40), deadlineMs: 900_000 }));
+    await sim.submitAll(sim.clients, () => ({ items: 10 + sim.chance.below(20), deadlineMs: 900_000 }));
     for (const job of sim.jobs) await sim.ended(job);
   },
 };

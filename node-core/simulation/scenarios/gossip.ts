@@ -95,7 +95,7 @@ export const gossip: Scenario = {
   },
 };
 
-const config = { reputation: { meetMs: 5_000, bytesPerSignerPerDayMax: 76 * 1024 } };
+const config = { reputation: { meetMs: 5_000, bytesPerSignerPerDayMax: 64 * 1024 } };
 
 const work = (more: number) => ({
   items: 40 + more,
@@ -142,7 +142,7 @@ function praise(client: Speaker, provider: Speaker, n: number): Receipt {
 async function flood({ chance }: Simulation, ring: readonly Speaker[], round: number): Promise<void> {
   for (const client of ring) {
     const provider = chance.pick(ring.filter((other) => other !== client));
-    for (const [batch, count] of [16, 16, 17].entries()) {
+    for (const [batch, count] of [15, 15, 17].entries()) {
       const first = (round * 3 + batch) * 100;
       const receipts = Array.from({ length: count }, (_, i) => praise(client, provider, first + i));
       await client.gossip(topic, canonicalBytes({ v: 1, receipts }));

@@ -47,7 +47,7 @@ export const tokenChecks: Scenario = {
       const itemsPerShard = chance.pick([1, 4, 10]);
       await sim.submit(client, {
         template: 'stories',
-        items: itemsPerShard * 18,
+        items: itemsPerShard * 13,
         itemsPerShard,
         policy,
         mayFail: true,
