@@ -3,6 +3,5 @@
  *
  * `adapters.ts` makes the executor that the node is handed; the node itself sees only the port.
  */
-export { createEmbeddedExecutor, type EmbeddedExecutor } from './embedded/embedded-executor.ts';
-export { defaultLimits, type EmbeddedLimits, type EmbeddedOptions } from './embedded/options.ts';
+export { createEmbeddedExecutor, type EmbeddedExecutor, type EmbeddedOptions } from './embedded/embedded-executor.ts';
 export { ModelEntry, ModelsManifest } from './models/manifest.ts';

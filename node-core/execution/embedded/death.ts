@@ -1,6 +1,6 @@
 /** Why did a runner die? */
 import { readFileSync } from 'node:fs';
-import type { Failure } from './failure.ts';
+import type { Failure } from '../runner/failure.ts';
 
 export interface Death {
   readonly exitCode: number | null;

@@ -9,8 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest
 import type { InstalledTemplate, RunOutcome, TokenPiece } from '../../ports/index.ts';
 import type { Json } from '../../protocol/index.ts';
 import { cancelSource, manifestOf, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
-import { createEmbeddedExecutor, type EmbeddedExecutor } from './embedded-executor.ts';
-import type { EmbeddedOptions } from './options.ts';
+import { createEmbeddedExecutor, type EmbeddedExecutor, type EmbeddedOptions } from './embedded-executor.ts';
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -59,6 +58,8 @@ function ask(template: InstalledTemplate | undefined, asked: Ask = {}): Promise<
   );
 }
 
+const pidsOf = ({ ids }: EmbeddedExecutor): number[] => ids.map(Number);
+
 /** On Linux a zombie still has a pid. */
 function runs(pid: number): boolean {
   try {
@@ -85,7 +86,7 @@ describe('a run', () => {
     expect(outcome).toEqual({ ok: true, outputs: [{ text: 'a' }, { text: 'b' }, { text: 'c' }] });
     expect(seen).toEqual([1, 2, 3]);
     expect(await ask(fake, { params: { mode: 'reversed' } })).toEqual(outcome);
-    expect(executor.pids).toHaveLength(1);
+    expect(executor.ids).toHaveLength(1);
   });
 
   it('is refused before any process starts when the input or the template is wrong', async () => {
@@ -96,7 +97,7 @@ describe('a run', () => {
       message: 'input 1: text: expected string, received number',
     });
     expect(await ask(undefined)).toMatchObject({ ok: false, code: 'template-missing' });
-    expect(executor.pids).toEqual([]);
+    expect(executor.ids).toEqual([]);
   });
 
   it.each([
@@ -222,7 +223,7 @@ describe('runners', () => {
     const [fake] = await begin();
     const running = ask(fake, {
       params: { mode: 'hang' },
-      onProgress: () => process.kill(executor.pids[0] ?? 0, 'SIGKILL'),
+      onProgress: () => process.kill(Number(executor.ids[0]), 'SIGKILL'),
     });
     expect(await running).toMatchObject({ ok: false, code: 'container', message: expect.stringContaining('SIGKILL') });
     expect(await ask(fake)).toMatchObject({ ok: true });
@@ -237,10 +238,10 @@ describe('runners', () => {
   it('end when idle, and make room for others', async () => {
     const [fake, other] = await begin({ limits: { processesMax: 1, idleMs: 300 } });
     await ask(fake);
-    const [first = 0] = executor.pids;
+    const [first = 0] = pidsOf(executor);
     await ask(other);
     expect(await gone(first, 5000)).toBe(true);
-    const [second = 0] = executor.pids.filter((pid) => pid !== first);
+    const [second = 0] = pidsOf(executor).filter((pid) => pid !== first);
     expect(await gone(second, 5000)).toBe(true);
     expect(await ask(fake)).toMatchObject({ ok: true });
   });
@@ -256,13 +257,13 @@ describe('runners', () => {
     const names = () =>
       executor.warm().map(({ template }) => [fake, other, third].findIndex((each) => each?.template.id === template));
     expect(names()).toEqual([0, 2, 1]);
-    expect(executor.pids).toHaveLength(3);
+    expect(executor.ids).toHaveLength(3);
 
     bytesMax = 130 * 2 ** 20;
-    const [kept = 0] = executor.pids;
+    const [kept = 0] = pidsOf(executor);
     process.kill(kept, 'SIGKILL');
     // Until the executor has noticed, too.
-    await vi.waitUntil(() => !executor.pids.includes(kept), 5000);
+    await vi.waitUntil(() => !pidsOf(executor).includes(kept), 5000);
     // The two that are left fill it: the longer unused one goes.
     await ask(fake);
     expect(names()).toEqual([0, 2]);
@@ -300,9 +301,9 @@ describe('runners', () => {
   it('are gone after stop, and runs then end with a reason', async () => {
     const [fake] = await begin();
     const running = ask(fake, { params: { mode: 'busy' } });
-    while (executor.pids.length === 0) await sleep(10);
+    while (executor.ids.length === 0) await sleep(10);
     await sleep(300);
-    const pids = [...executor.pids];
+    const pids = pidsOf(executor);
     await executor.stop();
     expect(pids.filter(runs)).toEqual([]);
     expect(await running).toMatchObject({ ok: false, code: 'internal' });
@@ -320,7 +321,7 @@ describe('runners', () => {
        const { templates } = await executor.start();
        await executor.run({ runId: 'x', template: templates[0].template.id, model: null, params: {}, inputs: [{ text: 'a' }],
          timeoutMs: 20000, onProgress() {} }, { cancelled: false, onCancel() {} });
-       process.stdout.write(String(executor.pids[0]) + '\\n');`,
+       process.stdout.write(String(executor.ids[0]) + '\\n');`,
     );
     const parent: ChildProcess = spawn(process.execPath, [script], { stdio: ['ignore', 'pipe', 'inherit'] });
     const pid = await new Promise<number>((resolve) => {

@@ -5,7 +5,7 @@ import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { shippedTemplates } from '../testing.ts';
-import { RunnerMessage } from './messages.ts';
+import { RunnerMessage } from '../runner/messages.ts';
 
 let child: ChildProcessByStdio<Writable, Readable, null>;
 afterEach(() => child.kill('SIGKILL'));

@@ -139,14 +139,14 @@ describe('stop', () => {
       stop.stop(null);
     };
     const [first, ...others] = await outputsOf({ ...request, stop, onToken }, slow);
-    const pids = [...slow.pids];
+    const pids = [...slow.ids];
     expect(first?.finish).toBe('stopped');
     expect(whole.tokenIds.slice(0, first?.tokenIds.length)).toEqual(first?.tokenIds);
     expect(first?.tokenIds.length).toBeLessThan(whole.tokenIds.length);
     expect(textOf(pieces)).toBe(first?.text);
     expect(others).toEqual([1, 2].map(() => ({ text: '', tokens: 0, tokenIds: [], finish: 'stopped' })));
     expect(await outputsOf(asked('text-generation', {}, [{ prompt: 'What is 47 + 38?' }]), slow)).toHaveLength(1);
-    expect(slow.pids).toEqual(pids);
+    expect(slow.ids).toEqual(pids);
     await slow.stop();
   });
 

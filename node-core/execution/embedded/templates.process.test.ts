@@ -8,8 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ExecutorInventory, InstalledTemplate, RunOutcome } from '../../ports/index.ts';
 import { type Json, z } from '../../protocol/index.ts';
 import { cancelSource, shippedModels, shippedTemplates, temporaryFolder } from '../testing.ts';
-import { createEmbeddedExecutor, type EmbeddedExecutor } from './embedded-executor.ts';
-import type { EmbeddedOptions } from './options.ts';
+import { createEmbeddedExecutor, type EmbeddedExecutor, type EmbeddedOptions } from './embedded-executor.ts';
 
 const Row = z.object({ prompt: z.string(), expected: z.string() });
 const reviewsPath = join(shippedModels, 'data', 'reviews-200.jsonl');
@@ -147,8 +146,8 @@ describe('text-generation', () => {
     expect(await generated(params, story)).toEqual(first);
     const texts = await Promise.all([1, 2, 3, 4].map((seed) => generated({ temperature: 1, seed }, story)));
     expect(new Set(texts.map(({ text }) => text)).size).toBeGreaterThan(1);
-    for (const pid of executor.pids) process.kill(pid, 'SIGKILL');
-    while (executor.pids.length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
+    for (const pid of executor.ids) process.kill(Number(pid), 'SIGKILL');
+    while (executor.ids.length > 0) await new Promise((resolve) => setTimeout(resolve, 20));
     expect(await generated(params, story)).toEqual(first);
   });
 
@@ -182,12 +181,12 @@ describe('one loaded model', () => {
     expect(short).toMatchObject({ ok: true, outputs: [alone, { text: '85' }] });
     expect(await long).toMatchObject({ ok: true, outputs: many.map(() => alone) });
     // One for each template that ran in this file.
-    expect(executor.pids.length).toBeLessThanOrEqual(2);
+    expect(executor.ids.length).toBeLessThanOrEqual(2);
   });
 
   it('stops within a token when cancelled, and stays loaded', async () => {
     await generated({}, story);
-    const before = [...executor.pids];
+    const before = [...executor.ids];
     const signal = cancelSource();
     const many = Array.from({ length: 1000 }, () => ({ prompt: story }));
     const running = ask('text-generation', {}, many, { signal, onProgress: () => signal.cancel() });
@@ -195,7 +194,7 @@ describe('one loaded model', () => {
     const startedAt = performance.now();
     await generated({ maxTokens: 1 }, story);
     expect(performance.now() - startedAt).toBeLessThan(5000);
-    expect(executor.pids).toEqual(before);
+    expect(executor.ids).toEqual(before);
   });
 });
 

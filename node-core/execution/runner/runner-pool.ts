@@ -4,32 +4,33 @@
  */
 import type { Logger } from '../../ports/index.ts';
 import type { Failure } from './failure.ts';
+import type { RunnerHost, RunnerStart } from './host.ts';
 import { type Workload, workloadKey } from './messages.ts';
-import type { EmbeddedLimits, WarmOptions } from './options.ts';
-import { RunnerProcess, type RunnerStart } from './runner-process.ts';
+import type { RunnerLimits, WarmOptions } from './options.ts';
+import { Runner } from './runner.ts';
 import { toEvict } from './warmth.ts';
 
 export interface PoolOptions {
-  readonly limits: EmbeddedLimits;
+  readonly limits: RunnerLimits;
   /** Runs at one time in one process. */
   runsMax(): number;
   /** What may be kept warm. */
   warm(): WarmOptions;
-  /** How to start a runner for a workload. */
-  prepare(workload: Workload): RunnerStart | Failure;
+  /** What a runner for a workload is, and where it is to run. */
+  prepare(workload: Workload): { readonly start: RunnerStart; readonly host: RunnerHost } | Failure;
   readonly log: Logger | null;
 }
 
 /** A place in a runner. Release it when the runner has nothing more to do with the run. */
 export interface Lease {
-  readonly process: RunnerProcess;
+  readonly runner: Runner;
   release(): void;
 }
 
 interface Entry {
   readonly key: string;
   readonly workload: Workload;
-  readonly process: RunnerProcess;
+  readonly runner: Runner;
   readonly bytes: number;
   leases: number;
   usedAt: number;
@@ -46,8 +47,8 @@ interface Waiter {
 export class RunnerPool {
   readonly #options: PoolOptions;
   readonly #entries = new Map<string, Entry>();
-  /** Processes that may still be there, also those that are on their way out. */
-  readonly #living = new Set<RunnerProcess>();
+  /** Runners that may still be there, also those that are on their way out. */
+  readonly #living = new Set<Runner>();
   readonly #crashes = new Map<string, { at: number; why: string }[]>();
   readonly #waiters: Waiter[] = [];
   #stopped = false;
@@ -56,15 +57,15 @@ export class RunnerPool {
     this.#options = options;
   }
 
-  /** Process ids of the runners, for people and tests. */
-  get pids(): readonly number[] {
-    return [...this.#living].flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
+  /** Ids of the runners' processes or containers, for people and tests. */
+  get ids(): readonly string[] {
+    return [...this.#living].flatMap(({ id }) => (id === null ? [] : [id]));
   }
 
   /** What is in memory, or being loaded, the most recently used first. */
   get warm(): readonly Workload[] {
     return [...this.#entries.values()]
-      .filter(({ process }) => process.alive)
+      .filter(({ runner }) => runner.alive)
       .sort((a, b) => b.leases - a.leases || b.usedAt - a.usedAt)
       .map(({ workload }) => workload);
   }
@@ -114,25 +115,26 @@ export class RunnerPool {
   #tryAcquire(workload: Workload): Lease | Failure | null {
     const key = workloadKey(workload);
     const present = this.#entries.get(key);
-    if (present?.process.alive) return present.leases < this.#options.runsMax() ? this.#lease(present) : null;
+    if (present?.runner.alive) return present.leases < this.#options.runsMax() ? this.#lease(present) : null;
     if (present !== undefined) this.#forget(present);
 
     const rest = this.#restOf(key);
     if (rest !== null) return rest;
-    const start = this.#options.prepare(workload);
-    if ('code' in start) return start;
-    const evicted = toEvict([...this.#entries.values()], start.bytes, this.#options.warm());
+    const prepared = this.#options.prepare(workload);
+    if ('code' in prepared) return prepared;
+    const evicted = toEvict([...this.#entries.values()], prepared.start.bytes, this.#options.warm());
     if (evicted === null) return null;
     for (const entry of evicted) this.#retire(entry, 'another model needs its place');
-    return this.#lease(this.#begin(key, workload, start));
+    return this.#lease(this.#begin(key, workload, prepared.start, prepared.host));
   }
 
-  #begin(key: string, workload: Workload, start: RunnerStart): Entry {
-    const process = new RunnerProcess(start);
+  #begin(key: string, workload: Workload, start: RunnerStart, host: RunnerHost): Entry {
+    const opening = host.open(start);
+    const runner = new Runner(start, opening);
     const entry: Entry = {
       key,
       workload,
-      process,
+      runner,
       bytes: start.bytes,
       leases: 0,
       usedAt: performance.now(),
@@ -140,15 +142,17 @@ export class RunnerPool {
       retired: false,
     };
     this.#entries.set(key, entry);
-    this.#living.add(process);
+    this.#living.add(runner);
     const template = start.template.template.name;
-    this.#options.log?.info({ template, pid: process.pid ?? null }, 'runner started');
-    void process.exited.then(({ code, message }) => {
-      this.#living.delete(process);
+    void opening.then((opened) => {
+      if (!('code' in opened)) this.#options.log?.info({ template, host: host.name, id: opened.id }, 'runner started');
+    });
+    void runner.exited.then(({ code, message }) => {
+      this.#living.delete(runner);
       this.#forget(entry);
       if (!entry.retired) {
         // The message may hold what the runner wrote, and so what a client asked: it goes to the client, not the log.
-        this.#options.log?.warn({ template, pid: process.pid ?? null, code }, 'runner ended unexpectedly');
+        this.#options.log?.warn({ template, host: host.name, id: runner.id, code }, 'runner ended unexpectedly');
         this.#crashes.set(key, [...(this.#crashes.get(key) ?? []), { at: performance.now(), why: message }]);
       }
       this.#serveWaiters();
@@ -162,13 +166,13 @@ export class RunnerPool {
     entry.idleTimer = null;
     let released = false;
     return {
-      process: entry.process,
+      runner: entry.runner,
       release: () => {
         if (released) return;
         released = true;
         entry.leases--;
         entry.usedAt = performance.now();
-        if (entry.leases === 0 && entry.process.alive) {
+        if (entry.leases === 0 && entry.runner.alive) {
           entry.idleTimer = setTimeout(() => this.#retire(entry, 'idle'), this.#options.warm().idleMs);
           entry.idleTimer.unref();
         }
@@ -180,7 +184,7 @@ export class RunnerPool {
   #retire(entry: Entry, why: string): void {
     entry.retired = true;
     this.#forget(entry);
-    entry.process.end({ code: 'internal', message: `the runner was ended: ${why}` });
+    entry.runner.end({ code: 'internal', message: `the runner was ended: ${why}` });
   }
 
   #forget(entry: Entry): void {

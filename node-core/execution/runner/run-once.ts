@@ -45,7 +45,7 @@ export function runOnce(pool: RunnerPool, { workload, work, timeoutMs, signal, c
     const place = pool.acquire(workload);
     letGo = place.withdraw;
     const got = await place.got;
-    if (!('process' in got)) return settle({ ok: false, ...got });
+    if (!('runner' in got)) return settle({ ok: false, ...got });
     try {
       await inPlace(got);
     } finally {
@@ -53,13 +53,13 @@ export function runOnce(pool: RunnerPool, { workload, work, timeoutMs, signal, c
     }
   };
 
-  const inPlace = async ({ process }: Lease): Promise<void> => {
+  const inPlace = async ({ runner }: Lease): Promise<void> => {
     // A load goes on without us: its runner is there for the next.
     letGo = () => undefined;
-    const failure = await process.ready;
+    const failure = await runner.ready;
     if (over) return;
     if (failure !== null) return settle({ ok: false, ...failure });
-    letGo = () => process.cancel(work.id);
+    letGo = () => runner.cancel(work.id);
     const { onToken } = work;
     const guarded: RunWork = {
       ...work,
@@ -72,7 +72,7 @@ export function runOnce(pool: RunnerPool, { workload, work, timeoutMs, signal, c
         },
       }),
     };
-    const result = await process.run(guarded);
+    const result = await runner.run(guarded);
     if (!over) settle(result);
   };
 

@@ -1,25 +1,13 @@
 import type { Logger } from '../../ports/index.ts';
 import type { WarmBudget } from './warmth.ts';
 
-export interface EmbeddedOptions {
+export interface ExecutorOptions {
   /** Folders of template folders; the shipped `resources/templates` first. */
   readonly templateFolders: readonly string[];
   /** Folders of GGUF files; the shipped `resources/models` first. Its first model is the default. */
   readonly modelFolders: readonly string[];
   /** For hashes of models, hardware and measured speeds. May be shared by nodes, and lost at any time. */
   readonly cacheFolder: string;
-  /**
-   * Program that runs the runners. Default: the one that runs this. In the packaged app that is Electron's, which acts
-   * as Node with `env: { ELECTRON_RUN_AS_NODE: '1' }`.
-   */
-  readonly nodeBinary?: string;
-  /** Added to the otherwise nearly empty environment of runners. Nothing secret: runners work on strangers' input. */
-  readonly env?: Readonly<Record<string, string>>;
-  /**
-   * The `node_modules` with node-llama-cpp in it. Default: the nearest one above the template. In the packaged app
-   * templates lie outside of it, so it must be said.
-   */
-  readonly modulesFolder?: string;
   /** Threads of one runner process. They spin while they wait, so no more than there are cores are used. Default 1. */
   readonly threads?: number;
   /** Runs at one time in one process; they take turns item by item. A function is asked at each run. Default 4. */
@@ -29,15 +17,15 @@ export interface EmbeddedOptions {
   /** Context of a model; its own limit if that is lower. Default 4096. */
   readonly contextTokens?: number;
   readonly log?: Logger;
-  readonly limits?: Partial<EmbeddedLimits>;
+  readonly limits?: Partial<RunnerLimits>;
 }
 
 export interface WarmOptions extends WarmBudget {
-  /** As {@link EmbeddedLimits.idleMs}. */
+  /** As {@link RunnerLimits.idleMs}. */
   readonly idleMs: number;
 }
 
-export interface EmbeddedLimits {
+export interface RunnerLimits {
   /** Runner processes at one time, each with a model in memory. The longest idle one makes room. */
   readonly processesMax: number;
   /** Runs that wait for a place, over all processes; more are refused with `no-capacity`. */
@@ -57,7 +45,7 @@ export interface EmbeddedLimits {
   readonly measureMsMax: number;
 }
 
-export const defaultLimits: EmbeddedLimits = {
+export const defaultLimits: RunnerLimits = {
   processesMax: 2,
   waitingMax: 64,
   idleMs: 5 * 60_000,

@@ -1,37 +1,18 @@
-/** One runner: a child process with one model loaded, serving several runs. */
-import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
-import type { LoadedTemplate } from '../templates/load-templates.ts';
-import { failureOf, oomKills } from './death.ts';
+/** One runner with one model loaded, serving several runs. What it runs in, its host knows. */
 import { type Failure, failureFrom } from './failure.ts';
+import type { RunnerChannel, RunnerStart } from './host.ts';
 import { LineSplitter, Tail } from './line-splitter.ts';
 import { type HostMessage, RunnerMessage } from './messages.ts';
-import type { EmbeddedLimits } from './options.ts';
 import { ProcessRun, type RunResult, type RunWork } from './process-run.ts';
-import type { Launch } from './sandbox.ts';
-
-export interface RunnerStart {
-  readonly template: LoadedTemplate;
-  readonly modelPath: string | null;
-  /** Memory that it will take: the model, and what a run of the template may use besides. */
-  readonly bytes: number;
-  readonly launch: Launch;
-  readonly threads: number;
-  readonly contextTokens: number;
-  readonly limits: EmbeddedLimits;
-}
 
 /** `{"type":"output","id":…,"index":…,"output":}` around an output. */
 const lineOverheadBytes = 1024;
-/** A dead process may leave its pipes open in a child of its own; do not wait for them for longer. */
-const pipesMsMax = 200;
-
-export class RunnerProcess {
+export class Runner {
   /** Settles when the model is loaded or that has failed. */
   readonly ready: Promise<Failure | null>;
-  /** Settles when the process is gone, with the reason. */
+  /** Settles when it is gone, with the reason. */
   readonly exited: Promise<Failure>;
-  readonly #child: ChildProcessByStdio<Writable, Readable, Readable>;
+  #channel: RunnerChannel | null = null;
   readonly #start: RunnerStart;
   readonly #runs = new Map<string, ProcessRun>();
   readonly #tail: Tail;
@@ -41,38 +22,23 @@ export class RunnerProcess {
   #ended: Failure | null = null;
   #gone = false;
 
-  constructor(start: RunnerStart) {
+  constructor(start: RunnerStart, opening: Promise<RunnerChannel | Failure>) {
     this.#start = start;
-    const { launch, limits } = start;
+    const { limits } = start;
     this.#tail = new Tail(limits.stderrTailBytes);
-    const oomKillsBefore = oomKills();
-    this.#child = spawn(launch.nodeBinary, [...launch.args], {
-      cwd: launch.cwd,
-      env: { ...launch.env },
-      stdio: ['pipe', 'pipe', 'pipe'],
-      // A group of its own: it can be ended as a whole, and Ctrl-C in a terminal leaves it to us to drain first.
-      detached: process.platform !== 'win32',
-      windowsHide: true,
-    });
     const ready = Promise.withResolvers<Failure | null>();
     this.ready = ready.promise;
     this.#settleReady = ready.resolve;
-    this.exited = this.#watch(oomKillsBefore);
     this.#loadTimer = setTimeout(
       () => this.end({ code: 'container', message: `the runner was not ready after ${limits.loadMsMax} ms` }),
       limits.loadMsMax,
     );
-    this.#read();
-    this.#send({
-      type: 'load',
-      model: start.modelPath,
-      threads: start.threads,
-      contextTokens: start.contextTokens,
-    });
+    this.exited = this.#live(opening);
   }
 
-  get pid(): number | undefined {
-    return this.#child.pid;
+  /** Of its process or container; null until it has begun. */
+  get id(): string | null {
+    return this.#channel?.id ?? null;
   }
 
   get alive(): boolean {
@@ -116,66 +82,46 @@ export class RunnerProcess {
     void run.result.finally(() => clearTimeout(timer));
   }
 
-  /** Kills the process and all that it started; its runs end with `reason`. */
+  /** Kills it and all that it started; its runs end with `reason`. */
   end(reason: Failure): void {
     if (this.#gone || this.#ended !== null) return;
     this.#ended = reason;
     this.#settleReady(reason);
-    this.#kill();
+    this.#channel?.kill();
     for (const run of this.#runs.values()) run.fail(reason);
   }
 
-  #kill(): void {
-    const { pid } = this.#child;
-    if (pid === undefined) return;
-    try {
-      if (process.platform === 'win32') this.#child.kill('SIGKILL');
-      else process.kill(-pid, 'SIGKILL');
-    } catch {
-      this.#child.kill('SIGKILL');
+  async #live(opening: Promise<RunnerChannel | Failure>): Promise<Failure> {
+    const opened = await opening.catch((error: unknown): Failure => ({ code: 'internal', message: String(error) }));
+    let failure: Failure;
+    if ('code' in opened) failure = opened;
+    else {
+      this.#channel = opened;
+      if (this.#ended === null) this.#begin(opened);
+      else opened.kill();
+      const exit = await opened.exited;
+      failure = exit(this.#tail.text());
     }
-  }
-
-  async #watch(oomKillsBefore: number | null): Promise<Failure> {
-    const failure = await new Promise<Failure>((resolve) => {
-      this.#child.once('error', (error) => {
-        resolve({ code: 'container', message: `the runner could not be started: ${error.message}` });
-      });
-      this.#child.once('exit', (exitCode, signal) => {
-        const settle = (): void => {
-          clearTimeout(timer);
-          resolve(
-            failureOf({ exitCode, signal, stderrTail: this.#tail.text(), oomKillsBefore, oomKillsAfter: oomKills() }),
-          );
-        };
-        const timer = setTimeout(settle, pipesMsMax);
-        this.#child.once('close', settle);
-      });
-    });
     this.#gone = true;
     clearTimeout(this.#loadTimer);
-    // What it may have started dies with it, also when it ended by itself.
-    if (this.#ended === null) this.#kill();
-    this.#child.stdout.destroy();
-    this.#child.stderr.destroy();
     const reason = this.#ended ?? failure;
     this.#settleReady(reason);
     for (const run of this.#runs.values()) run.fail(reason);
     return reason;
   }
 
-  #read(): void {
-    const lineBytesMax = this.#start.template.template.resources.outputBytesMax + lineOverheadBytes;
+  #begin({ stdout, stderr, modelPath }: RunnerChannel): void {
+    const { threads, contextTokens, template } = this.#start;
+    const lineBytesMax = template.template.resources.outputBytesMax + lineOverheadBytes;
     const lines = new LineSplitter(lineBytesMax, (line) => this.#take(line));
-    this.#child.stdout.on('data', (chunk: Buffer) => {
+    stdout.on('data', (chunk: Buffer) => {
       if (this.#ended !== null) return;
       if (!lines.push(chunk)) {
         this.end({ code: 'container', message: `the runner wrote a line of more than ${lineBytesMax} bytes` });
       }
     });
-    this.#child.stderr.on('data', (chunk: Buffer) => this.#tail.push(chunk));
-    // A runner that dies while we write is noticed by its exit.
-    this.#child.stdin.on('error', () => undefined);
+    stderr.on('data', (chunk: Buffer) => this.#tail.push(chunk));
+    this.#send({ type: 'load', model: modelPath, threads, contextTokens });
   }
 
   #take(line: Buffer): void {
@@ -202,7 +148,8 @@ export class RunnerProcess {
   }
 
   #send(message: HostMessage): void {
-    if (this.#child.stdin.writable) this.#child.stdin.write(`${JSON.stringify(message)}\n`);
+    const stdin = this.#channel?.stdin;
+    if (stdin?.writable) stdin.write(`${JSON.stringify(message)}\n`);
   }
 }
 

@@ -1,0 +1,47 @@
+/** Where runners run: child processes of this computer (`../embedded/`) or containers (`../docker/`). */
+import type { Readable, Writable } from 'node:stream';
+import type { LoadedTemplate } from '../templates/load-templates.ts';
+import type { Failure } from './failure.ts';
+import type { RunnerLimits } from './options.ts';
+
+export interface RunnerHost {
+  /** For the log, and for people who ask where a template runs. */
+  readonly name: string;
+  /** Looks for what it needs. @returns what people should know of what it did not find. */
+  start(): Promise<readonly string[]>;
+  /** Why it cannot run a template now, for people; null where it can. Asked whenever a runner is to be started. */
+  refusal(template: LoadedTemplate): string | null;
+  /** Starts a runner's program; what went wrong comes as a value. */
+  open(start: RunnerStart): Promise<RunnerChannel | Failure>;
+  /** All its runners have ended by then. */
+  stop(): Promise<void>;
+}
+
+export interface RunnerStart {
+  readonly template: LoadedTemplate;
+  /** On this computer; null for a template without a model. */
+  readonly modelPath: string | null;
+  /** Memory that it will take: the model, and what a run of the template may use besides. */
+  readonly bytes: number;
+  readonly threads: number;
+  readonly contextTokens: number;
+  readonly limits: RunnerLimits;
+}
+
+/** A runner's program with its pipes. */
+export interface RunnerChannel {
+  /** For people and tests: a process id, a container's id. */
+  readonly id: string;
+  /** The model's file as the runner sees it. */
+  readonly modelPath: string | null;
+  readonly stdin: Writable;
+  readonly stdout: Readable;
+  readonly stderr: Readable;
+  /** Settles when the program and all that it started is gone and what it wrote has been read, or was given up. */
+  readonly exited: Promise<Exit>;
+  /** Ends it and all that it started, at once. */
+  kill(): void;
+}
+
+/** What a runner's end means. @param lastWords the end of what it wrote to stderr. */
+export type Exit = (lastWords: string) => Failure;
