@@ -93,8 +93,7 @@ export class Judging {
       return;
     }
     // One that has still to answer, slower than its hedge, needs no attempt more.
-    const anotherMayCome =
-      attemptsOf(shard) < context.config.attemptsPerShardMax || shard.replicas.some(isWaitedFor);
+    const anotherMayCome = attemptsOf(shard) < context.config.attemptsPerShardMax || shard.replicas.some(isWaitedFor);
     if (judgement.moreMayHelp && anotherMayCome && job.cancelling === null) {
       await this.#r.commitFor(shard, [{ type: 'shard.disagreed', jobId, shardId }]);
       return;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { shippedTemplates } from '../testing.ts';
 import { RunnerMessage } from '../runner/messages.ts';
+import { shippedTemplates } from '../testing.ts';
 
 let child: ChildProcessByStdio<Writable, Readable, null>;
 afterEach(() => child.kill('SIGKILL'));
