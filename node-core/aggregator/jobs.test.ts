@@ -145,6 +145,27 @@ describe('a job', () => {
     await settle(market);
   });
 
+  it('waits for a copy that still works before it gives up for want of a quorum', async () => {
+    const liar = { manner: { cheat: { share: 1, label: 'pink' } } };
+    const slow = { manner: { itemMs: 9_000 } };
+    const market = await Market.open([liar, slow], { config: { aggregator: { attemptsPerShardMax: 3 } } });
+    const policy = { type: 'replicate', copies: 2, quorum: 2, tieBreakers: 1 } as const;
+    const jobId = await market.submit({ policy }, 10);
+    const silent = market.providers[1]?.peerId ?? '';
+    await market.until('replica.started', ({ provider }) => provider === silent);
+    market.world.hub.partition([[silent]]);
+    // Its hedge is the last attempt, and disagrees with the first copy.
+    await market.join();
+    await market.until('replica.assigned', ({ role }) => role === 'hedge');
+    market.world.hub.heal();
+    expect(await market.end(jobId)).toMatchObject({ state: 'done' });
+    expect(market.events('replica.assigned').map(({ role }) => role)).toEqual(['copy', 'copy', 'hedge']);
+    expect(await market.outcome(jobId)).toEqual({ wrong: 0, missing: 0, how: ['checked'] });
+    // The liar waits a while for its verdict before it writes its price off.
+    await market.pass(60_000);
+    await settle(market);
+  });
+
   it('leaves all undecided and unpaid when no quorum can be found', async () => {
     const liar = (label: string) => ({ manner: { cheat: { share: 1, label } } });
     const market = await Market.open([liar('pink'), liar('gold'), liar('grey')]);
