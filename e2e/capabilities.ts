@@ -6,7 +6,7 @@
 // it fails the test and says which Debian package brings it, so that CI cannot be green by lack of equipment.
 // Electron's binary and a GPU are the exceptions: no Debian package brings them (see README, "What was verified").
 
-import { accessSync, constants, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'vitest';
@@ -42,8 +42,8 @@ interface Need {
 const needs: Readonly<Record<Capability, Need>> = {
   root: { isThere: () => isRoot, remedy: 'run the tests as root' },
   'container-engine': {
-    // Tests start a daemon of their own as root; others use the one that their user may talk to.
-    isThere: () => (isRoot && existsSync('/usr/sbin/dockerd')) || canWrite('/var/run/docker.sock'),
+    // Tests start a daemon of their own, which they also kill.
+    isThere: () => isRoot && onPath('dockerd') && onPath('setpriv'),
     remedy: 'apt-get install --no-install-recommends docker.io, and run the tests as root',
   },
   chromium: { isThere: () => chromiumPath !== undefined, remedy: 'apt-get install --no-install-recommends chromium' },
@@ -74,13 +74,4 @@ export function requires(...capabilities: readonly [Capability, ...Capability[]]
 
 function onPath(program: string): boolean {
   return (process.env['PATH'] ?? '').split(delimiter).some((folder) => existsSync(join(folder, program)));
-}
-
-function canWrite(path: string): boolean {
-  try {
-    accessSync(path, constants.W_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -13,7 +13,7 @@ import { totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { NodeConfig } from './config/index.ts';
-import { createEmbeddedExecutor } from './execution/index.ts';
+import { createEmbeddedExecutor, findEngine } from './execution/index.ts';
 import {
   createSigner,
   createVerifier,
@@ -40,7 +40,7 @@ export async function recoveryPhraseIn(dataFolder: string): Promise<string> {
   return phraseOf(seed);
 }
 
-export { findEngine } from './system/engine.ts';
+export { findEngine } from './execution/index.ts';
 
 export interface RealPortsOptions {
   readonly log: Logger;
@@ -93,7 +93,7 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
       log,
     }),
     executor: realExecutor(config, options),
-    host: { ...system, ...options.host?.(system) },
+    host: { ...system, engine: () => findEngine(process.env), ...options.host?.(system) },
   };
   return { ports, newIdentity: created };
 }

@@ -6,7 +6,6 @@ import { readdir, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../ports/index.ts';
-import { findEngine } from './engine.ts';
 import { gpuWatch } from './gpu.ts';
 
 export interface SystemHostOptions {
@@ -20,7 +19,6 @@ export function createSystemHost({
   powerFolder = '/sys/class/power_supply',
 }: SystemHostOptions): Host & Required<Pick<Host, 'conditions'>> {
   return {
-    engine: () => findEngine(process.env),
     gpus: gpuWatch(),
     async conditions() {
       const [diskFreeBytes, onBattery] = await Promise.all([freeBytesOf(dataFolder), isOnBattery(powerFolder)]);
