@@ -19,8 +19,11 @@ import { messageOf } from '../fault.ts';
 export interface LoadedTemplate {
   readonly template: Template;
   readonly runnerPath: string;
+  readonly folder: string;
   /** The files that the id covers, absolute. */
   readonly files: readonly string[];
+  /** The same, with the names that the manifest gives them. */
+  readonly contents: readonly { readonly name: string; readonly path: string }[];
   readonly checks: {
     readonly params: JsonSchemaCheck;
     readonly input: JsonSchemaCheck;
@@ -106,7 +109,9 @@ async function loadTemplate(root: string, folder: string): Promise<LoadedTemplat
   return {
     template: { ...manifest, id },
     runnerPath: files[1]?.path ?? '',
+    folder,
     files: files.map(({ path }) => path),
+    contents: files.map(({ name, path }) => ({ name, path })),
     checks,
     sample,
   };

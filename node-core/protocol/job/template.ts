@@ -32,6 +32,10 @@ export const TokenDivergence = z.strictObject({
 });
 export type TokenDivergence = z.infer<typeof TokenDivergence>;
 
+/** Where runners can run: in a process of the computer itself, or in a container. */
+export const RunnerPlace = z.enum(['embedded', 'docker']);
+export type RunnerPlace = z.infer<typeof RunnerPlace>;
+
 /** `template.json` in a template's folder. */
 export const TemplateManifest = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes'),
@@ -60,6 +64,20 @@ export const TemplateManifest = z.strictObject({
       'the runner can write tokens as they come; its outputs have `text` and `tokenIds`, of which those are a prefix',
     ),
   stateless: z.boolean().describe('one warm runner may serve many jobs one after the other'),
+  runsIn: z
+    .array(RunnerPlace)
+    .min(1)
+    .max(2)
+    .optional()
+    .describe('where the runner can run; both where left out. `docker`: it needs programs that only its image has'),
+  imageBase: z
+    .enum(['node', 'tesseract'])
+    .optional()
+    .describe('what its Dockerfile builds on: `node` has Node and llama.cpp, `tesseract` Node and Tesseract; `node` where left out'),
+  customImage: z
+    .boolean()
+    .optional()
+    .describe('true: a job names the image to run, in the parameter `image`; the one of the template is an example'),
   runner: z.string().max(200).describe('program, relative to the folder; reads and writes NDJSON'),
   files: z
     .array(z.string().max(200))
