@@ -61,7 +61,7 @@ needsEngine(
     expect(new Set(bases).size).toBe(1);
 
     const container = await docker.createContainer({ Image: image });
-    const own = await textOf(await container.getArchive({ path: "/templates" }));
+    const own = await textOf(await container.getArchive({ path: '/templates' }));
     await container.remove();
     expect(own).toContain('runner.mjs');
     expect(own).not.toContain('secret');
@@ -88,7 +88,7 @@ needsEngine(
     engine ??= await startTestEngine();
     const root = join(folder, 'broken');
     await cp(shippedTemplates, root, { recursive: true });
-    await writeFile(join(root, 'null', 'Dockerfile'), 'ARG BASE\nFROM ${BASE}\nCOPY nowhere /\n');
+    await writeFile(join(root, 'null', 'Dockerfile'), 'ARG BASE\nFROM $BASE\nCOPY nowhere /\n');
     const builder = createImageBuilder(engine.docker, {
       base: await engine.nodeImage(),
       nodeBinary: null,

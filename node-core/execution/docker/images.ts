@@ -105,7 +105,8 @@ type BaseKind = 'node' | 'tesseract';
 async function makeBase(engine: Docker, kind: BaseKind, options: BuildOptions): Promise<string> {
   const { nodeBinary, modulesFolder, cacheFolder, onLine } = options;
   if (process.platform !== 'linux' || nodeBinary === null) {
-    const why = nodeBinary === null ? 'this app has no Node of its own' : 'this computer’s programs are not Linux programs';
+    const why =
+      nodeBinary === null ? 'this app has no Node of its own' : 'this computer’s programs are not Linux programs';
     throw new Error(`a base image cannot be made here, since ${why}: name one by --base (resources/templates/base)`);
   }
   onLine(`base image ${kind}: packing`);
@@ -132,7 +133,11 @@ async function makeBase(engine: Docker, kind: BaseKind, options: BuildOptions): 
   }
 }
 
-const BuildLine = z.object({ stream: z.string().optional(), status: z.string().optional(), error: z.string().optional() });
+const BuildLine = z.object({
+  stream: z.string().optional(),
+  status: z.string().optional(),
+  error: z.string().optional(),
+});
 
 /** @throws Error with the build's own words when it failed. */
 async function follow(answer: NodeJS.ReadableStream, onLine: (line: string) => void): Promise<void> {

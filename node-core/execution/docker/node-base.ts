@@ -94,7 +94,8 @@ async function filesOf(folder: string): Promise<string[]> {
 
 /** Of the sources of llama.cpp, which come along to be compiled, a program reads only what release they are. */
 function isRead(path: string, folder: string): boolean {
-  if (folder.endsWith(llama) && path.startsWith(`llama${sep}`)) return dirname(path) === 'llama' && path.endsWith('.json');
+  if (folder.endsWith(llama) && path.startsWith(`llama${sep}`))
+    return dirname(path) === 'llama' && path.endsWith('.json');
   return !/\.(md|map|d\.[cm]?ts|tsbuildinfo)$/.test(path);
 }
 

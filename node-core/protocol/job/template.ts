@@ -73,7 +73,9 @@ export const TemplateManifest = z.strictObject({
   imageBase: z
     .enum(['node', 'tesseract'])
     .optional()
-    .describe('what its Dockerfile builds on: `node` has Node and llama.cpp, `tesseract` Node and Tesseract; `node` where left out'),
+    .describe(
+      'what its Dockerfile builds on: `node` has Node and llama.cpp, `tesseract` Node and Tesseract; `node` where left out',
+    ),
   customImage: z
     .boolean()
     .optional()
