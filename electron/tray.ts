@@ -38,13 +38,15 @@ export function createTray({ icon, api, state, show, quit, log }: TrayOptions): 
     const status = await api()
       ?.call('node.status', {})
       .catch(() => null);
-    const paused = await api()
+    const pauses = await api()
       ?.call('provider.status', {})
-      .then(({ on, pauses }) => (on ? pauses[0]?.reason : undefined))
-      .catch(() => undefined);
+      .then(({ on, pauses }) => (on ? pauses : []))
+      .catch(() => []);
+    const paused = pauses?.[0]?.reason;
+    const byHand = pauses?.some(({ by }) => by === 'hand') ?? false;
     const words =
       paused !== undefined
-        ? `Takes no work: ${paused}`
+        ? `Work for others stands still: ${paused}`
         : status == null
           ? { starting: 'Starting', online: 'Online', stopping: 'Stopping', failed: 'The node does not run' }[state()]
           : `${status.connectedPeers} peers · ${status.provider.running} shards running · ${status.jobsActive} own jobs`;
@@ -55,12 +57,12 @@ export function createTray({ icon, api, state, show, quit, log }: TrayOptions): 
         { label: words, enabled: false },
         { type: 'separator' },
         {
-          label: isOn ? 'Pause providing' : 'Resume providing',
+          label: !isOn ? 'Become provider' : byHand ? 'Resume providing' : 'Pause providing',
           enabled: status != null,
           click: () =>
-            void api()
-              ?.call('provider.switch', { on: !isOn })
-              .catch(() => {}),
+            void (
+              isOn ? api()?.call('provider.pause', { paused: !byHand }) : api()?.call('provider.switch', { on: true })
+            )?.catch(() => {}),
         },
         { label: 'Open Infernet', click: show },
         { type: 'separator' },

@@ -144,7 +144,13 @@ describe('a computer that is not to work', () => {
   });
 
   function withHost(given: Partial<HostConditions> = {}, answer?: () => Promise<HostConditions>) {
-    const conditions = { diskFreeBytes: 900 * mebibyte, onBattery: false, suspended: false, ...given };
+    const conditions = {
+      diskFreeBytes: 900 * mebibyte,
+      onBattery: false,
+      suspended: false,
+      fullScreen: false,
+      ...given,
+    };
     const listeners = new Set<() => void>();
     const host = hostOf(answer ?? (async () => ({ ...conditions })), listeners);
     const one = alone(() => ({ host }));
@@ -210,6 +216,20 @@ describe('a computer that is not to work', () => {
     expect(listeners.size).toBe(0);
   });
 
+  it('is paused by its owner until that is taken back, over a restart too, and by a full screen', async () => {
+    const { node, done, pass, conditions, listeners, pauses } = withHost();
+    await done(node.start(), 1_000);
+    const paused = await done(node.api.call('provider.pause', { paused: true }), 10);
+    expect(paused.pauses).toMatchObject([{ by: 'hand', reason: 'its owner has paused it' }]);
+    conditions.fullScreen = true;
+    for (const changed of listeners) changed();
+    await pass(10);
+    expect(await pauses()).toEqual(['hand', 'full-screen']);
+    await done(node.api.call('provider.pause', { paused: true }), 10);
+    await done(node.api.call('provider.pause', { paused: false }), 10);
+    expect(await pauses()).toEqual(['full-screen']);
+  });
+
   it('is not held up by a disk that does not answer', async () => {
     const { node, done, pauses } = withHost({}, () => new Promise(() => {}));
     await done(node.start(), 5_000);
@@ -217,8 +237,8 @@ describe('a computer that is not to work', () => {
     await done(node.stop());
   });
 
-  it('is passed over by clients, and finishes what it has taken', async () => {
-    const conditions = { diskFreeBytes: null, onBattery: true, suspended: null };
+  it('is passed over by clients', async () => {
+    const conditions = { diskFreeBytes: null, onBattery: true, suspended: null, fullScreen: null };
     const host = hostOf(() => Promise.resolve(conditions));
     const market = await Market.open([{ host }, {}, {}]);
     const { jobId } = await market.run({}, 40);

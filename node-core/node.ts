@@ -140,6 +140,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     config: config.host,
     log,
     onChange: () => {
+      provider.pausesChanged();
       directory.loadChanged();
       if (state === 'online') void announce();
     },
@@ -159,7 +160,11 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     config: config.provider,
     measure: config.execution.measure,
     pauses,
-    onLoad: () => directory.loadChanged(),
+    onLoad: () => {
+      const { running, queued } = provider.load;
+      pauses.busy = running + queued > 0;
+      directory.loadChanged();
+    },
     onOffers: () => void announce(),
   });
   const aggregator = new Aggregator({

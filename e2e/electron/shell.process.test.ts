@@ -77,7 +77,10 @@ describe('the desktop app', () => {
     await eventually('it goes on', async () => /0 peers/.test((await app.seen()).tray.tip ?? ''));
     await app.act('tray', { label: 'Pause providing' });
     await goTo(page, 'Dashboard');
-    await page.getByText('This computer does not provide').waitFor();
+    await page.getByText('Paused: work for others stands still').waitFor();
+    await eventually('the tray offers the way back', async () =>
+      (await app.seen()).tray.labels?.includes('Resume providing'),
+    );
   });
 
   testInBrowser('is locked down', async () => {

@@ -16,6 +16,7 @@ import type { Rooms } from './rooms.ts';
 import {
   computer,
   nodeStatus,
+  pauseProvider,
   providerStatus,
   setSettings,
   settings,
@@ -42,6 +43,7 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
     'provider.status': () => providerStatus(rooms),
     'provider.why': () => providerWhy(rooms),
     'provider.switch': ({ on }) => switchProvider(rooms, on),
+    'provider.pause': ({ paused }) => pauseProvider(rooms, paused),
     'jobs.templates': () => listTemplates(rooms),
     'jobs.plan': (spec) => rooms.aggregator.plan(spec),
     'jobs.submit': async (spec) => ({ jobId: await rooms.aggregator.submit(spec) }),

@@ -63,6 +63,11 @@ export async function switchProvider(rooms: Rooms, on: boolean): Promise<MethodR
   return providerStatus(rooms);
 }
 
+export async function pauseProvider(rooms: Rooms, paused: boolean): Promise<MethodResult<'provider.pause'>> {
+  await rooms.pauses.byHand(paused);
+  return providerStatus(rooms);
+}
+
 export function settingsSchema(): MethodResult<'settings.schema'> {
   return {
     schema: z.record(z.string(), Json).parse(JSON.parse(JSON.stringify(configJsonSchema()))),

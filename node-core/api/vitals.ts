@@ -70,7 +70,7 @@ export function createVitals(inner: Executor, clock: Clock, host: Host | undefin
     executor: {
       start: () => inner.start(),
       check: (request, signal) => inner.check(request, signal),
-      measure: (template, model) => inner.measure(template, model),
+      measure: (template, model, hold) => inner.measure(template, model, hold),
       stop: () => inner.stop(),
       ...(inner.warm !== undefined && { warm: () => inner.warm?.() ?? [] }),
       async run(request, signal) {

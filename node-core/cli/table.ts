@@ -11,6 +11,7 @@ import { job } from './commands/job.ts';
 import { jobs } from './commands/jobs.ts';
 import { logs } from './commands/logs.ts';
 import { offers } from './commands/offers.ts';
+import { pause, resume } from './commands/pause.ts';
 import { peers } from './commands/peers.ts';
 import { plan } from './commands/plan.ts';
 import { results } from './commands/results.ts';
@@ -29,6 +30,8 @@ export const commands: readonly Command[] = [
   results,
   cancel,
   status,
+  pause,
+  resume,
   peers,
   offers,
   wallet,

@@ -266,8 +266,13 @@ export const NodeConfig = z.strictObject({
       pauseOnBattery: z
         .boolean()
         .default(true)
-        .describe('take no work of others while the computer runs on its battery'),
+        .describe('take no work of others while the computer runs on its battery, and hold what runs'),
+      pauseOnFullScreen: z
+        .boolean()
+        .default(true)
+        .describe('the same while a program fills the screen, where that can be told (X11)'),
       checkMs: ms(15_000, 'how often the computer is looked at: its disk, its power'),
+      checkBusyMs: ms(500, 'the same while there is work, so that it stands still soon after something forbids it'),
     })
     .prefault({})
     .describe('when this computer is not to work for others'),

@@ -25,6 +25,8 @@ export interface HostConditions {
   readonly onBattery: boolean | null;
   /** The computer is going to sleep, or has not said yet that it is back. */
   readonly suspended: boolean | null;
+  /** A program other than this one fills the screen: a game, a film, a talk. */
+  readonly fullScreen: boolean | null;
 }
 
 export interface HostVitals {

@@ -2,7 +2,7 @@
  * Measures what is offered and was never measured, one after the other and only while no work is in hand: a node is
  * online at once, and says its speed when it knows it.
  */
-import type { Executor, Logger } from '../ports/index.ts';
+import type { Executor, HoldSignal, Logger } from '../ports/index.ts';
 import type { Cid, Offer } from '../protocol/index.ts';
 
 export interface CalibrationOptions {
@@ -10,6 +10,7 @@ export interface CalibrationOptions {
   readonly log: Logger;
   /** Is there work that the measurement would disturb, and be disturbed by? */
   busy(): boolean;
+  readonly hold: HoldSignal;
   onMeasured(offer: Offer, tokensPerSecondMilli: number): void;
   /** It does not run here after all. */
   onBroken(template: Cid, model: Cid | null, reason: string): void;
@@ -50,7 +51,7 @@ export class Calibration {
     const { executor, log } = this.#o;
     const { template, model } = offer;
     try {
-      const measured = await executor.measure(template, model);
+      const measured = await executor.measure(template, model, this.#o.hold);
       if (this.#stopped) return;
       if (measured.ok) this.#o.onMeasured(offer, measured.tokensPerSecondMilli);
       else this.#o.onBroken(template, model, measured.reason);

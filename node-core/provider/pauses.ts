@@ -1,8 +1,9 @@
 /**
- * What the computer says against taking work: too little space on the disk, no mains, sleep. Each is an event when it begins
- * and when it is over, so that it is told and can be looked up; work that was taken before is finished.
+ * What stands against working for others now: too little space on the disk, no mains, sleep, a full screen, the owner's
+ * word. Each is an event when it begins and when it is over, so that it is told and can be looked up. Meanwhile no work is
+ * taken, and what runs stands still.
  *
- * Looked at every `host.checkMs`, and at once when the host says that something changed.
+ * Looked at every `host.checkMs`, with work in hand every `host.checkBusyMs`, and at once when the host says that something changed.
  */
 import type { NodeConfig } from '../config/schema.ts';
 import type { Journal, Projection, View } from '../journal/index.ts';
@@ -20,19 +21,24 @@ const recoveredPercent = 110;
 const lookMsMax = 3_000;
 const mebibyte = 1024 * 1024;
 
-/** The causes in force. A start forgets them: the computer is looked at anew before work is taken. */
+/**
+ * The causes in force. A start forgets what the computer said: it is looked at anew before work is taken. What the owner
+ * said holds until the owner takes it back.
+ */
 const pausesProjection: Projection<Partial<Record<PauseCause, Pause>>> = {
   name: 'provider-pauses',
   version: 1,
   initial: () => ({}),
   apply: (state, { at, event }) => {
-    if (event.type === 'node.started') for (const by of causes) delete state[by];
+    if (event.type === 'node.started') for (const by of watched) delete state[by];
     if (event.type === 'provider.paused') state[event.by] = { by: event.by, reason: event.reason, since: at };
     if (event.type === 'provider.resumed') delete state[event.by];
   },
 };
 
-const causes: readonly PauseCause[] = ['disk', 'sleep', 'battery'];
+/** What the computer is looked at for. */
+const watched = ['disk', 'sleep', 'battery', 'full-screen'] as const;
+const causes: readonly PauseCause[] = ['hand', ...watched];
 
 export interface PausesOptions {
   readonly journal: Journal;
@@ -52,6 +58,7 @@ export class Pauses {
   #isLooking = false;
   #again = false;
   #stopped = false;
+  #isBusy = false;
 
   constructor(options: PausesOptions) {
     this.#o = options;
@@ -63,9 +70,29 @@ export class Pauses {
     return causes.flatMap((by) => this.#view.state[by] ?? []);
   }
 
+  /** The owner's word. */
+  async byHand(paused: boolean): Promise<void> {
+    const { journal, log } = this.#o;
+    if (paused === (this.#view.state.hand !== undefined)) return;
+    log.info({ paused }, paused ? 'paused by its owner' : 'goes on by its owner’s word');
+    await journal.commit([
+      paused
+        ? { type: 'provider.paused', by: 'hand', reason: 'its owner has paused it' }
+        : { type: 'provider.resumed', by: 'hand' },
+    ]);
+    this.#o.onChange();
+  }
+
   /** @param own for the owner's own jobs, which only a full disk holds back: the owner sits before it, and asked for them. */
   against(own: boolean): string | null {
     return this.all.find(({ by }) => !own || by === 'disk')?.reason ?? null;
+  }
+
+  /** Work is here, or none is: what runs is to stand still soon, so the computer is looked at more often. */
+  set busy(isBusy: boolean) {
+    if (isBusy === this.#isBusy) return;
+    this.#isBusy = isBusy;
+    if (isBusy && this.#cancel !== null) this.#later();
   }
 
   /** Resolves when the computer was looked at. */
@@ -86,7 +113,7 @@ export class Pauses {
 
   /** Now, and not at the next turn: the host or the settings say something else. */
   async look(): Promise<void> {
-    const { host, clock, config, log } = this.#o;
+    const { host, log } = this.#o;
     if (host?.conditions === undefined || this.#stopped) return;
     if (this.#isLooking) {
       this.#again = true;
@@ -107,7 +134,13 @@ export class Pauses {
     } finally {
       this.#isLooking = false;
     }
-    if (!this.#stopped) this.#cancel = clock.after(config.checkMs, () => void this.look());
+    if (!this.#stopped) this.#later();
+  }
+
+  #later(): void {
+    const { clock, config } = this.#o;
+    this.#cancel?.();
+    this.#cancel = clock.after(this.#isBusy ? config.checkBusyMs : config.checkMs, () => void this.look());
   }
 
   /** A disk that does not answer (a server that is away) must hold up nothing. */
@@ -121,7 +154,7 @@ export class Pauses {
   async #judge(conditions: HostConditions): Promise<void> {
     if (this.#stopped) return;
     const { journal, config, log } = this.#o;
-    const events = causes.flatMap((by): NodeEvent[] => {
+    const events = watched.flatMap((by): NodeEvent[] => {
       const reason = reasons[by](conditions, config, this.#view.state[by] !== undefined);
       if ((reason !== null) === (this.#view.state[by] !== undefined)) return [];
       log.warn({ by, reason }, reason === null ? 'this holds work back no longer' : 'no work is taken for now');
@@ -136,7 +169,7 @@ export class Pauses {
 /** @returns why no work is to be taken, or null. */
 type Judge = (conditions: HostConditions, config: NodeConfig['host'], isPaused: boolean) => string | null;
 
-const reasons: Readonly<Record<PauseCause, Judge>> = {
+const reasons: Readonly<Record<(typeof watched)[number], Judge>> = {
   disk: ({ diskFreeBytes }, { diskFreeBytesMin }, isPaused) => {
     if (diskFreeBytes === null) return null;
     const needed = isPaused ? (diskFreeBytesMin / 100) * recoveredPercent : diskFreeBytesMin;
@@ -148,4 +181,6 @@ const reasons: Readonly<Record<PauseCause, Judge>> = {
   sleep: ({ suspended }) => (suspended === true ? 'the computer is going to sleep' : null),
   battery: ({ onBattery }, { pauseOnBattery }) =>
     onBattery === true && pauseOnBattery ? 'the computer runs on its battery (host.pauseOnBattery)' : null,
+  'full-screen': ({ fullScreen }, { pauseOnFullScreen }) =>
+    fullScreen === true && pauseOnFullScreen ? 'a program fills the screen (host.pauseOnFullScreen)' : null,
 };

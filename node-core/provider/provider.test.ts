@@ -141,6 +141,7 @@ class Bench {
   executor!: TestExecutor;
   payment!: Payment;
   provider!: Provider;
+  pausedBy: string | null = null;
   isOurWork: (body: ReceiptBody) => boolean = () => false;
 
   constructor(config: ProviderConfig = {}) {
@@ -184,7 +185,10 @@ class Bench {
       config: this.config,
       onLoad() {},
       onOffers() {},
-      pauses: { all: [], against: () => null },
+      pauses: {
+        all: [],
+        against: (own: boolean) => (own ? null : this.pausedBy),
+      },
     } satisfies Partial<Record<keyof ProviderOptions, unknown>>;
     // The test's wire and reputation are the parts of them that a provider uses.
     const provider = new Provider(options as unknown as ProviderOptions);
@@ -321,6 +325,68 @@ function judge(bench: Bench, verdict: MessageBody<'shard.verdict'>['verdict'], r
 function unpaid(bench: Bench): string {
   return bench.payment.summary().peers.find(({ peerId }) => peerId === client)?.unpaidMicro ?? '0';
 }
+
+describe('a pause', () => {
+  const pause = (bench: Bench, reason: string | null) => {
+    bench.pausedBy = reason;
+    bench.provider.pausesChanged();
+  };
+
+  it('holds what runs, and lets it go on: nobody hears of it', async () => {
+    const bench = await at('running');
+    const [run] = bench.executor.runs;
+    const held: boolean[] = [];
+    run?.request.hold?.onChange((now) => held.push(now));
+    pause(bench, 'a film');
+    await bench.pass(9_000);
+    pause(bench, null);
+    await bench.pass(60);
+    expect([held, run?.isCancelled, bench.stateOf()]).toEqual([[true, false], false, 'running']);
+    await bench.finish();
+    expect(bench.stateOf()).toBe('committed');
+  });
+
+  it('that outlasts the lease gives the work up, waiting and running: its client gets a release and looks elsewhere', async () => {
+    const bench = await at('queued');
+    pause(bench, 'a film');
+    const renewed = { replicaIds: [bench.replicaId(), bench.replicaId(9)] };
+    for (let second = 0; second < 11; second++) {
+      await bench.ask('lease.renew', renewed);
+      await bench.pass(900);
+    }
+    expect(bench.executor.runs.map(({ isCancelled }) => isCancelled)).toEqual([true]);
+    const said = bench.mail.of('shard.fail');
+    expect(said.map(({ replicaId }) => replicaId).sort()).toEqual(renewed.replicaIds.sort());
+    for (const { code, message, release } of said) {
+      expect([code, message]).toEqual(['no-capacity', 'held for 10000 ms, the length of its lease: a film']);
+      expect(release?.by).toBe(bench.key.peerId);
+    }
+    expect(unpaid(bench)).toBe('0');
+  });
+
+  it('begins nothing new', async () => {
+    const bench = await at('queued');
+    bench.pausedBy = 'a film';
+    bench.provider.pausesChanged();
+    bench.executor.runs[0]?.end({ ok: false, code: 'container', message: 'it broke meanwhile' });
+    await bench.pass(1_000);
+    expect(bench.executor.runs).toHaveLength(1);
+    pause(bench, null);
+    await bench.pass(100);
+    expect(bench.executor.runs).toHaveLength(2);
+  });
+
+  it('does not hold the owner’s own jobs', async () => {
+    const bench = await Bench.up({ runsMax: 1 });
+    const own = bench.key.peerId;
+    await bench.ask('shard.assign', await bench.assignment({}, own), own);
+    const held: boolean[] = [];
+    bench.executor.runs[0]?.request.hold?.onChange((now) => held.push(now));
+    pause(bench, 'a film');
+    await bench.pass(20_000);
+    expect(held).toEqual([]);
+  });
+});
 
 describe('a quote', () => {
   const asked = { jobId, template: simulatedTemplate.id, model: null, items: 10, itemsPerShard: 10 };

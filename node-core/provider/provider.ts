@@ -39,6 +39,8 @@ import { type Catalogue, keepingFindings, type Served, without, withSpeed } from
 import { limitsFor } from './client-limits.ts';
 import { Demand, type DemandCounts } from './demand.ts';
 import { FairQueue, type Standing } from './fair-queue.ts';
+import { HandOver } from './hand-over.ts';
+import { HoldSwitch } from './hold.ts';
 import { type Hours, hourFreeInMs, hoursProjection } from './hours.ts';
 import { Leases } from './leases.ts';
 import type { Pauses } from './pauses.ts';
@@ -81,6 +83,9 @@ export class Provider {
   readonly #leases: Leases;
   readonly #runs: Runs;
   readonly #calibration: Calibration;
+  readonly #handOver: HandOver;
+  /** Of what runs for nobody: measurements. */
+  readonly #hold = new HoldSwitch();
   #catalogue: Catalogue = emptyCatalogue;
   /** What was taken is run, though its template is not served any more. */
   readonly #formerly = new Map<Cid, Served>();
@@ -103,6 +108,7 @@ export class Provider {
       ...options,
       work: (replicaId) => this.#view.state.work[replicaId],
       next: (isTaken) => this.#next(isTaken),
+      isHeld: (work) => this.#heldBy(work) !== null,
       served: (template) => this.#catalogue.served.get(template) ?? this.#formerly.get(template),
       onCommitted: (work) => {
         // From now on it is the grace that counts.
@@ -115,7 +121,9 @@ export class Provider {
         this.#idle();
       },
     });
+    this.#handOver = new HandOver(options.clock, (replicaId) => this.#guard(this.#giveUp(replicaId)));
     this.#calibration = new Calibration({
+      hold: this.#hold,
       executor: options.executor,
       log: options.log,
       busy: () => !this.takesWork || this.#draining || this.#pending().length > 0,
@@ -207,6 +215,15 @@ export class Provider {
     this.#runs.pump();
   }
 
+  /** A pause began or is over: what runs stands still, or goes on. */
+  pausesChanged(): void {
+    this.#hold.set(this.#o.pauses.all.length > 0);
+    this.#runs.hold();
+    this.#handOver.set(this.#pending().filter((work) => this.#heldBy(work) !== null));
+    this.#runs.pump();
+    this.#calibration.next();
+  }
+
   async switch(on: boolean): Promise<void> {
     // The first decision is written down also when it changes nothing: the owner has made it, and is not asked again.
     if (on === this.#view.state.on) return;
@@ -235,6 +252,7 @@ export class Provider {
 
   stop(): void {
     this.#leases.stop();
+    this.#handOver.stop();
     this.#calibration.stop();
     this.#runs.stop();
   }
@@ -533,6 +551,19 @@ export class Provider {
     await Promise.all(ends);
   }
 
+  /** Why the work stands still, or null. */
+  #heldBy({ client }: Work): string | null {
+    return this.#o.pauses.against(client === this.#o.signer.peerId);
+  }
+
+  /** It has stood still for as long as its lease. */
+  async #giveUp(replicaId: ReplicaId): Promise<void> {
+    const work = this.#view.state.work[replicaId];
+    const reason = work === undefined ? null : this.#heldBy(work);
+    if (work === undefined || reason === null) return;
+    await this.#fail(work, 'no-capacity', `held for ${work.leaseMs} ms, the length of its lease: ${reason}`);
+  }
+
   /** Its client has said nothing for the whole lease. */
   #abandoned(work: Work): Promise<void> {
     const { replicaId, jobId, client } = work;
@@ -654,7 +685,9 @@ export class Provider {
   }
 
   #next(isTaken: (replicaId: ReplicaId) => boolean): Work | null {
-    const waiting = this.#pending().filter(({ state, replicaId }) => state === 'queued' && !isTaken(replicaId));
+    const waiting = this.#pending().filter(
+      (work) => work.state === 'queued' && !isTaken(work.replicaId) && this.#heldBy(work) === null,
+    );
     return this.#fairQueue.take(waiting, this.#o.clock.now());
   }
 

@@ -24,6 +24,7 @@ import {
 } from '../protocol/index.ts';
 import { CancelSwitch } from './cancel.ts';
 import type { Served } from './catalogue.ts';
+import { HoldSwitch } from './hold.ts';
 import { payloads, type WorkInputs } from './payloads.ts';
 import { isPending, type Work } from './state.ts';
 import { StopSwitch } from './stop.ts';
@@ -43,6 +44,8 @@ export interface RunsOptions {
   /** Takes the next one out of the queue; null when nothing waits. @param isTaken is not waiting any more. */
   next(isTaken: (replicaId: ReplicaId) => boolean): Work | null;
   served(template: Cid): Served | undefined;
+  /** Is it to stand still for now? */
+  isHeld(work: Work): boolean;
   onCommitted(work: Work): void;
   onFailed(work: Work): void;
   /** A run ended, well or not. */
@@ -52,6 +55,7 @@ export interface RunsOptions {
 interface Running {
   readonly signal: CancelSwitch;
   readonly stop: StopSwitch;
+  readonly hold: HoldSwitch;
   /** Of a run whose client wants its tokens. */
   sender: TokenSender | null;
   itemsDone: number;
@@ -99,6 +103,7 @@ export class Runs {
       const running: Running = {
         signal: new CancelSwitch(),
         stop: this.#stops.get(work.replicaId) ?? new StopSwitch(),
+        hold: new HoldSwitch(),
         sender: null,
         itemsDone: 0,
         toldAt: this.#o.clock.elapsed(),
@@ -106,6 +111,14 @@ export class Runs {
       this.#stops.delete(work.replicaId);
       this.#running.set(work.replicaId, running);
       void this.#run(work, running);
+    }
+  }
+
+  /** What is held may have changed. */
+  hold(): void {
+    for (const [replicaId, { hold }] of this.#running) {
+      const work = this.#o.work(replicaId);
+      if (work !== undefined) hold.set(this.#o.isHeld(work));
     }
   }
 
@@ -172,6 +185,7 @@ export class Runs {
       params: inputs.params,
       inputs: inputs.inputs,
       timeoutMs: template.resources.timeoutMs,
+      hold: running.hold,
       onProgress: (itemsDone: number) => this.#progress(work, running, itemsDone),
     };
     if (inputs.claims !== undefined) {

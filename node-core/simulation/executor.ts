@@ -12,6 +12,7 @@ import type {
 } from '../ports/index.ts';
 import { contentIdOf, type Json, type Template, utf8 } from '../protocol/index.ts';
 import type { Chance } from './chance.ts';
+import { afterHeld } from './held-timer.ts';
 import { checkStories, StoryTeller, storiesTemplate, storyTruth } from './stories.ts';
 
 /** Labels a number by its remainder: cheap, and everybody can know the right answer. */
@@ -114,10 +115,10 @@ export class SimulatedExecutor implements Executor {
       const ms = request.inputs.length * this.manner.itemMs * (0.8 + 0.4 * this.#chance.fraction());
       const isLate = this.manner.silent || ms > request.timeoutMs;
       const cancel = isLate
-        ? this.#clock.after(request.timeoutMs, () =>
+        ? afterHeld(this.#clock, request.hold, request.timeoutMs, () =>
             resolve({ ok: false, code: 'timeout', message: 'it took too long' }),
           )
-        : this.#clock.after(ms, () => {
+        : afterHeld(this.#clock, request.hold, ms, () => {
             this.manner.itemsRun += request.inputs.length;
             resolve(this.#outcome(request));
           });
@@ -137,7 +138,7 @@ export class SimulatedExecutor implements Executor {
       }
       const checks = checkStories(request, this.manner);
       const ms = (this.manner.tokenMs * checks.reduce((sum, { tokens }) => sum + tokens, 0)) / 10;
-      this.#clock.after(ms, () => resolve({ ok: true, checks }));
+      afterHeld(this.#clock, request.hold, ms, () => resolve({ ok: true, checks }));
       signal.onCancel(() => resolve({ ok: false, code: 'cancelled', message: 'cancelled' }));
     });
   }

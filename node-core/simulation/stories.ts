@@ -10,6 +10,7 @@ import type {
 } from '../ports/index.ts';
 import { contentIdOf, type Json, type Template, utf8 } from '../protocol/index.ts';
 import type { Chance } from './chance.ts';
+import { afterHeld } from './held-timer.ts';
 
 export const storiesTemplate: Template = {
   id: contentIdOf(utf8.encode('infernet simulated stories 1')),
@@ -86,7 +87,7 @@ export class StoryTeller {
   }
 
   run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome> {
-    const { inputs, prefixes, onToken, stop } = request;
+    const { inputs, prefixes, onToken, stop, hold } = request;
     const lies = this.#chance.happens(this.#manner.twoFaced);
     const stops = new Set<number | null>();
     stop?.onStop((item) => stops.add(item));
@@ -127,10 +128,10 @@ export class StoryTeller {
           unsaid.tokenIds.push(token);
           if (this.#chance.happens(0.6)) say(item, false);
         }
-        this.#clock.after(this.#manner.tokenMs * (0.8 + 0.4 * this.#chance.fraction()), step);
+        afterHeld(this.#clock, hold, this.#manner.tokenMs * (0.8 + 0.4 * this.#chance.fraction()), step);
       };
       signal.onCancel(() => resolve({ ok: false, code: 'cancelled', message: 'cancelled' }));
-      this.#clock.after(this.#manner.tokenMs, step);
+      afterHeld(this.#clock, hold, this.#manner.tokenMs, step);
     });
   }
 }

@@ -22,7 +22,7 @@ export function createSystemHost({
     gpus: gpuWatch(),
     async conditions() {
       const [diskFreeBytes, onBattery] = await Promise.all([freeBytesOf(dataFolder), isOnBattery(powerFolder)]);
-      return { diskFreeBytes, onBattery, suspended: null };
+      return { diskFreeBytes, onBattery, suspended: null, fullScreen: null };
     },
     vitals() {
       let idle = 0;

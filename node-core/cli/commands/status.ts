@@ -65,6 +65,7 @@ function lines(context: Context, own: Status, provider: Provider, wallet: Wallet
         ? `on: ${own.provider.running} running, ${own.provider.queued} of at most ${own.provider.queueMax} queued`
         : 'off: runs no jobs of others; start the node with --provider',
     ],
+    ...provider.pauses.map(({ reason }) => ['paused', warn(reason)] as const),
     ...(provider.on && provider.offers.length > 0
       ? [
           [

@@ -29,6 +29,11 @@ export async function openChild(launch: Launch, modelPath: string | null): Promi
       child.kill('SIGKILL');
     }
   };
+  const toGroup = async (name: 'SIGSTOP' | 'SIGCONT'): Promise<void> => {
+    const { pid, exitCode, signalCode } = child;
+    if (process.platform === 'win32') throw new Error('Windows cannot stop a process and let it go on');
+    if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, name);
+  };
   const exited = new Promise<Exit>((resolve) => {
     child.once('exit', (exitCode, signal) => {
       // What it may have started dies with it, also when it ended by itself.
@@ -53,5 +58,15 @@ export async function openChild(launch: Launch, modelPath: string | null): Promi
     return { code: 'container', message: `the runner could not be started: ${reason}` };
   }
   const { stdin, stdout, stderr, pid } = child;
-  return { id: String(pid), modelPath, stdin, stdout, stderr, exited, kill };
+  return {
+    id: String(pid),
+    modelPath,
+    stdin,
+    stdout,
+    stderr,
+    exited,
+    kill,
+    freeze: () => toGroup('SIGSTOP'),
+    thaw: () => toGroup('SIGCONT'),
+  };
 }

@@ -39,8 +39,12 @@ export interface RunnerChannel {
   readonly stderr: Readable;
   /** Settles when the program and all that it started is gone and what it wrote has been read, or was given up. */
   readonly exited: Promise<Exit>;
-  /** Ends it and all that it started, at once. */
+  /** Ends it and all that it started, at once, frozen or not. */
   kill(): void;
+  /** Stops it and all that it started where they stand; its memory stays. @throws Error where that cannot be done */
+  freeze(): Promise<void>;
+  /** Lets it go on after {@link freeze}. @throws Error */
+  thaw(): Promise<void>;
 }
 
 /** What a runner's end means. @param lastWords the end of what it wrote to stderr. */

@@ -1,5 +1,6 @@
 /** A run from the first check to its last message, within its time. */
-import type { CancelSignal } from '../../ports/index.ts';
+import type { CancelSignal, HoldSignal } from '../../ports/index.ts';
+import { Countdown } from './countdown.ts';
 import type { Failure } from './failure.ts';
 import type { Workload } from './messages.ts';
 import type { RunResult, RunWork } from './process-run.ts';
@@ -11,6 +12,7 @@ export interface RunOnce {
   /** For all of it: waiting for a place, loading the model, running. */
   readonly timeoutMs: number;
   readonly signal: CancelSignal;
+  readonly hold?: HoldSignal | undefined;
   /** Last look at the model file, before a runner is asked. */
   check(): Promise<Failure | null>;
 }
@@ -19,20 +21,32 @@ export interface RunOnce {
  * Settles as soon as the outcome is clear. The place in the runner is given back later, when the runner has let go: a
  * run that is told to stop is not gone at once, and the next must not crowd it.
  */
-export function runOnce(pool: RunnerPool, { workload, work, timeoutMs, signal, check }: RunOnce): Promise<RunResult> {
+export function runOnce(
+  pool: RunnerPool,
+  { workload, work, timeoutMs, signal, hold, check }: RunOnce,
+): Promise<RunResult> {
   const { promise, resolve } = Promise.withResolvers<RunResult>();
   let over = false;
+  let lease: Lease | null = null;
   let letGo: (reason: Failure) => void = () => undefined;
   const stop = (reason: Failure): void => {
     if (over) return;
     over = true;
     resolve({ ok: false, ...reason });
     letGo(reason);
+    lease?.leave();
   };
-  const timer = setTimeout(
-    () => stop({ code: 'timeout', message: `the run did not end within ${timeoutMs} ms` }),
-    timeoutMs,
+  const timer = new Countdown(timeoutMs, () =>
+    stop({ code: 'timeout', message: `the run did not end within ${timeoutMs} ms` }),
   );
+  const crowded = (): void =>
+    stop({ code: 'no-capacity', message: 'the run was held, and its runner is needed for another' });
+  const setHeld = (held: boolean): void => {
+    if (over) return;
+    if (held) timer.hold();
+    else timer.resume();
+    lease?.hold(held, crowded);
+  };
   const settle = (result: RunResult): void => {
     over = true;
     resolve(result);
@@ -46,9 +60,12 @@ export function runOnce(pool: RunnerPool, { workload, work, timeoutMs, signal, c
     letGo = place.withdraw;
     const got = await place.got;
     if (!('runner' in got)) return settle({ ok: false, ...got });
+    lease = got;
+    if (hold?.held === true) got.hold(true, crowded);
     try {
       await inPlace(got);
     } finally {
+      lease = null;
       got.release();
     }
   };
@@ -80,7 +97,9 @@ export function runOnce(pool: RunnerPool, { workload, work, timeoutMs, signal, c
   if (signal.cancelled) cancelled();
   else {
     signal.onCancel(cancelled);
+    hold?.onChange(setHeld);
+    if (hold?.held === true) setHeld(true);
     drive().catch((error: unknown) => settle({ ok: false, code: 'internal', message: String(error) }));
   }
-  return promise.finally(() => clearTimeout(timer));
+  return promise.finally(() => timer.clear());
 }

@@ -9,6 +9,7 @@ import type {
   CheckRequest,
   Executor,
   ExecutorInventory,
+  HoldSignal,
   InstalledTemplate,
   Measurement,
   RunOutcome,
@@ -101,12 +102,12 @@ class TemplateExecutor implements RunnerExecutor {
     };
   }
 
-  async measure(id: Cid, model: Cid | null): Promise<Measurement> {
+  async measure(id: Cid, model: Cid | null, hold?: HoldSignal): Promise<Measurement> {
     const loaded = this.#templates.get(id);
     if (loaded === undefined) return { ok: false, reason: `no template ${id} on this computer` };
     const workload = { template: id, model };
     const known = this.#speeds?.get(workload) ?? null;
-    const speed = known ?? (await this.#measure(loaded, workload));
+    const speed = known ?? (await this.#measure(loaded, workload, hold));
     if (typeof speed === 'number') {
       if (speed > 0 && known === null) await this.#speeds?.set(workload, speed);
       return { ok: true, tokensPerSecondMilli: speed };
@@ -130,7 +131,7 @@ class TemplateExecutor implements RunnerExecutor {
       ...(streams && stop !== undefined && { stop }),
       ...(prefixes !== undefined && { prefixes }),
     };
-    const result = await this.#runOnce({ template, model }, work, request.timeoutMs, signal);
+    const result = await this.#runOnce({ template, model }, work, request, signal);
     return result.ok ? { ok: true, outputs: result.outputs } : result;
   }
 
@@ -145,13 +146,18 @@ class TemplateExecutor implements RunnerExecutor {
       claims,
       onProgress: request.onProgress.bind(request),
     };
-    const result = await this.#runOnce({ template, model }, work, request.timeoutMs, signal);
+    const result = await this.#runOnce({ template, model }, work, request, signal);
     return result.ok ? { ok: true, checks: result.outputs.map((output) => TokenCheckOutput.parse(output)) } : result;
   }
 
-  #runOnce(workload: Workload, work: RunWork, timeoutMs: number, signal: CancelSignal): Promise<RunResult> {
+  #runOnce(
+    workload: Workload,
+    work: RunWork,
+    { timeoutMs, hold }: Pick<RunRequest, 'timeoutMs' | 'hold'>,
+    signal: CancelSignal,
+  ): Promise<RunResult> {
     const check = () => this.#checkModel(workload.model);
-    return runOnce(this.#pool, { workload, work, timeoutMs, signal, check });
+    return runOnce(this.#pool, { workload, work, timeoutMs, signal, hold, check });
   }
 
   async stop(): Promise<void> {
@@ -257,7 +263,7 @@ class TemplateExecutor implements RunnerExecutor {
   }
 
   /** Runs the template's sample. A slow computer is not a broken one: what merely takes too long has speed 0. */
-  async #measure(loaded: LoadedTemplate, workload: Workload): Promise<number | Failure> {
+  async #measure(loaded: LoadedTemplate, workload: Workload, hold?: HoldSignal): Promise<number | Failure> {
     const { sample } = loaded;
     if (sample === null) return 0;
     const inputs: readonly Json[] = sample.inputs;
@@ -266,6 +272,7 @@ class TemplateExecutor implements RunnerExecutor {
       work: { id: this.#nextId(), params: sample.params, inputs, onProgress: () => undefined },
       timeoutMs: this.#limits.measureMsMax,
       signal: never,
+      hold,
       check: async () => null,
     });
     if (result.ok) return result.tokens === 0 ? 0 : tokensPerSecondMilli(result.tokens, result.busyMs);

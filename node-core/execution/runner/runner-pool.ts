@@ -3,6 +3,7 @@
  * when another needs the room (`warmth.ts`), started anew after a crash — but not for ever.
  */
 import type { Logger } from '../../ports/index.ts';
+import { messageOf } from '../fault.ts';
 import type { Failure } from './failure.ts';
 import type { RunnerHost, RunnerStart } from './host.ts';
 import { type Workload, workloadKey } from './messages.ts';
@@ -25,6 +26,18 @@ export interface PoolOptions {
 export interface Lease {
   readonly runner: Runner;
   release(): void;
+  /**
+   * The run is to stand still, or to go on. A runner stands still when none of its runs is to go on.
+   * @param crowded called when another run has to go on in the same runner: this one should be given up.
+   */
+  hold(held: boolean, crowded: () => void): void;
+  /** The run was given up: it does not keep its runner from standing still, nor from going on. */
+  leave(): void;
+}
+
+interface Place {
+  state: 'live' | 'held' | 'leaving';
+  crowded(): void;
 }
 
 interface Entry {
@@ -32,7 +45,10 @@ interface Entry {
   readonly workload: Workload;
   readonly runner: Runner;
   readonly bytes: number;
+  readonly places: Set<Place>;
+  /** How many places are taken. */
   leases: number;
+  frozen: boolean;
   usedAt: number;
   idleTimer: NodeJS.Timeout | null;
   /** We ended it on purpose: its death is no crash. */
@@ -115,7 +131,10 @@ export class RunnerPool {
   #tryAcquire(workload: Workload): Lease | Failure | null {
     const key = workloadKey(workload);
     const present = this.#entries.get(key);
-    if (present?.runner.alive) return present.leases < this.#options.runsMax() ? this.#lease(present) : null;
+    if (present?.runner.alive) {
+      const isHeld = [...present.places].some(({ state }) => state === 'held');
+      return !isHeld && present.leases < this.#options.runsMax() ? this.#lease(present) : null;
+    }
     if (present !== undefined) this.#forget(present);
 
     const rest = this.#restOf(key);
@@ -136,7 +155,9 @@ export class RunnerPool {
       workload,
       runner,
       bytes: start.bytes,
+      places: new Set(),
       leases: 0,
+      frozen: false,
       usedAt: performance.now(),
       idleTimer: null,
       retired: false,
@@ -164,12 +185,23 @@ export class RunnerPool {
     entry.leases++;
     if (entry.idleTimer !== null) clearTimeout(entry.idleTimer);
     entry.idleTimer = null;
-    let released = false;
+    const place: Place = { state: 'live', crowded: () => undefined };
+    entry.places.add(place);
     return {
       runner: entry.runner,
+      hold: (held, crowded) => {
+        if (place.state === 'leaving') return;
+        place.state = held ? 'held' : 'live';
+        place.crowded = crowded;
+        this.#turn(entry);
+      },
+      leave: () => {
+        place.state = 'leaving';
+        this.#turn(entry);
+      },
       release: () => {
-        if (released) return;
-        released = true;
+        if (!entry.places.delete(place)) return;
+        this.#turn(entry);
         entry.leases--;
         entry.usedAt = performance.now();
         if (entry.leases === 0 && entry.runner.alive) {
@@ -179,6 +211,22 @@ export class RunnerPool {
         this.#serveWaiters();
       },
     };
+  }
+
+  /** After all that is held or let go in this moment. */
+  #turn(entry: Entry): void {
+    queueMicrotask(() => {
+      const held = [...entry.places].filter(({ state }) => state === 'held');
+      const isLive = [...entry.places].some(({ state }) => state === 'live');
+      if (isLive) for (const place of held) place.crowded();
+      const frozen = held.length > 0 && !isLive;
+      if (frozen === entry.frozen) return;
+      entry.frozen = frozen;
+      entry.runner.setFrozen(frozen).catch((error: unknown) => {
+        this.#options.log?.warn({ id: entry.runner.id, error: messageOf(error) }, 'a runner cannot be held');
+      });
+      if (!frozen) this.#serveWaiters();
+    });
   }
 
   #retire(entry: Entry, why: string): void {

@@ -1,4 +1,5 @@
 /** One runner with one model loaded, serving several runs. What it runs in, its host knows. */
+import { Countdown } from './countdown.ts';
 import { type Failure, failureFrom } from './failure.ts';
 import type { RunnerChannel, RunnerStart } from './host.ts';
 import { LineSplitter, Tail } from './line-splitter.ts';
@@ -16,11 +17,17 @@ export class Runner {
   readonly #start: RunnerStart;
   readonly #runs = new Map<string, ProcessRun>();
   readonly #tail: Tail;
-  readonly #loadTimer: NodeJS.Timeout;
+  readonly #loadTimer: Countdown;
+  /** What it is waited for; a frozen one is not. */
+  readonly #timers = new Set<Countdown>();
   #settleReady: (failure: Failure | null) => void;
   /** Set when we are the ones who ended it. */
   #ended: Failure | null = null;
   #gone = false;
+  /** As it is to be, and as it is. */
+  #wanted: 'live' | 'frozen' = 'live';
+  #actual: 'live' | 'frozen' = 'live';
+  #turning: Promise<void> = Promise.resolve();
 
   constructor(start: RunnerStart, opening: Promise<RunnerChannel | Failure>) {
     this.#start = start;
@@ -29,9 +36,8 @@ export class Runner {
     const ready = Promise.withResolvers<Failure | null>();
     this.ready = ready.promise;
     this.#settleReady = ready.resolve;
-    this.#loadTimer = setTimeout(
-      () => this.end({ code: 'container', message: `the runner was not ready after ${limits.loadMsMax} ms` }),
-      limits.loadMsMax,
+    this.#loadTimer = this.#within(limits.loadMsMax, () =>
+      this.end({ code: 'container', message: `the runner was not ready after ${limits.loadMsMax} ms` }),
     );
     this.exited = this.#live(opening);
   }
@@ -73,13 +79,46 @@ export class Runner {
     if (run === undefined) return;
     this.#send({ type: 'cancel', id });
     const { cancelMsMax } = this.#start.limits;
-    const timer = setTimeout(() => {
+    const timer = this.#within(cancelMsMax, () => {
       this.end({
         code: 'container',
         message: `the runner did not give up a run within ${cancelMsMax} ms, and was ended`,
       });
-    }, cancelMsMax);
-    void run.result.finally(() => clearTimeout(timer));
+    });
+    void run.result.finally(() => this.#over(timer));
+  }
+
+  /** Stops it where it stands, or lets it go on. @throws Error where its host cannot do that; then it goes on. */
+  setFrozen(frozen: boolean): Promise<void> {
+    const wanted = frozen ? 'frozen' : 'live';
+    if (wanted !== this.#wanted) {
+      this.#wanted = wanted;
+      for (const timer of this.#timers) {
+        if (frozen) timer.hold();
+        else timer.resume();
+      }
+      this.#turning = this.#turning.catch(() => undefined).then(() => this.#turn());
+    }
+    return this.#turning;
+  }
+
+  async #turn(): Promise<void> {
+    const channel = this.#channel;
+    if (channel === null || this.#gone || this.#ended !== null || this.#actual === this.#wanted) return;
+    this.#actual = this.#wanted;
+    await (this.#actual === 'frozen' ? channel.freeze() : channel.thaw());
+  }
+
+  #within(ms: number, late: () => void): Countdown {
+    const timer = new Countdown(ms, late);
+    if (this.#wanted === 'frozen') timer.hold();
+    this.#timers.add(timer);
+    return timer;
+  }
+
+  #over(timer: Countdown): void {
+    timer.clear();
+    this.#timers.delete(timer);
   }
 
   /** Kills it and all that it started; its runs end with `reason`. */
@@ -99,11 +138,13 @@ export class Runner {
       this.#channel = opened;
       if (this.#ended === null) this.#begin(opened);
       else opened.kill();
+      this.#turning = this.#turning.catch(() => undefined).then(() => this.#turn());
+      this.#turning.catch(() => undefined);
       const exit = await opened.exited;
       failure = exit(this.#tail.text());
     }
     this.#gone = true;
-    clearTimeout(this.#loadTimer);
+    this.#over(this.#loadTimer);
     const reason = this.#ended ?? failure;
     this.#settleReady(reason);
     for (const run of this.#runs.values()) run.fail(reason);
@@ -133,7 +174,7 @@ export class Runner {
       return;
     }
     if (message.type === 'ready') {
-      clearTimeout(this.#loadTimer);
+      this.#over(this.#loadTimer);
       this.#settleReady(null);
       return;
     }

@@ -401,6 +401,12 @@ export const nodeMethods = {
     z.object({ on: z.boolean() }),
     ProviderStatus,
   ),
+  'provider.pause': method(
+    'manage',
+    'Stops all work for others where it stands, or lets it go on. What stands still for as long as its lease is given up.',
+    z.object({ paused: z.boolean() }),
+    ProviderStatus,
+  ),
   'provider.why': method(
     'follow',
     'Why this node gets no jobs, or few: what stands in the way, with what to do.',

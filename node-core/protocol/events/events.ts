@@ -46,8 +46,8 @@ const NotChosen = z.object({
 });
 export type NotChosen = z.infer<typeof NotChosen>;
 
-/** What of the computer stands against taking work. */
-export const PauseCause = z.enum(['disk', 'sleep', 'battery']);
+/** What stands against working for others: the computer, or (`hand`) its owner's word. */
+export const PauseCause = z.enum(['disk', 'sleep', 'battery', 'full-screen', 'hand']);
 export type PauseCause = z.infer<typeof PauseCause>;
 
 function event<const Room extends string, const Type extends string, Shape extends z.ZodRawShape>(
@@ -69,10 +69,15 @@ export const events = {
   'provider.switched': event('node', 'provider.switched', 'The owner switched the provider on or off.', {
     on: z.boolean(),
   }),
-  'provider.paused': event('node', 'provider.paused', 'The computer is to take no work for now.', {
-    by: PauseCause,
-    reason,
-  }),
+  'provider.paused': event(
+    'node',
+    'provider.paused',
+    'The computer is to work for nobody for now: what runs stands still.',
+    {
+      by: PauseCause,
+      reason,
+    },
+  ),
   'provider.resumed': event('node', 'provider.resumed', 'What held work back is over.', { by: PauseCause }),
 
   'peer.joined': event('directory', 'peer.joined', 'A peer’s record was seen for the first time, or has changed.', {

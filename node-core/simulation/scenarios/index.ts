@@ -15,6 +15,7 @@ import { forgeries } from './forgeries.ts';
 import { gossip } from './gossip.ts';
 import { lostDisk } from './lost-disk.ts';
 import { partitionAndHeal } from './partition-and-heal.ts';
+import { pauses } from './pauses.ts';
 import { restoredBackup } from './restored-backup.ts';
 import { silentProvider } from './silent-provider.ts';
 import { sleepers } from './sleepers.ts';
@@ -35,6 +36,7 @@ export const scenarios: readonly Scenario[] = [
   flashCrowd,
   smallAndLarge,
   stragglers,
+  pauses,
   slowDisk,
   lostDisk,
   crashWalk,
