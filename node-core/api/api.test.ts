@@ -26,6 +26,7 @@ describe('a node that did a job', () => {
       'jobs.stop': { jobId },
       'jobs.spec': { jobId },
       'provider.switch': { on: false },
+      'provider.pause': { paused: false },
       'peers.reputation': { peerId: market.providers[0]?.peerId ?? '' },
     };
     for (const method of Object.keys(nodeMethods) as MethodName[]) {
