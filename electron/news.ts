@@ -12,7 +12,11 @@ export function newsOf(event: NodeEvent, ownPeerId: string | null): News | null 
   if (event.type === 'job.ended') {
     const to = `#/jobs/${event.jobId}`;
     if (event.state === 'done') {
-      return { title: 'Job done', body: `${event.itemsAccepted} results are ready.`, to };
+      return {
+        title: 'Job done',
+        body: event.itemsAccepted === 1 ? '1 result is ready.' : `${event.itemsAccepted} results are ready.`,
+        to,
+      };
     }
     if (event.state === 'failed') return { title: 'Job failed', body: event.reason, to };
   }

@@ -131,11 +131,14 @@ export class BrowserWindow extends EventEmitter {
     page.on('crash', () => webContents.emit('render-process-gone', {}, { reason: 'crashed' }));
     await page.goto(url.replace(real, shown));
   }
-  show() {
-    this.isShown = true;
-  }
-  hide() {
-    this.isShown = false;
+  show = () => this.tellVisible(true);
+  hide = () => this.tellVisible(false);
+  /** “Page visibility”: a page whose window is hidden is hidden. */
+  tellVisible(/** @type {boolean} */ isShown) {
+    this.isShown = isShown;
+    const tell = `Object.defineProperty(document, 'hidden', { configurable: true, value: ${!isShown} });
+      document.dispatchEvent(new Event('visibilitychange'))`;
+    void this.webContents.page?.evaluate(tell).catch(alreadyGone);
   }
   focus() {}
   restore() {}

@@ -11,7 +11,7 @@ import {
 } from '../protocol/index.ts';
 import { ledger, queryLog } from './history.ts';
 import { cancelJob, getJob, jobResults, jobSpec, listJobs, listTemplates, stopJob } from './jobs.ts';
-import { listPeers, markPeer } from './peers.ts';
+import { listPeers, peerMarker } from './peers.ts';
 import type { Rooms } from './rooms.ts';
 import {
   computer,
@@ -55,7 +55,7 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
     'jobs.cancel': (params) => cancelJob(rooms, params),
     'jobs.stop': (params) => stopJob(rooms, params),
     'peers.list': () => listPeers(rooms),
-    'peers.mark': (params) => markPeer(rooms, params),
+    'peers.mark': peerMarker(rooms),
     'peers.reputation': async (params) => ({
       ...(await rooms.reputation.evidence(params)),
       excluded: rooms.checks.exclusionOf(params.peerId),

@@ -61,9 +61,24 @@ function markOf({ config }: Rooms, peer: PeerId): Peer['mark'] {
   return favouredProviders.includes(peer) ? 'favoured' : null;
 }
 
+/** What marking needs of the node. */
+export interface Marked extends Pick<Rooms, 'config' | 'saveSettings'> {
+  readonly ports: { readonly signer: { readonly peerId: PeerId } };
+}
+
+/** One mark after the other: each changes the lists that the one before has left, whenever they were asked for. */
+export function peerMarker(rooms: Marked): (params: MethodParams<'peers.mark'>) => Promise<MethodResult<'peers.mark'>> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (params) => {
+    const marked = last.then(() => markPeer(rooms, params));
+    last = marked.catch(() => undefined);
+    return marked;
+  };
+}
+
 /** The lists of the configuration are the marks: what is there is changed, and nothing else is kept. */
-export async function markPeer(
-  rooms: Rooms,
+async function markPeer(
+  rooms: Marked,
   { peerId, mark }: MethodParams<'peers.mark'>,
 ): Promise<MethodResult<'peers.mark'>> {
   if (peerId === rooms.ports.signer.peerId) throw new ApiError('invalid-params', 'this node itself takes no mark');

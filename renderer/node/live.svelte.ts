@@ -76,12 +76,18 @@ export class Query<M extends MethodName> {
   #start(): void {
     void this.refresh();
     const unfollow = this.#link.follow((item) => {
-      if (isAbout(item, this.#options.on)) this.#soon();
+      // Nobody looks at a hidden page: it asks when it is seen again.
+      if (!document.hidden && isAbout(item, this.#options.on)) this.#soon();
     });
     const { everyMs } = this.#options;
     const timer = everyMs === undefined ? undefined : setInterval(() => !document.hidden && this.refresh(), everyMs);
+    const onVisible = (): void => {
+      if (!document.hidden) void this.refresh();
+    };
+    document.addEventListener('visibilitychange', onVisible);
     this.#stop = () => {
       unfollow();
+      document.removeEventListener('visibilitychange', onVisible);
       clearInterval(timer);
       clearTimeout(this.#gathering);
       this.#gathering = undefined;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { hintOf, kindOf, readSetting } from './settings-edit.ts';
+import { hintOf, kindOf, readSetting, typedText } from './settings-edit.ts';
 import type { Setting } from './settings-tree.ts';
 
 const of = (schema: Setting['schema']): Setting => ({
@@ -27,6 +27,36 @@ test.each<[string, Setting['schema'], string, ReturnType<typeof readSetting>]>([
   ['a text', { type: 'string' }, ' x ', { value: 'x' }],
 ])('reads %s', (_, schema, typed, read) => {
   expect(readSetting(of(schema), typed)).toEqual(read);
+});
+
+test('takes amounts in credits, and knows them by their name', () => {
+  const micro: Setting['schema'] = { type: 'string', pattern: '^(0|[1-9]\\d{0,23})$', default: '16000' };
+  const limit: Setting = { ...of(micro), path: ['provider', 'creditLimitMicro'], value: '16000', valueText: '16000' };
+  expect(kindOf(limit)).toBe('credits');
+  expect(typedText(limit)).toBe('0.016');
+  expect(hintOf(limit)).toBe('default: 0.016 cr');
+  expect(readSetting(limit, ' 0.5 ')).toEqual({ value: '500000' });
+  for (const wrong of ['', '-1', 'much', '0.0000001']) expect(readSetting(limit, wrong), wrong).toBeNull();
+  const cap: Setting = {
+    ...of({ anyOf: [micro, { type: 'null' }], default: null }),
+    path: ['spending', 'dayMicroMax'],
+  };
+  expect([kindOf(cap), typedText(cap), readSetting(cap, ''), readSetting(cap, '2')]).toEqual([
+    'credits',
+    '',
+    { value: null },
+    { value: '2000000' },
+  ]);
+});
+
+test('knows a price, and a price by template, by what they are made of', () => {
+  const part = { type: 'string' };
+  const price = { type: 'object', properties: { shardMicro: part, itemMicro: part } };
+  const standard = { shardMicro: '1000', itemMicro: '100' };
+  expect(kindOf(of(price))).toBe('price');
+  expect(hintOf(of({ ...price, default: standard }))).toBe('default: 0.001 cr per shard, 0.0001 cr per item');
+  const prices = of({ type: 'object', additionalProperties: price, default: {} });
+  expect([kindOf(prices), hintOf(prices)]).toEqual(['prices', 'default: none']);
 });
 
 test('says what may be typed', () => {

@@ -2,10 +2,22 @@
 import type { Json } from '../../node-core/protocol/index.ts';
 import { isRecord } from '../batch/items.ts';
 import { t } from '../text/en.ts';
-import { number } from '../text/format.ts';
+import { creditNumber, credits, number, parseCredits } from '../text/format.ts';
+import { priceParts } from './price-edit.ts';
 import type { Setting } from './settings-tree.ts';
 
-export type SettingKind = 'switch' | 'choice' | 'number' | 'text' | 'list' | 'json';
+export type SettingKind =
+  | 'switch'
+  | 'choice'
+  | 'number'
+  | 'text'
+  | 'list'
+  /** An amount: micro-credits in the file, credits in the page. */
+  | 'credits'
+  | 'price'
+  /** By template. */
+  | 'prices'
+  | 'json';
 
 /** What a setting is when it is there: `null` besides is another matter. */
 function innerSchema({ schema }: Setting): Readonly<Record<string, Json>> {
@@ -21,9 +33,16 @@ export function kindOf(setting: Setting): SettingKind {
   if (Array.isArray(inner['enum'])) return 'choice';
   if (inner['type'] === 'boolean') return 'switch';
   if (inner['type'] === 'integer' || inner['type'] === 'number') return 'number';
-  if (inner['type'] === 'string') return 'text';
-  const { items } = inner;
+  if (inner['type'] === 'string') return /Micro(Max)?$/.test(setting.path.at(-1) ?? '') ? 'credits' : 'text';
+  if (isPrice(inner)) return 'price';
+  const { items, additionalProperties } = inner;
+  if (additionalProperties !== undefined && isPrice(additionalProperties)) return 'prices';
   return items !== undefined && isRecord(items) && items['type'] === 'string' ? 'list' : 'json';
+}
+
+function isPrice(schema: Json): boolean {
+  const properties = isRecord(schema) ? schema['properties'] : undefined;
+  return properties !== undefined && isRecord(properties) && priceParts.every((part) => part in properties);
 }
 
 export function choicesOf(setting: Setting): string[] {
@@ -37,6 +56,11 @@ export function readSetting(setting: Setting, typed: string): { value: Json } | 
   switch (kindOf(setting)) {
     case 'number':
       return text !== '' && Number.isFinite(Number(text)) ? { value: Number(text) } : null;
+    case 'credits': {
+      if (text === '' && Array.isArray(setting.schema['anyOf'])) return { value: null };
+      const micro = parseCredits(text);
+      return micro === null ? null : { value: micro };
+    }
     case 'list': {
       const parts = text.split(/[\s,]+/).filter((part) => part !== '');
       return { value: parts.length === 0 && Array.isArray(setting.schema['anyOf']) ? null : parts };
@@ -55,9 +79,12 @@ export function readSetting(setting: Setting, typed: string): { value: Json } | 
   }
 }
 
+const isMicro = (value: Json | undefined): value is string => typeof value === 'string' && /^\d+$/.test(value);
+
 /** As it is typed. */
 export function typedText(setting: Setting): string {
   const { value } = setting;
+  if (kindOf(setting) === 'credits') return isMicro(value) ? creditNumber(value) : '';
   return Array.isArray(value) && kindOf(setting) === 'list' ? value.map(String).join(', ') : setting.valueText;
 }
 
@@ -75,14 +102,22 @@ export function hintOf(setting: Setting): string {
     least !== null && most !== null ? t.settings.between(least, most) : '',
     least !== null && most === null ? t.settings.atLeast(least) : '',
     least === null && most !== null ? t.settings.atMost(most) : '',
-    standard === undefined || typeof standard === 'boolean' ? '' : t.settings.standard(defaultText(standard)),
+    standard === undefined || typeof standard === 'boolean'
+      ? ''
+      : t.settings.standard(defaultText(standard, kindOf(setting))),
   ]
     .filter((part) => part !== '')
     .join(' · ');
 }
 
-function defaultText(value: Json): string {
-  if (value === null || value === '' || (Array.isArray(value) && value.length === 0)) return t.none;
+function defaultText(value: Json, kind: SettingKind): string {
+  if (value === null || value === '' || JSON.stringify(value) === '[]' || JSON.stringify(value) === '{}') return t.none;
+  if (kind === 'credits' && isMicro(value)) return credits(value);
+  if (kind === 'price' && isRecord(value)) {
+    return priceParts
+      .map((part) => `${isMicro(value[part]) ? creditNumber(value[part]) : ''} ${t.settings.priceParts[part]}`)
+      .join(', ');
+  }
   if (typeof value === 'number') return number(value);
   return typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -745,7 +745,17 @@ export const t = {
     } as Readonly<Record<string, string>>,
     atRestart: 'from the next start on',
     waitsForRestart: (paths: string) => `Changed in the file, in force from the next start on: ${paths}`,
-    unreadable: (kind: string) => (kind === 'number' ? 'Enter a number.' : 'Enter JSON, as ["a", "b"].'),
+    unreadable(kind: string): string {
+      if (kind === 'number') return 'Enter a number.';
+      return kind === 'credits' ? t.settings.amountWrong : 'Enter JSON, as ["a", "b"].';
+    },
+    amountWrong: 'Enter an amount of credits such as 0.002, with at most six decimals.',
+    price: 'Price',
+    priceOf: (template: string) => `Price of ${template}`,
+    priceParts: { shardMicro: 'cr per shard', itemMicro: 'cr per item' },
+    priceAdd: 'Set a price for a template …',
+    priceRemove: (template: string) => `Remove the price of ${template}`,
+    noPrices: 'All templates have the same price.',
     save: 'Save',
     saved: 'Saved',
     reset: 'Default',
@@ -755,14 +765,21 @@ export const t = {
     plain: {
       'network.bootstrap': 'Invite addresses of computers through which this one joins the network',
       'network.mdns': 'Find other computers in your own network',
-      'provider.defaultPrice': 'Price of work done here, in micro-credits (a million make one credit)',
+      'provider.defaultPrice': 'Price of work done here',
+      'provider.prices': 'Price by template; others have the price of all',
+      'provider.creditLimitMicro':
+        'Unpaid work granted to a client to begin with, and never less than one shard; by default 8 shards of 10 items at the default price',
+      'provider.creditLimitMaxMicro': 'Unpaid work granted to any client at most, however much it has earned',
+      'provider.strangersPerHourMicro':
+        'Unpaid work of one hour for all clients together, as far as they have not settled as much before: what many new identities can cost at most',
+      'spending.peerDayMicroMax': 'Most that may be spent at one computer in a day',
       'provider.runsMax': 'Pieces of work that run here at once',
       'host.pauseOnBattery': 'Take no work of others while on battery',
       'host.pauseOnFullScreen': 'Take no work of others while a program fills the screen',
       'provider.blockedClients': 'Computers whose work is not taken',
       'aggregator.blockedProviders': 'Computers that get none of your work',
       'aggregator.favouredProviders': 'Computers that get your work before others',
-      'spending.dayMicroMax': 'Most that may be spent in a day, in micro-credits (a million make one credit)',
+      'spending.dayMicroMax': 'Most that may be spent in a day (UTC), what is set aside included',
       'execution.modelFolders': 'Folders with further models (GGUF files)',
     } as Readonly<Record<string, string>>,
     all: 'All settings',
