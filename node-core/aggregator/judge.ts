@@ -110,7 +110,7 @@ export function judgeCopies(
   });
   if (outcome.kind === 'no-quorum') {
     const more = policy.tieBreakers - shard.disagreements;
-    const moreMayHelp = tieBreakNeeded({ quorum, copies: hashes, holding: outcome.holding, more });
+    const moreMayHelp = tieBreakNeeded({ quorum, copies: hashes, outcome, more });
     return { kind: 'no-quorum', itemsWithout: outcome.itemsWithout.length, moreMayHelp, verdicts };
   }
   const outputs = outcome.items.map((replicaId, index) => {

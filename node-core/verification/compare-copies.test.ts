@@ -95,9 +95,12 @@ describe('comparing copies', () => {
     const none = { kind: 'no-quorum', itemsWithout: [], holding: 1 };
     expect(compare(copies)).toMatchObject(none);
     expect(verdictsOf(copies)).toEqual(['undecided 0', 'undecided 0', 'undecided 0']);
-    expect(tieBreakNeeded({ quorum: 2, copies, holding: 1 })).toBe(true);
-    expect(tieBreakNeeded({ quorum: 2, copies, holding: 1, more: 0 })).toBe(false);
-    expect(tieBreakNeeded({ quorum: 2, copies, holding: 0 })).toBe(false);
+    const outcome = compare(copies);
+    expect(tieBreakNeeded({ quorum: 2, copies, outcome })).toBe(true);
+    expect(tieBreakNeeded({ quorum: 2, copies, outcome, more: 0 })).toBe(false);
+    expect(
+      tieBreakNeeded({ quorum: 2, copies, outcome: { ...none, kind: 'no-quorum', holding: 0, verdicts: [] } }),
+    ).toBe(false);
     expect(verdictsOf(copiesOf('abc', 'xbc', 'axc', 'abc'))).toEqual([
       'accepted 0',
       'rejected 1',
@@ -107,6 +110,17 @@ describe('comparing copies', () => {
     // Also when it is what was gathered before that does not explain them.
     const isExplained = ({ replicaId }: Copy, wrong: number) => wrong === 0 && replicaId !== 'r9';
     expect(compare(copies, { honestDisagreementPpm: 300_000, isExplained })).toMatchObject(none);
+  });
+
+  it('takes for no item what only copies have said that are too far off', () => {
+    // Seed 83 of cheats-5: on the first item those agree that are wrong elsewhere, and the two that hold differ on it.
+    const copies = copiesOf('axxxbbbbbb', 'cbbbbbbbbb', 'dbbbbbbbbb', 'abbbxxxbbb');
+    const options = { honestDisagreementPpm: 100_000, badProbabilityPpm: 80_000 };
+    const outcome = compare(copies, options);
+    expect(outcome).toMatchObject({ kind: 'no-quorum', itemsWithout: [0], holding: 2 });
+    expect(tieBreakNeeded({ quorum: 2, copies, outcome })).toBe(true);
+    const [, , , , ...further] = copiesOf('', '', '', '', 'abbbbbbbbb');
+    expect(compare([...copies, ...further], options)).toMatchObject({ kind: 'agreed', winner: 'r4' });
   });
 
   it('counts holding copies by provider', () => {
@@ -186,6 +200,9 @@ describe('comparing copies', () => {
         const byId = new Map(list.map((copy) => [copy.replicaId, copy]));
         const answer = outcome.items.map((replicaId, item) => byId.get(replicaId)?.itemHashes[item]);
         for (const [item, hash] of answer.entries()) {
+          expect(
+            list.some((copy, i) => outcome.verdicts[i]?.verdict === 'accepted' && copy.itemHashes[item] === hash),
+          ).toBe(true);
           expect(list.filter((copy) => copy.itemHashes[item] === hash).length).toBeGreaterThanOrEqual(needed);
         }
         for (const [i, { verdict, itemsWrong }] of outcome.verdicts.entries()) {
@@ -209,18 +226,23 @@ describe('comparing copies', () => {
         const settled = before.kind === 'agreed';
         const items = list[0]?.itemHashes.length ?? 0;
         // The best that a further copy could be: per item, each possible answer.
-        const voices = Array.from({ length: items }, (_, item) =>
+        const columns = Array.from({ length: items }, (_, item) =>
+          list.map((copy) => ({ ...copy, itemHashes: copy.itemHashes.slice(item, item + 1) })),
+        );
+        const voices = columns.every((column) =>
           ['a', 'b', 'c'].some((letter) => {
-            const column = list.map((copy) => ({ ...copy, itemHashes: copy.itemHashes.slice(item, item + 1) }));
             const further: Copy = { replicaId: 'r9', peerId: 'p9', itemHashes: [letter] };
             const after = compare([...column, further], { quorum: needed });
             return after.kind === 'agreed' || after.itemsWithout.length === 0;
           }),
-        ).every(Boolean);
+        );
         const holding = before.kind === 'agreed' ? needed : before.holding;
-        const isWhole = before.kind === 'agreed' || before.itemsWithout.length === 0;
+        const isWhole = columns.every((column) => {
+          const alone = compare(column, { quorum: needed });
+          return alone.kind === 'agreed' || alone.itemsWithout.length === 0;
+        });
         const helps = voices && (!isWhole || holding + 1 >= needed);
-        expect(tieBreakNeeded({ quorum: needed, copies: list, holding })).toBe(!settled && helps);
+        expect(tieBreakNeeded({ quorum: needed, copies: list, outcome: before })).toBe(!settled && helps);
       }),
     );
   });

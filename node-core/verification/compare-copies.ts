@@ -52,7 +52,7 @@ export type Outcome =
     }
   | {
       readonly kind: 'no-quorum';
-      /** Indices of the items that have no answer; none when only too few copies hold. */
+      /** Indices of the items that have no answer, or one that no copy that holds has given; none when only too few copies hold. */
       readonly itemsWithout: readonly number[];
       /** Providers whose copy would hold if every item has an answer. */
       readonly holding: number;
@@ -74,7 +74,8 @@ export function supportsReplication(verifier: VerifierClass): boolean {
  * Judges the copies of one shard. The result does not depend on their order.
  *
  * Besides a quorum for every item, as many copies must hold: else answers that were pieced together from copies that are too
- * far off, each somewhere else, would pass for agreement (I2).
+ * far off, each somewhere else, would pass for agreement (I2). And one of those that hold must have said it, item by item: what
+ * only copies said that are too far off is nobody's answer (I10).
  *
  * With a quorum of 1 a single copy is accepted as it is (unchecked); two that differ then have no answer.
  *
@@ -94,12 +95,16 @@ export function compareCopies(comparison: Comparison): Outcome {
   const sorted = [...copies].sort((a, b) => (a.replicaId < b.replicaId ? -1 : 1));
   const holders = sorted.filter((copy) => itemsWrong(copy, tallies) === 0);
   const verdicts = copies.map((copy) => judge(copy, tallies, holders, comparison));
-  const holding = new Set(copies.filter((_, i) => verdicts[i]?.verdict === 'accepted').map(({ peerId }) => peerId))
-    .size;
+  const accepted = copies.filter((_, i) => verdicts[i]?.verdict === 'accepted');
+  const holding = new Set(accepted.map(({ peerId }) => peerId)).size;
   if (holding < quorum) return noQuorum(copies, [], holding);
+  const unheld = tallies.flatMap(({ leader }, item) =>
+    accepted.some(({ itemHashes }) => itemHashes[item] === leader) ? [] : [item],
+  );
+  if (unheld.length > 0) return noQuorum(copies, unheld, holding);
   const winner = holders[0];
   const items = tallies.map(({ leader }, item) => {
-    const holder = winner ?? sorted.find((copy) => copy.itemHashes[item] === leader);
+    const holder = winner ?? sorted.find((copy) => accepted.includes(copy) && copy.itemHashes[item] === leader);
     if (holder === undefined) throw new Error('an answer with a quorum has a holder');
     return holder.replicaId;
   });
@@ -120,22 +125,23 @@ function noQuorum(copies: readonly Copy[], itemsWithout: readonly number[], hold
 }
 
 /**
- * Could `more` further copies still give every item its quorum, and enough copies that hold? False too when both are there.
+ * Could `more` further copies still give every item its quorum and a holder, and enough copies that hold? False too when all is there.
  * @throws RangeError when the copies differ in length.
  */
 export function tieBreakNeeded(question: {
   readonly quorum: number;
   readonly copies: readonly Copy[];
-  /** As compareCopies counted it. */
-  readonly holding: number;
+  /** What compareCopies made of them. */
+  readonly outcome: Outcome;
   readonly more?: number;
 }): boolean {
-  const { quorum, copies, holding, more = 1 } = question;
-  const tallies = tally(copies);
+  const { quorum, copies, outcome, more = 1 } = question;
+  if (outcome.kind === 'agreed' || more <= 0) return false;
   if (copies.length === 0) return more >= quorum;
+  const tallies = tally(copies);
   // One more that says what the quorum says holds, and changes nothing for the others.
-  if (tallies.every((votes) => hasQuorum(votes, quorum))) return holding < quorum && holding + more >= quorum;
-  return more > 0 && tallies.every((votes) => votes.most + more >= quorum);
+  if (tallies.every((votes) => hasQuorum(votes, quorum))) return outcome.holding + more >= quorum;
+  return tallies.every((votes) => votes.most + more >= quorum);
 }
 
 function hasQuorum(votes: ItemTally, quorum: number): boolean {
