@@ -9,10 +9,10 @@
  */
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
-import { totalmem } from 'node:os';
+import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NodeConfig } from './config/index.ts';
+import { jobShareOf, type NodeConfig } from './config/index.ts';
 import { createEmbeddedExecutor, findEngine } from './execution/index.ts';
 import {
   createSigner,
@@ -102,15 +102,20 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
 export function realExecutor(config: NodeConfig, options: RealPortsOptions): Executor {
   const { dataFolder, execution, provider } = config;
   const resources = options.resourcesFolder ?? nearestResources(dirname(fileURLToPath(import.meta.url)));
+  const share = () => jobShareOf(config, { cores: availableParallelism(), memoryBytes: totalmem() });
   return createEmbeddedExecutor({
     templateFolders: [join(resources, 'templates'), ...execution.templateFolders],
     modelFolders: [join(resources, 'models'), ...execution.modelFolders],
     cacheFolder: options.cacheFolder ?? join(dataFolder, 'cache'),
-    threads: execution.threads,
+    share: () => {
+      const { runnerThreads, runnerCpus } = share();
+      return { threads: runnerThreads, cpus: runnerCpus, niceness: execution.niceness };
+    },
+    memoryBytesMax: share().memoryBytes,
     runsMax: () => provider.runsMax,
     warm: () => ({
       processesMax: execution.warmModelsMax,
-      bytesMax: execution.warmBytesMax ?? totalmem() / 2,
+      bytesMax: share().warmBytes,
       idleMs: execution.warmMs,
     }),
     contextTokens: execution.contextTokens,

@@ -8,7 +8,7 @@
  */
 import { Aggregator, type Known, type KnownTemplate } from './aggregator/index.ts';
 import { createVitals, EventStream, makeApi, type NodeState } from './api/index.ts';
-import { type Adoption, adopt, type NodeConfig, type SettingsChange } from './config/index.ts';
+import { type Adoption, adopt, type NodeConfig, offeredOf, type SettingsChange } from './config/index.ts';
 import { Directory } from './directory/index.ts';
 import { Journal, type Projection } from './journal/index.ts';
 import { Messenger } from './messaging/index.ts';
@@ -206,7 +206,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
 
   const announce = (): Promise<void> =>
     directory.announce({
-      hardware: provider.on ? (inventory?.hardware ?? null) : null,
+      hardware: provider.on && inventory !== null ? offeredOf(inventory.hardware, config) : null,
       offers: provider.takesWork ? provider.catalogue.offers : [],
       load: () => provider.load,
     });
@@ -219,6 +219,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       log.info({ changed: [...changed] }, 'settings changed');
     }
     if (changed.some((path) => path.startsWith('host.'))) void pauses.look();
+    if (changed.includes('execution.cpuPercentMax') && state === 'online') void announce();
     if (inventory !== null && changed.some((path) => path.startsWith('provider.'))) {
       provider.configured(makeCatalogue(inventory, config.provider));
       void announce();

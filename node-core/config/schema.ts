@@ -58,6 +58,11 @@ export const NodeConfig = z.strictObject({
       ),
       runsMax: count(1, 'shards that run at once'),
       queueMax: count(64, 'shards that wait, over all clients'),
+      storageBytesMax: count(
+        256 * 1024 * 1024,
+        'disk for inputs and results of work for others until it is settled, bytes; no more work is taken when it could become more',
+        4 * 1024 * 1024,
+      ),
       queueAgeMs: ms(10_000, 'a shard in the queue counts one priority higher each time it has waited for this long'),
       inFlightPerClientMax: count(8, 'shards of one client, waiting or running'),
       creditLimitMicro: Micro.default('16000').describe(
@@ -106,6 +111,26 @@ export const NodeConfig = z.strictObject({
         .default([])
         .describe('further folders with templates; the shipped ones are always there'),
       modelFolders: z.array(z.string()).default([]).describe('further folders with GGUF models'),
+      cpuPercentMax: z
+        .int()
+        .min(1)
+        .max(100)
+        .default(75)
+        .describe(
+          'of the cores, so much for all jobs together, %: a container is held to its part; an embedded runner gets no more threads than that',
+        ),
+      memoryPercentMax: z
+        .int()
+        .min(1)
+        .max(100)
+        .default(50)
+        .describe('of the memory, so much for all runners together, %: a model that needs more is not offered'),
+      niceness: z
+        .int()
+        .min(0)
+        .max(19)
+        .default(5)
+        .describe('how far embedded runners step back behind other programs when the processor is busy; 19 = furthest'),
       threads: count(1, 'threads of one model; more than the free cores make it slower, not faster'),
       contextTokens: count(512, 'context window, tokens', 64),
       warmModelsMax: count(
@@ -117,7 +142,9 @@ export const NodeConfig = z.strictObject({
         .min(0)
         .nullable()
         .default(null)
-        .describe('memory for the models that are kept, bytes; null = half of the computer’s. One alone may take more'),
+        .describe(
+          'memory for the runners that are kept, bytes; null = all that memoryPercentMax leaves to jobs. One alone may take more, up to that',
+        ),
       warmMs: ms(300_000, 'how long a runner is kept that has nothing to do'),
       nodeBinary: z
         .string()

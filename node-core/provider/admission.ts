@@ -21,6 +21,8 @@ export interface Room {
   readonly paused: string | null;
   readonly pending: number;
   readonly pendingOfClient: number;
+  /** Inputs and results that lie on the disk. */
+  readonly storedBytes: number;
   /** Until the client's shards of the last hour are within its limit again, ms; 0 = they are. */
   readonly hourFreeInMs: number;
   /** By the credit limit; `ok` for the own node. */
@@ -45,6 +47,8 @@ export interface Decline {
 }
 
 const soonMs = 250;
+/** Results wait for verdicts. */
+const storageMs = 2_000;
 /** Disks and batteries take their time. */
 const pausedMs = 30_000;
 
@@ -135,6 +139,14 @@ function judgeRoom(client: PeerId, ownPeer: PeerId, view: Room): Decline | null 
   const { inFlightMax } = limitsFor(client, config);
   if (view.pending >= config.queueMax) {
     return { code: 'no-capacity', message: `the queue of ${config.queueMax} is full`, retryAfterMs: soonMs };
+  }
+  // All that is pending may still bring a result, and this one has inputs as well.
+  if (view.storedBytes + (view.pending + 2) * protocolLimits.inlineBytesMax > config.storageBytesMax) {
+    return {
+      code: 'no-capacity',
+      message: 'the disk that the owner gives to jobs is full (provider.storageBytesMax)',
+      retryAfterMs: storageMs,
+    };
   }
   if (view.pendingOfClient >= inFlightMax) {
     return {

@@ -326,6 +326,24 @@ function unpaid(bench: Bench): string {
   return bench.payment.summary().peers.find(({ peerId }) => peerId === client)?.unpaidMicro ?? '0';
 }
 
+describe('the disk that jobs may take', () => {
+  it('is given back with the work, and counted over a restart; no work is taken that could fill it', async () => {
+    const inline = protocolLimits.inlineBytesMax;
+    const bench = await at('running', { storageBytesMax: 3 * inline });
+    const second = await bench.assign({ replicaId: bench.replicaId(2), attempt: 2 });
+    expect(second).toMatchObject({ type: 'shard.decline', body: { code: 'no-capacity', retryAfterMs: 2_000 } });
+    expect(isOf(second, 'shard.decline') && second.body.message).toMatch(/provider\.storageBytesMax/);
+    await bench.finish();
+    await bench.restart();
+    // What is committed brings nothing more, but it lies there.
+    bench.config.storageBytesMax = 2 * inline;
+    expect(await bench.assign({ replicaId: bench.replicaId(3), attempt: 3 })).toMatchObject({ type: 'shard.decline' });
+    await bench.ask('shard.reveal.request', { replicaId: bench.replicaId() });
+    await judge(bench, 'accepted');
+    expect(await bench.assign({ replicaId: bench.replicaId(4), attempt: 4 })).toMatchObject({ type: 'shard.accept' });
+  });
+});
+
 describe('a pause', () => {
   const pause = (bench: Bench, reason: string | null) => {
     bench.pausedBy = reason;
@@ -929,7 +947,12 @@ describe('a lease', () => {
     if (pending) expect(bench.mail.of('shard.fail')[0]?.code).toBe('expired');
     await bench.pass(80_000);
     expect(bench.types().at(-1)).toBe('work.forgotten');
-    expect(JSON.parse(bench.journal.stateText()).states.provider).toEqual({ on: null, pending: {}, work: {} });
+    expect(JSON.parse(bench.journal.stateText()).states.provider).toEqual({
+      on: null,
+      work: {},
+      pending: {},
+      storedBytes: 0,
+    });
   });
 });
 

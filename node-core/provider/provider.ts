@@ -333,6 +333,7 @@ export class Provider {
     return {
       ...this.#open(client),
       pending: pending.length,
+      storedBytes: this.#view.state.storedBytes,
       pendingOfClient: pending.filter((work) => work.client === client).length,
       credit: client === signer.peerId ? { ok: true } : payment.admits(client, creditWish(body)),
     };
@@ -388,6 +389,7 @@ export class Provider {
           items: inputs.length,
           priceMicro,
           inputsHash: blob.hash,
+          inputsBytes: blob.bytes.length,
           deadlineAt: body.deadlineAt,
           leaseMs: body.leaseMs,
           graceMs: body.graceMs,

@@ -264,7 +264,15 @@ export class Runs {
       ...(shown === undefined ? {} : { shown }),
     });
     const events: NodeEvent[] = [
-      { type: 'work.committed', replicaId, jobId, client, commitment, resultHash: blob.hash },
+      {
+        type: 'work.committed',
+        replicaId,
+        jobId,
+        client,
+        commitment,
+        resultHash: blob.hash,
+        resultBytes: blob.bytes.length,
+      },
     ];
     // The result leaves together with the commitment.
     if (work.reveal === 'with-commit') events.push({ type: 'work.revealed', replicaId, jobId, client });

@@ -43,6 +43,8 @@ export interface Work {
   commitment: SignedCommitment | null;
   /** Blob with outputs and reveal. */
   resultHash: Sha256 | null;
+  /** Of its blobs, while they are needed. */
+  storedBytes: number;
   failure: { code: FailureCode; reason: string } | null;
   endedAt: EpochMs | null;
 }
@@ -53,13 +55,23 @@ export interface ProviderState {
   work: Record<ReplicaId, Work>;
   /** Of it, what waits or runs: bounded by the queue, where `work` also holds what ended a while ago. */
   pending: Record<ReplicaId, true>;
+  /** Of all work. */
+  storedBytes: number;
+}
+
+function store(state: ProviderState, work: Work, bytes: number): void {
+  work.storedBytes += bytes;
+  state.storedBytes += bytes;
 }
 
 function move(state: ProviderState, entry: LogEntry, replicaId: ReplicaId, event: ReplicaEvent): Work {
   const work = state.work[replicaId];
   if (work === undefined) throw new Error(`${entry.event.type} for the unknown replica ${replicaId}`);
   work.state = replicaMachine.next(work.state, event);
-  if (replicaMachine.isFinal(work.state)) work.endedAt = entry.at;
+  if (replicaMachine.isFinal(work.state)) {
+    work.endedAt = entry.at;
+    store(state, work, -work.storedBytes);
+  }
   if (!isPending(work)) delete state.pending[replicaId];
   return work;
 }
@@ -78,7 +90,7 @@ function apply(state: ProviderState, entry: LogEntry): void {
       state.on = event.on;
       break;
     case 'work.admitted': {
-      const { type: _, attempt: __, ...rest } = event;
+      const { type: _, attempt: __, inputsBytes, ...rest } = event;
       state.work[event.replicaId] = {
         ...rest,
         admittedAt: entry.at,
@@ -87,10 +99,12 @@ function apply(state: ProviderState, entry: LogEntry): void {
         shown: false,
         commitment: null,
         resultHash: null,
+        storedBytes: inputsBytes,
         failure: null,
         endedAt: null,
       };
       state.pending[event.replicaId] = true;
+      state.storedBytes += inputsBytes;
       break;
     }
     case 'work.started':
@@ -100,6 +114,7 @@ function apply(state: ProviderState, entry: LogEntry): void {
       const work = move(state, entry, event.replicaId, 'commit');
       work.commitment = event.commitment;
       work.resultHash = event.resultHash;
+      store(state, work, event.resultBytes);
       break;
     }
     case 'work.revealed':
@@ -125,8 +140,8 @@ function apply(state: ProviderState, entry: LogEntry): void {
 
 export const providerProjection: Projection<ProviderState> = {
   name: 'provider',
-  version: 4,
-  initial: () => ({ on: null, work: {}, pending: {} }),
+  version: 5,
+  initial: () => ({ on: null, work: {}, pending: {}, storedBytes: 0 }),
   apply,
 };
 

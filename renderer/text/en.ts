@@ -774,6 +774,8 @@ export const t = {
         'Unpaid work of one hour for all clients together, as far as they have not settled as much before: what many new identities can cost at most',
       'spending.peerDayMicroMax': 'Most that may be spent at one computer in a day',
       'provider.runsMax': 'Pieces of work that run here at once',
+      'execution.cpuPercentMax': 'Most of the processor that work may take, in per cent',
+      'execution.memoryPercentMax': 'Most of the memory that work may take, in per cent',
       'host.pauseOnBattery': 'Take no work of others while on battery',
       'host.pauseOnFullScreen': 'Take no work of others while a program fills the screen',
       'provider.blockedClients': 'Computers whose work is not taken',

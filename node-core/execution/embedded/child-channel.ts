@@ -1,6 +1,7 @@
 /** A runner as a child process, in a process group of its own. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { getPriority, setPriority } from 'node:os';
 import type { Failure } from '../runner/failure.ts';
 import type { Exit, RunnerChannel } from '../runner/host.ts';
 import { failureOf, oomKills } from './death.ts';
@@ -9,7 +10,11 @@ import type { Launch } from './sandbox.ts';
 /** A dead process may leave its pipes open in a child of its own; do not wait for them for longer. */
 const pipesMsMax = 200;
 
-export async function openChild(launch: Launch, modelPath: string | null): Promise<RunnerChannel | Failure> {
+export async function openChild(
+  launch: Launch,
+  modelPath: string | null,
+  niceness: number,
+): Promise<RunnerChannel | Failure> {
   const oomKillsBefore = oomKills();
   const child = spawn(launch.nodeBinary, [...launch.args], {
     cwd: launch.cwd,
@@ -58,6 +63,7 @@ export async function openChild(launch: Launch, modelPath: string | null): Promi
     return { code: 'container', message: `the runner could not be started: ${reason}` };
   }
   const { stdin, stdout, stderr, pid } = child;
+  stepBack(pid, niceness);
   return {
     id: String(pid),
     modelPath,
@@ -69,4 +75,14 @@ export async function openChild(launch: Launch, modelPath: string | null): Promi
     freeze: () => toGroup('SIGSTOP'),
     thaw: () => toGroup('SIGCONT'),
   };
+}
+
+/** It inherits what this process has, and never gets more than that. */
+function stepBack(pid: number | undefined, niceness: number): void {
+  if (pid === undefined || niceness === 0) return;
+  try {
+    setPriority(pid, Math.min(19, getPriority() + niceness));
+  } catch {
+    // It has ended already, or the system does not let us: it runs all the same.
+  }
 }

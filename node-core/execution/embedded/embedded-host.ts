@@ -23,7 +23,7 @@ export function createEmbeddedHost(options: EmbeddedHostOptions): RunnerHost {
     name: 'embedded',
     start: async () => [],
     refusal: () => null,
-    open: ({ template, modelPath }) =>
+    open: ({ template, modelPath, niceness }) =>
       openChild(
         launchOf(template, modelPath, {
           nodeBinary: options.nodeBinary ?? process.execPath,
@@ -31,6 +31,7 @@ export function createEmbeddedHost(options: EmbeddedHostOptions): RunnerHost {
           modulesFolder: options.modulesFolder ?? null,
         }),
         modelPath,
+        niceness,
       ),
     stop: async () => undefined,
   };

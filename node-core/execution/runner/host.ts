@@ -24,6 +24,10 @@ export interface RunnerStart {
   /** Memory that it will take: the model, and what a run of the template may use besides. */
   readonly bytes: number;
   readonly threads: number;
+  /** Processor time, in cores, where the host can hold a runner to it. */
+  readonly cpus: number;
+  /** 0…19, where the host can let a runner step back behind other programs. */
+  readonly niceness: number;
   readonly contextTokens: number;
   readonly limits: RunnerLimits;
 }

@@ -8,8 +8,13 @@ export interface ExecutorOptions {
   readonly modelFolders: readonly string[];
   /** For hashes of models, hardware and measured speeds. May be shared by nodes, and lost at any time. */
   readonly cacheFolder: string;
-  /** Threads of one runner process. They spin while they wait, so no more than there are cores are used. Default 1. */
-  readonly threads?: number;
+  /**
+   * What one runner may take, asked whenever one is started. Its threads spin while they wait, so no more of them than
+   * there are cores are used. Default: one thread.
+   */
+  readonly share?: () => RunnerShare;
+  /** For all runners together: what needs more does not run here. Default: as much as there is. */
+  readonly memoryBytesMax?: number;
   /** Runs at one time in one process; they take turns item by item. A function is asked at each run. Default 4. */
   readonly runsMax?: number | (() => number);
   /** What is kept warm; asked whenever a runner is started or falls idle. Default: by the limits, in any memory. */
@@ -18,6 +23,14 @@ export interface ExecutorOptions {
   readonly contextTokens?: number;
   readonly log?: Logger;
   readonly limits?: Partial<RunnerLimits>;
+}
+
+export interface RunnerShare {
+  readonly threads: number;
+  /** Processor time, in cores; only containers are held to it. */
+  readonly cpus: number;
+  /** How far it steps back behind other programs, 0…19; only child processes do. */
+  readonly niceness: number;
 }
 
 export interface WarmOptions extends WarmBudget {

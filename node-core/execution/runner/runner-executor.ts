@@ -23,7 +23,7 @@ import type { Failure } from './failure.ts';
 import type { RunnerHost, RunnerStart } from './host.ts';
 import { openSpeedCache, type SpeedCache, tokensPerSecondMilli } from './measure.ts';
 import { TokenCheckOutput, type Workload } from './messages.ts';
-import { defaultLimits, type ExecutorOptions, type RunnerLimits } from './options.ts';
+import { defaultLimits, type ExecutorOptions, type RunnerLimits, type RunnerShare } from './options.ts';
 import type { RunResult, RunWork } from './process-run.ts';
 import { runOnce } from './run-once.ts';
 import { RunnerPool } from './runner-pool.ts';
@@ -45,7 +45,6 @@ class TemplateExecutor implements RunnerExecutor {
   readonly #hosts: readonly RunnerHost[];
   readonly #options: ExecutorOptions;
   readonly #limits: RunnerLimits;
-  readonly #threads: number;
   readonly #shelf: ModelShelf;
   readonly #pool: RunnerPool;
   readonly #templates = new Map<Cid, LoadedTemplate>();
@@ -58,7 +57,6 @@ class TemplateExecutor implements RunnerExecutor {
     this.#hosts = hosts;
     this.#options = options;
     this.#limits = { ...defaultLimits, ...options.limits };
-    this.#threads = Math.min(options.threads ?? 1, availableParallelism());
     this.#shelf = new ModelShelf({ folders: options.modelFolders, cacheFolder: options.cacheFolder });
     const { runsMax = 4 } = options;
     this.#pool = new RunnerPool({
@@ -90,7 +88,7 @@ class TemplateExecutor implements RunnerExecutor {
     for (const model of shelf.models) this.#models.set(model.info.cid, model);
     this.#modelFaults = shelf.faults;
 
-    this.#speeds = await openSpeedCache(cacheFolder, this.#threads, cpus()[0]?.model ?? 'unknown');
+    this.#speeds = await openSpeedCache(cacheFolder, this.#share().threads, cpus()[0]?.model ?? 'unknown');
     const faults = [...found.faults, ...shelf.faults, ...hardware.faults, ...hostFaults.flat()];
     const templates = found.templates.map((loaded) => this.#install(loaded));
     for (const fault of faults) this.#options.log?.warn({ fault }, 'execution: something is left out');
@@ -224,15 +222,30 @@ class TemplateExecutor implements RunnerExecutor {
     if (loaded === undefined || local === undefined) return { code: 'internal', message: 'asked for what is not here' };
     const host = this.#hostOf(loaded);
     if (typeof host === 'string') return { code: 'container', message: host };
+    const tooLarge = this.#tooLarge(loaded, local?.info.sizeBytes ?? 0);
+    if (tooLarge !== null) return { code: 'requirements', message: tooLarge };
     const start = {
       template: loaded,
       modelPath: local?.path ?? null,
-      bytes: (local?.info.sizeBytes ?? 0) + loaded.template.resources.memoryMiB * 2 ** 20,
-      threads: this.#threads,
+      bytes: bytesOf(loaded, local?.info.sizeBytes ?? 0),
+      ...this.#share(),
       contextTokens: this.#options.contextTokens ?? 4096,
       limits: this.#limits,
     };
     return { start, host };
+  }
+
+  #share(): RunnerShare {
+    const { threads, ...share } = this.#options.share?.() ?? { threads: 1, cpus: 1, niceness: 0 };
+    return { ...share, threads: Math.min(threads, availableParallelism()) };
+  }
+
+  /** Why a runner of it would take more memory than the owner gives to jobs, or null. */
+  #tooLarge(loaded: LoadedTemplate, modelBytes: number): string | null {
+    const { memoryBytesMax = Number.POSITIVE_INFINITY } = this.#options;
+    const needed = bytesOf(loaded, modelBytes);
+    if (needed <= memoryBytesMax) return null;
+    return `it needs ${mebibytes(needed)} of memory, and jobs may take ${mebibytes(memoryBytesMax)} (execution.memoryPercentMax)`;
   }
 
   /** @returns why there is none, where there is none. */
@@ -248,12 +261,15 @@ class TemplateExecutor implements RunnerExecutor {
 
   #install(loaded: LoadedTemplate): InstalledTemplate {
     const { template } = loaded;
-    const models = template.needsModel ? [...this.#models.keys()] : [];
+    const all = template.needsModel ? [...this.#models.values()].map(({ info }) => info) : [];
+    const models = all.filter(({ sizeBytes }) => this.#tooLarge(loaded, sizeBytes) === null).map(({ cid }) => cid);
+    const smallest = Math.min(...all.map(({ sizeBytes }) => sizeBytes));
+    const tooLarge = this.#tooLarge(loaded, all.length === 0 ? 0 : smallest);
     const speeds = models.map((model) => [model, this.#speeds?.get({ template: template.id, model }) ?? 0] as const);
     const missing = [...this.#modelFaults, `no model in ${this.#options.modelFolders.join(', ') || 'any folder'}`];
     const host = this.#hostOf(loaded);
-    const modelReason = template.needsModel && models.length === 0 ? missing.join('; ') : null;
-    const reason = typeof host === 'string' ? host : modelReason;
+    const modelReason = template.needsModel && all.length === 0 ? missing.join('; ') : null;
+    const reason = typeof host === 'string' ? host : (modelReason ?? tooLarge);
     return {
       template,
       models,
@@ -283,3 +299,10 @@ class TemplateExecutor implements RunnerExecutor {
     return String(++this.#runs);
   }
 }
+
+/** What a runner takes: its model, and what a run may use besides. */
+function bytesOf({ template }: LoadedTemplate, modelBytes: number): number {
+  return modelBytes + template.resources.memoryMiB * 2 ** 20;
+}
+
+const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
