@@ -126,7 +126,9 @@ async function runOne(pool: Pool, task: Task, options: Options, isAlone: boolean
   console.log(`\nRED  ${result.scenario}, seed ${result.seed}: ${result.broken.message}`);
   console.log(`     ${command(task)}`);
   if (result.broken.invariant === 'the process') return answer;
-  const smallest = isAlone && !options.shrink ? task : await shrink(pool, scenarioOf(task.scenario), task, answer);
+  // Who leaves faults out replays what was shrunk already.
+  const isShrunk = task.without !== undefined && !options.shrink;
+  const smallest = isShrunk ? task : await shrink(pool, scenarioOf(task.scenario), task, answer);
   const again =
     isAlone && smallest === task && !options.silent ? answer : await pool.run({ ...smallest, isRecorded: true });
   if (smallest !== task) console.log(`     shrunk: ${command(smallest)}\n     ${again.result.broken?.message}`);

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { bars } from './bars/index.ts';
 import kept from './kept-seeds.json' with { type: 'json' };
@@ -7,6 +9,7 @@ import { scenarios } from './scenarios/index.ts';
 
 const nodes = 8;
 const short = scenarios.filter(({ isLong, isAlone }) => isLong !== true && isAlone !== true);
+const long = scenarios.filter(({ isLong }) => isLong === true);
 /** Other seeds at every run: a red one names itself, and is kept. */
 const fresh = Math.floor(Math.random() * 1_000_000);
 
@@ -21,6 +24,10 @@ describe('the production node in virtual time', () => {
     for (let i = 0; i < 3; i++) await expectGreen(scenario, fresh + i, nodes);
   });
 
+  it.each(long)('$name, once, as an hour is long: $about', { timeout: 240_000 }, async (scenario) => {
+    await expectGreen(scenario, fresh, nodes);
+  });
+
   it.each(kept)(
     '$scenario, seed $seed, once red: $found',
     { timeout: 240_000 },
@@ -30,6 +37,39 @@ describe('the production node in virtual time', () => {
       await expectGreen(found, seed, many);
     },
   );
+});
+
+describe('the list of seeds that were once red', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/simulation.md'), 'utf8');
+  const [, table = ''] = text.split('## What it found\n');
+  const cells = [...(table.split('\n## ')[0] ?? '').matchAll(/^\| ([a-z][^|]*?) \|/gm)].map(([, cell = '']) => cell);
+  const told = cells
+    .filter((cell) => cell !== 'seed')
+    .flatMap((cell) => {
+      let scenario = '';
+      // As in `partition-and-heal 47, 162 (30 nodes)`.
+      return cell
+        .replace(/ \(.*\)/, '')
+        .split(', ')
+        .map((one) => {
+          const [, name = scenario, seed = ''] = /^(?:(\S+) )?(\d+)$/.exec(one) ?? [];
+          scenario = name;
+          return { scenario, seed: Number(seed) };
+        });
+    });
+
+  it('has each that docs/simulation.md tells of', () => {
+    expect(told.length).toBeGreaterThanOrEqual(14);
+    for (const one of told) expect(kept).toContainEqual(expect.objectContaining(one));
+  });
+
+  it('names scenarios that there are, and none twice', () => {
+    const names = [...scenarios, ...bars].map(({ name }) => name);
+    for (const { scenario } of kept) expect(names).toContain(scenario);
+    expect(new Set(kept.map(({ scenario, seed, nodes: many }) => `${scenario} ${seed} ${many}`)).size).toBe(
+      kept.length,
+    );
+  });
 });
 
 describe('a run', () => {

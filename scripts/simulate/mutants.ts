@@ -103,19 +103,33 @@ export async function hunt(
   }
 }
 
-/**
- * Those of the room that was changed, and of all that stand upon it; without those that run nodes in the simulated world,
- * for their observers are the very thing that is to be measured.
- */
-function passesUnitTests(copy: string, { file }: Mutant): Promise<boolean> {
+/** What a test imports that runs nodes in the simulated world: the observers that look on are the very thing that is to be measured. */
+const simulatedWorld =
+  /from '[./]*\/simulation\/(?:(?:world|market|simulation|run)\.ts|(?:scenarios|observers|bars|mutants)\/)/;
+
+/** Does a unit test run the simulated world? One that only borrows its clock, chance, keys or disk does not. */
+export function runsSimulatedWorld(path: string, text: string): boolean {
+  return path.startsWith('node-core/simulation/') || simulatedWorld.test(text);
+}
+
+/** Those of the room that was changed, and of all that stand upon it; without those that run the simulated world. */
+function passesUnitTests(copy: string, { name, file }: Mutant): Promise<boolean> {
   for (const path of globSync('node-core/**/*.test.ts', { cwd: copy })) {
-    const isSimulated =
-      path.startsWith('node-core/simulation/') || readFileSync(join(copy, path), 'utf8').includes('simulation/');
-    if (isSimulated) rmSync(join(copy, path));
+    if (runsSimulatedWorld(path, readFileSync(join(copy, path), 'utf8'))) rmSync(join(copy, path));
   }
   const args = [join(copy, 'node_modules/vitest/vitest.mjs'), 'related', '--run', '--project', 'unit', file];
   return new Promise((resolve) => {
-    const child = spawn(nodeBinary, args, { cwd: copy, stdio: 'ignore' });
-    child.on('close', (code) => resolve(code === 0));
+    const child = spawn(nodeBinary, args, { cwd: copy, stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    const onText = (text: Buffer): void => {
+      said += text.toString();
+    };
+    child.stdout.on('data', onText);
+    child.stderr.on('data', onText);
+    child.on('close', (code) => {
+      // Which of them saw it: on a busy machine it may have been a test that only was too slow.
+      for (const [line] of said.matchAll(/^.*FAIL .*$/gm)) console.error(`${name}: ${line.trim()}`);
+      resolve(code === 0);
+    });
   });
 }

@@ -13,6 +13,11 @@ describe('the options of the simulator', () => {
     expect(readOptions(['--scenario', 'calm', '--seed', '3', '--without', '1,2'])).toMatchObject({ without: [1, 2] });
   });
 
+  it('that only ask for a report mean one of everything', () => {
+    expect(readOptions(['--report'])).toEqual(readOptions(['--all', '--report']));
+    expect(readOptions(['--report', '--scenario', 'calm'])).toMatchObject({ all: false, scenario: 'calm' });
+  });
+
   it.each([
     [[], 'say one of'],
     [['--bogus'], "Unknown option '--bogus'"],

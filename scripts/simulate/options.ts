@@ -21,8 +21,8 @@ const table = {
   seeds: { value: 'A..B', about: 'a range of seeds; default 1, with --all 1..200 (1..20 of the hour-long ones)' },
   nodes: { value: 'N', about: 'nodes of the network, default 30; a scenario may need more or use fewer' },
   without: { value: 'N,N', about: 'leave out faults by their numbers, as a shrunk seed says' },
-  report: { about: 'a table per scenario, also of a single run' },
-  shrink: { about: 'make a single red run smaller, as is always done in a range' },
+  report: { about: 'a table per scenario, also of a single run; alone it means --all --report' },
+  shrink: { about: 'make a red run smaller: always done, but with --without, which says what to leave out' },
   silent: { about: 'no timeline of a single run: for large ones' },
   soak: { about: 'with --all: the hour-long ones as often as the others; writes docs/soak.md' },
   mutants: { about: 'deliberate bugs, each until a seed turns red' },
@@ -68,6 +68,11 @@ const Options = z
     workers: positive.default(2),
     help: flag,
   } satisfies Record<keyof typeof table, z.ZodType>)
+  // A report of nothing in particular is one of everything.
+  .transform((options) => {
+    const { scenario, report, mutants, bars } = options;
+    return report && scenario === undefined && !mutants && !bars ? { ...options, all: true } : options;
+  })
   .superRefine((options, context) => {
     const issue = (message: string): void => context.addIssue({ code: 'custom', message });
     const { scenario, all, mutants, bars, help } = options;
@@ -110,6 +115,7 @@ export function usage(scenarios: readonly Scenario[]): string {
   );
   return `usage: npm run simulate -- --scenario NAME [--seed N | --seeds A..B] [--nodes N]
        npm run simulate -- --all [--seeds A..B] [--nodes N] [--report] [--soak]
+       npm run simulate -- --report                                  as --all --report
        npm run simulate -- --mutants [--only NAME] [--verify]
        npm run simulate -- --bars [--only NAME] [--seeds A..B] [--nodes N]
 

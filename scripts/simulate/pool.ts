@@ -106,7 +106,8 @@ function ask(worker: ChildProcess, task: Task, taskMs: number): Promise<Answer> 
   });
 }
 
-const nothing: Omit<RunResult, 'scenario' | 'seed' | 'nodes' | 'broken'> = {
+/** Of a run that gave no answer. */
+export const nothing: Omit<RunResult, 'scenario' | 'seed' | 'nodes' | 'broken'> = {
   faults: [],
   faultCount: 0,
   jobsDone: 0,

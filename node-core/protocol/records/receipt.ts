@@ -158,7 +158,8 @@ function streamFault(verifier: VerifiesBytes, { provider, replicaId, evidence }:
   return contradicts(commitment.body.shown ?? [], stream.body) ? null : 'what was shown is what was committed to';
 }
 
-function evidenceFault(verifier: VerifiesBytes, body: z.infer<typeof BadReceipt>): string | null {
+/** Why the evidence of a rejection does not convince whoever was not there, or null when it does. */
+export function evidenceFault(verifier: VerifiesBytes, body: z.infer<typeof BadReceipt>): string | null {
   const { accused, quorum } = body.evidence;
   const about = (c: SignedCommitment, peerId: PeerId): boolean =>
     c.by === peerId && c.body.peerId === peerId && c.body.shardId === body.shardId && c.body.jobId === body.jobId;

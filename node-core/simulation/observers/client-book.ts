@@ -8,7 +8,6 @@ import {
   type Id,
   isSigned,
   type JobState,
-  jobMachine,
   type LogEntry,
   type NodeEvent,
   type PeerId,
@@ -19,17 +18,17 @@ import {
   type ReplicaId,
   type ReplicaState,
   receiptFault,
-  replicaMachine,
   type Sha256,
   type ShardEvent,
   type ShardId,
   type ShardState,
   type SignedCommitment,
-  shardMachine,
   type Verdict,
   type VerifiesBytes,
 } from '../../protocol/index.ts';
+import { whyUnconvincing } from './evidence.ts';
 import type { Fault } from './fault.ts';
+import { isOver, jobMayBecome, replicaAfter, replicaMayBecome, shardAfter, shardMayBecome } from './transitions.ts';
 
 export interface ReplicaFacts {
   readonly replicaId: ReplicaId;
@@ -154,10 +153,12 @@ export class ClientBook {
   readonly #adopted = new Set<ReplicaId>();
   readonly #fault: Fault;
   readonly #verifier: VerifiesBytes;
+  readonly #ownPeer: PeerId;
 
-  constructor(fault: Fault, verifier: VerifiesBytes) {
+  constructor(fault: Fault, verifier: VerifiesBytes, ownPeer: PeerId) {
     this.#fault = fault;
     this.#verifier = verifier;
+    this.#ownPeer = ownPeer;
   }
 
   /** Has a job not ended? */
@@ -195,7 +196,7 @@ export class ClientBook {
       }
       case 'job.planned': {
         const job = this.#job(event);
-        this.#moveJob(job, 'plan');
+        this.#moveJob(job, 'running');
         let start = 0;
         job.shards = event.counts.map((count, index) => {
           const shard: ShardFacts = {
@@ -329,9 +330,7 @@ export class ClientBook {
         const replica = this.#move(event, verdictEvents[event.verdict], elapsedMs);
         replica.verdict = event.verdict;
         replica.judgedSeq = seq;
-        if (event.verdict === 'rejected' && event.evidence === null) {
-          this.#fault('I8', `${event.replicaId} was rejected without evidence`);
-        }
+        if (event.verdict === 'rejected') this.#checkEvidence(replica, event.evidence);
         break;
       }
       case 'shard.audited':
@@ -373,6 +372,7 @@ export class ClientBook {
             `${event.peerId} was penalised by evidence against ${event.evidence.accused.commitment.by}`,
           );
         }
+        this.#checkEvidence(this.#replica(event), event.evidence);
         break;
       }
       case 'receipt.stored': {
@@ -418,7 +418,7 @@ export class ClientBook {
       case 'payment.released': {
         const replica = this.#replica(event);
         if (!replica.isReserved) this.#fault('I3', `${event.replicaId} was released without a reservation`);
-        if (!replicaMachine.isFinal(replica.state)) {
+        if (!isOver(replica.state)) {
           this.#fault('I3', `${event.replicaId} was released while it is ${replica.state}`);
         }
         if (replica.state === 'lost' && replica.changedAt === this.#at) {
@@ -499,7 +499,7 @@ export class ClientBook {
 
   #endJob(job: JobFacts, event: Extract<NodeEvent, { type: 'job.ended' }>, elapsedMs: number): void {
     const { jobId, state, code, reason, shardsAccepted, itemsAccepted, spentMicro, resultsHash } = event;
-    this.#moveJob(job, ({ done: 'finish', failed: 'fail', cancelled: 'cancel' } as const)[state]);
+    this.#moveJob(job, state);
     job.endedElapsedMs = elapsedMs;
     job.code = code;
     job.reason = reason;
@@ -518,9 +518,7 @@ export class ClientBook {
     if (BigInt(spentMicro) !== job.spentMicro) {
       this.#fault('I5', `job ${jobId} spent ${job.spentMicro}, and says ${spentMicro}`);
     }
-    const active = job.shards
-      .flatMap((shard) => shard.replicas)
-      .find((replica) => !replicaMachine.isFinal(replica.state));
+    const active = job.shards.flatMap((shard) => shard.replicas).find((replica) => !isOver(replica.state));
     if (active !== undefined) this.#fault('I6', `job ${jobId} ended while ${active.replicaId} is ${active.state}`);
   }
 
@@ -568,23 +566,42 @@ export class ClientBook {
 
   #move(event: { replicaId: ReplicaId }, by: ReplicaEvent, elapsedMs: number): ReplicaFacts {
     const replica = this.#replica(event);
-    if (!replicaMachine.allows(replica.state, by))
+    const next = replicaAfter[by];
+    if (!replicaMayBecome[replica.state].includes(next))
       this.#fault('I1', `${event.replicaId}: ${by} while it is ${replica.state}`);
-    replica.state = replicaMachine.next(replica.state, by);
+    replica.state = next;
     replica.changedElapsedMs = elapsedMs;
     replica.changedAt = this.#at;
     return replica;
   }
 
   #moveShard(shard: ShardFacts, by: ShardEvent): void {
-    if (!shardMachine.allows(shard.state, by))
+    const next = shardAfter[by];
+    if (!shardMayBecome[shard.state].includes(next))
       this.#fault('I1', `shard ${shard.shardId}: ${by} while it is ${shard.state}`);
-    shard.state = shardMachine.next(shard.state, by);
+    shard.state = next;
   }
 
-  #moveJob(job: JobFacts, by: 'plan' | 'finish' | 'fail' | 'cancel'): void {
-    if (!jobMachine.allows(job.state, by)) this.#fault('I1', `job ${job.jobId}: ${by} while it is ${job.state}`);
-    job.state = jobMachine.next(job.state, by);
+  #moveJob(job: JobFacts, next: JobState): void {
+    if (!jobMayBecome[job.state].includes(next))
+      this.#fault('I1', `job ${job.jobId}: ${next} while it is ${job.state}`);
+    job.state = next;
+  }
+
+  #checkEvidence(replica: ReplicaFacts, evidence: unknown): void {
+    const why = this.whyUnconvincing(replica, evidence);
+    if (why !== null) this.#fault('I8', `${replica.replicaId} was rejected, and the evidence convinces nobody: ${why}`);
+  }
+
+  /** @param evidence against a replica's provider, as it was written or sent. */
+  whyUnconvincing({ jobId, shardId, replicaId, provider }: ReplicaFacts, evidence: unknown): string | null {
+    const { count, canaryAt } = this.#shard({ jobId, shardId });
+    const items = count + (canaryAt === null ? 0 : 1);
+    return whyUnconvincing(
+      this.#verifier,
+      { client: this.#ownPeer, provider, jobId, shardId, replicaId, items },
+      evidence,
+    );
   }
 
   #job({ jobId }: { jobId: Id }): JobFacts {

@@ -30,6 +30,8 @@ export class Observers {
   readonly #elapsedMs: () => number;
   readonly #liveTimers = new Map<PeerId, () => number>();
   #waitsAt = waitsEveryMs;
+  /** When the first of all waits is overdue. */
+  #overdueAt = Number.POSITIVE_INFINITY;
 
   constructor(elapsedMs: () => number) {
     this.#elapsedMs = elapsedMs;
@@ -93,10 +95,14 @@ export class Observers {
   /** After every step. */
   afterStep(): void {
     const now = this.#elapsedMs();
-    if (now < this.#waitsAt) return;
+    if (now < this.#waitsAt && now <= this.#overdueAt) return;
     this.#waitsAt = now + waitsEveryMs;
+    this.#overdueAt = Number.POSITIVE_INFINITY;
     for (const [peer, subject] of this.subjects) {
-      this.#guard(subject, () => checkWaits(subject, now, this.#liveTimers.get(peer)?.() ?? 0));
+      this.#guard(subject, () => {
+        const at = checkWaits(subject, now, this.#liveTimers.get(peer)?.() ?? 0);
+        this.#overdueAt = Math.min(this.#overdueAt, at);
+      });
     }
   }
 

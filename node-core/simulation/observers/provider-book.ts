@@ -1,16 +1,16 @@
 /** What a node's log says of the work that it did for others and what it got for it, folded once more. I1, I2, I3, I7. */
-import {
-  type Id,
-  type LogEntry,
-  type PeerId,
-  type ReplicaEvent,
-  type ReplicaId,
-  type ReplicaState,
-  replicaMachine,
-  type Sha256,
-  type Verdict,
+import type {
+  Id,
+  LogEntry,
+  PeerId,
+  ReplicaEvent,
+  ReplicaId,
+  ReplicaState,
+  Sha256,
+  Verdict,
 } from '../../protocol/index.ts';
 import type { Fault } from './fault.ts';
+import { isOver, replicaAfter, replicaMayBecome } from './transitions.ts';
 
 export interface WorkFacts {
   readonly replicaId: ReplicaId;
@@ -147,8 +147,7 @@ export class ProviderBook {
         for (const replicaId of event.replicaIds) {
           const work = this.work.get(replicaId);
           if (work === undefined) this.#fault('I1', `${replicaId} was forgotten, and is unknown`);
-          if (!replicaMachine.isFinal(work.state))
-            this.#fault('I1', `${replicaId} was forgotten while it is ${work.state}`);
+          if (!isOver(work.state)) this.#fault('I1', `${replicaId} was forgotten while it is ${work.state}`);
           this.work.delete(replicaId);
           // A client that was restored from a backup may bring it once more, when nobody knows of the first time.
           this.digests.delete(replicaId);
@@ -257,9 +256,10 @@ export class ProviderBook {
   #move(event: { replicaId: ReplicaId }, by: ReplicaEvent, elapsedMs: number): WorkFacts {
     const work =
       this.work.get(event.replicaId) ?? this.#fault('I1', `the log speaks of the unknown work ${event.replicaId}`);
-    if (!replicaMachine.allows(work.state, by))
+    const next = replicaAfter[by];
+    if (!replicaMayBecome[work.state].includes(next))
       this.#fault('I1', `work ${event.replicaId}: ${by} while it is ${work.state}`);
-    work.state = replicaMachine.next(work.state, by);
+    work.state = next;
     work.changedElapsedMs = elapsedMs;
     return work;
   }

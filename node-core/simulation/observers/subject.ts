@@ -87,7 +87,7 @@ export class Subject {
   }
 
   #clientBook(): ClientBook {
-    return new ClientBook(this.fault, this.#options.verifier);
+    return new ClientBook(this.fault, this.#options.verifier, this.peerId);
   }
 
   #providerBook(): ProviderBook {

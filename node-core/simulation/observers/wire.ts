@@ -23,6 +23,8 @@ export function checkSaid(node: Subject, to: string, { type, body }: Said): void
       break;
     case 'shard.commit':
       checkCommit(node, text(body, 'commitment', 'body', 'replicaId'), text(body, 'commitment', 'body', 'digest'));
+      if (at(body, 'result') !== undefined)
+        checkReveal(node, text(body, 'result', 'replicaId'), text(body, 'result', 'reveal', 'body', 'digest'));
       break;
     case 'shard.reveal.request':
       checkRevealRequest(node, text(body, 'replicaId'));
@@ -35,7 +37,7 @@ export function checkSaid(node: Subject, to: string, { type, body }: Said): void
       if (at(body, 'release') !== null) checkRelease(node, text(body, 'replicaId'));
       break;
     case 'shard.verdict':
-      checkVerdict(node, text(body, 'replicaId'), text(body, 'verdict'));
+      checkVerdict(node, text(body, 'replicaId'), text(body, 'verdict'), at(body, 'evidence'));
       break;
     case 'payment.voucher':
       checkVoucher(node, to, text(body, 'voucher', 'body', 'cumulativeMicro'));
@@ -77,8 +79,11 @@ function checkCommit({ provider, disk, fault }: Subject, replicaId: ReplicaId, d
     fault('I2', `another commitment of ${replicaId} left than the log holds`);
 }
 
+/** What a client has seen counts against its limit also after a kill: it is written down before it leaves. */
 function checkReveal({ provider, fault }: Subject, replicaId: ReplicaId, digest: string): void {
   if (provider.digests.get(replicaId) !== digest) fault('I2', `the reveal of ${replicaId} is of another commitment`);
+  if (provider.work.get(replicaId)?.state === 'committed')
+    fault('I3', `the result of ${replicaId} left before it was written down that its client has seen it`);
 }
 
 /** Nobody is asked to reveal before all copies have committed, or there is nobody left to wait for. */
@@ -111,12 +116,14 @@ function checkRelease({ provider, fault }: Subject, replicaId: ReplicaId): void 
   if (work.endedSeq === 0) fault('I3', `${replicaId} was released while it is ${work.state}`);
 }
 
-function checkVerdict({ client, fault }: Subject, replicaId: ReplicaId, verdict: string): void {
+function checkVerdict({ client, fault }: Subject, replicaId: ReplicaId, verdict: string, evidence: unknown): void {
   const replica = client.replicas.get(replicaId);
   if (replica === undefined) return;
   // A commitment that comes too late is told so: the attempt was given up, and the log has no verdict on it.
   const known: string = replica.verdict ?? 'superseded';
   if (known !== verdict) fault('I2', `${replicaId} is ${known}, and its provider was told that it is ${verdict}`);
+  const why = verdict === 'rejected' ? client.whyUnconvincing(replica, evidence) : null;
+  if (why !== null) fault('I8', `${replicaId} was told that it is rejected, and the evidence convinces nobody: ${why}`);
 }
 
 /** I3 and crash rule 2: a voucher is never higher than what was durably paid, and that is what was accepted. */
