@@ -21,9 +21,9 @@ test('what keeps a runner in its place is in the specification', () => {
   expect(spec.HostConfig).toMatchObject({
     NetworkMode: 'none',
     ReadonlyRootfs: true,
-    Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,size=1048576,mode=1777' },
+    Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,size=1048576,mode=1777,uid=65534,gid=65534' },
     CapDrop: ['ALL'],
-    SecurityOpt: ['no-new-privileges'],
+    SecurityOpt: ['no-new-privileges', expect.stringMatching(/^seccomp=\{/)],
     PidsLimit: 32,
     Memory: 67_108_864,
     MemorySwap: 67_108_864,
@@ -109,4 +109,10 @@ test.each<[string, Partial<ContainerRequest>, RegExp]>([
   const make = () => containerSpecOf({ ...request, ...change });
   expect(make).toThrow(SpecRefused);
   expect(make).toThrow(reason);
+});
+
+test('where an engine takes no list of system calls its own holds', () => {
+  expect(containerSpecOf({ ...request, systemCalls: "the engine's" }).HostConfig.SecurityOpt).toEqual([
+    'no-new-privileges',
+  ]);
 });

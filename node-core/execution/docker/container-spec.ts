@@ -9,6 +9,7 @@
  *     if (faults.length === 0) await container.start();
  */
 import { environmentFaults } from './environment.ts';
+import { seccompProfile } from './seccomp.ts';
 
 export interface ContainerRequest {
   /** Image id (`sha256:…`) or `name@sha256:…`. A tag may name another image tomorrow, and is refused. */
@@ -30,6 +31,8 @@ export interface ContainerRequest {
   /** Program and arguments; default: the image's entry point. */
   readonly command?: readonly string[];
   readonly env: Readonly<Record<string, string>>;
+  /** Whose list of system calls holds. Default: ours. Podman takes none by its API, so its own must do. */
+  readonly systemCalls?: 'ours' | "the engine's";
 }
 
 export interface ContainerMount {
@@ -37,14 +40,15 @@ export interface ContainerMount {
   readonly target: string;
 }
 
-/** Labels that say whose a container is begin so; an image may bring none of them. */
+/** Labels that say whose a container is begin so; where an image brings one too, ours holds. */
 export const labelPrefix = 'network.infernet.';
 
 /** Where a runner can write. In memory: it is gone with the container and counts as its memory. */
 export const scratchFolder = '/tmp';
 
 /** `nobody` and `nogroup` by number, so that the image's own list of users has no say. */
-const user = '65534:65534';
+const userId = 65534;
+const user = `${userId}:${userId}`;
 
 /** A request that must not become a container. */
 export class SpecRefused extends Error {
@@ -85,7 +89,7 @@ export function containerSpecOf(request: ContainerRequest) {
     HostConfig: {
       NetworkMode: 'none',
       ReadonlyRootfs: true,
-      Tmpfs: { [scratchFolder]: `rw,noexec,nosuid,nodev,size=${request.scratchBytes},mode=1777` },
+      Tmpfs: { [scratchFolder]: scratchOptions(request.scratchBytes) },
       Mounts: request.mounts.map(({ source, target }) => ({
         Type: 'bind' as const,
         Source: source,
@@ -97,8 +101,11 @@ export function containerSpecOf(request: ContainerRequest) {
       Privileged: false,
       CapAdd: [] as string[],
       CapDrop: ['ALL'],
-      // Seccomp is the engine's default, and so not named; `engine-faults.ts` refuses engines without it.
-      SecurityOpt: ['no-new-privileges'],
+      // Engines that filter no system calls are refused by `engine-faults.ts`: they would leave ours out, too.
+      SecurityOpt: [
+        'no-new-privileges',
+        ...(request.systemCalls === "the engine's" ? [] : [`seccomp=${seccompProfile}`]),
+      ],
       PidsLimit: request.pidsMax,
       Memory: memoryBytes,
       // Together with memory: none besides.
@@ -124,6 +131,11 @@ export function containerSpecOf(request: ContainerRequest) {
       AutoRemove: false,
     },
   };
+}
+
+/** The runner's own: runc gives it the mode that the image's folder has, whatever is said here. */
+function scratchOptions(bytes: number): string {
+  return `rw,noexec,nosuid,nodev,size=${bytes},mode=1777,uid=${userId},gid=${userId}`;
 }
 
 function environmentOf({ env, gpus }: ContainerRequest): string[] {

@@ -3,7 +3,7 @@
  * otherwise leaves things out without a word, and an image adds its own: so nothing is started that was not looked at.
  */
 import { z } from '../../protocol/index.ts';
-import { type ContainerSpec, labelPrefix } from './container-spec.ts';
+import type { ContainerSpec } from './container-spec.ts';
 import { environmentFaults, nameOf } from './environment.ts';
 
 const text = z.string().nullish();
@@ -127,9 +127,6 @@ function programFaults(spec: ContainerSpec, { Image, Config: config, HostConfig:
 
   const labels = config.Labels ?? {};
   for (const [label, value] of Object.entries(spec.Labels)) check(labels[label] === value, `label ${label} is missing`);
-  for (const label of Object.keys(labels)) {
-    check(!label.startsWith(labelPrefix) || Object.hasOwn(spec.Labels, label), `the image brings our label ${label}`);
-  }
   return faults;
 }
 
@@ -162,9 +159,13 @@ function privilegeFaults(spec: ContainerSpec, inspected: Inspected): string[] {
     'capabilities are not dropped',
   );
   const options = (host.SecurityOpt ?? []).map((option) => option.replace(/[:=]true$/, ''));
-  check(options.includes('no-new-privileges'), 'it may gain privileges');
-  const foreign = options.filter((option) => option !== 'no-new-privileges');
-  check(foreign.length === 0, `it has other security options: ${foreign.join(', ')}`);
+  for (const option of spec.HostConfig.SecurityOpt)
+    check(options.includes(option), `it has no ${nameOf(option)} of ours`);
+  const foreign = options.filter((option) => !spec.HostConfig.SecurityOpt.includes(option));
+  check(
+    foreign.length === 0,
+    `it has other security options: ${foreign.map((option) => option.slice(0, 100)).join(', ')}`,
+  );
   check(inspected.AppArmorProfile !== 'unconfined', 'AppArmor is switched off for it');
   // Podman does not tell them.
   check(isUnsaid(host.MaskedPaths) || host.MaskedPaths.includes('/proc/kcore'), 'the kernel is not masked in /proc');

@@ -15,3 +15,12 @@ export function failureFrom(code: string, message: string): Failure {
   const known = FailureCode.safeParse(code);
   return { code: known.success ? known.data : 'container', message: text };
 }
+
+/** Controls of terminals, and signs that turn the order of others round; not the ends of lines, nor tabs. */
+const unprintable = /(?![\n\t])[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu;
+
+/** A message may hold what a runner wrote, and is shown in terminals: what is no text in it is written out. */
+export function printable({ code, message }: Failure): Failure {
+  const escaped = (sign: string): string => `\\u{${sign.codePointAt(0)?.toString(16)}}`;
+  return { code, message: message.toWellFormed().replace(unprintable, escaped) };
+}

@@ -52,6 +52,8 @@ export interface RunnerLimits {
   /** Crashes of one template and model within {@link crashWindowMs}; then it rests for as long. */
   readonly crashesMax: number;
   readonly crashWindowMs: number;
+  /** What a runner may write, to both its outputs, without a word that brings any of its runs further. */
+  readonly chatterBytesMax: number;
   /** Kept of what a runner writes to stderr, for fault messages. */
   readonly stderrTailBytes: number;
   /** One measurement. */
@@ -66,6 +68,7 @@ export const defaultLimits: RunnerLimits = {
   cancelMsMax: 2000,
   crashesMax: 5,
   crashWindowMs: 60_000,
+  chatterBytesMax: 16 * 2 ** 20,
   stderrTailBytes: 2048,
   measureMsMax: 30_000,
 };

@@ -1,7 +1,7 @@
 /** A run from the first check to its last message, within its time. */
 import type { CancelSignal, HoldSignal } from '../../ports/index.ts';
 import { Countdown } from './countdown.ts';
-import type { Failure } from './failure.ts';
+import { type Failure, printable } from './failure.ts';
 import type { Workload } from './messages.ts';
 import type { RunResult, RunWork } from './process-run.ts';
 import type { Lease, RunnerPool } from './runner-pool.ts';
@@ -101,5 +101,7 @@ export function runOnce(
     if (hold?.held === true) setHeld(true);
     drive().catch((error: unknown) => settle({ ok: false, code: 'internal', message: String(error) }));
   }
-  return promise.finally(() => timer.clear());
+  return promise
+    .finally(() => timer.clear())
+    .then((result) => (result.ok ? result : { ok: false, ...printable(result) }));
 }

@@ -132,7 +132,7 @@ export class RunnerPool {
     const key = workloadKey(workload);
     const present = this.#entries.get(key);
     if (present?.runner.alive) {
-      const isHeld = [...present.places].some(({ state }) => state === 'held');
+      const isHeld = [...present.places].some(({ state }) => state === 'held') || present.runner.doubtful;
       return !isHeld && present.leases < this.#options.runsMax() ? this.#lease(present) : null;
     }
     if (present !== undefined) this.#forget(present);

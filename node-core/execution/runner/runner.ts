@@ -17,6 +17,10 @@ export class Runner {
   readonly #start: RunnerStart;
   readonly #runs = new Map<string, ProcessRun>();
   readonly #tail: Tail;
+  /** Runs that it was told to give up and has not. */
+  readonly #cancelling = new Set<string>();
+  /** Written since it last said something of use. */
+  #chatterBytes = 0;
   readonly #loadTimer: Countdown;
   /** What it is waited for; a frozen one is not. */
   readonly #timers = new Set<Countdown>();
@@ -51,6 +55,11 @@ export class Runner {
     return !this.#gone && this.#ended === null;
   }
 
+  /** Perhaps it hangs, and is then ended with all that it runs: nothing should be given to it. */
+  get doubtful(): boolean {
+    return this.#cancelling.size > 0;
+  }
+
   /** Hands a run to the runner. Wait for {@link ready} first. The run is over when its result is there, however it ends. */
   run(work: RunWork): Promise<RunResult> {
     const run = new ProcessRun(this.#start.template, work);
@@ -78,6 +87,7 @@ export class Runner {
     const run = this.#runs.get(id);
     if (run === undefined) return;
     this.#send({ type: 'cancel', id });
+    this.#cancelling.add(id);
     const { cancelMsMax } = this.#start.limits;
     const timer = this.#within(cancelMsMax, () => {
       this.end({
@@ -85,7 +95,10 @@ export class Runner {
         message: `the runner did not give up a run within ${cancelMsMax} ms, and was ended`,
       });
     });
-    void run.result.finally(() => this.#over(timer));
+    void run.result.finally(() => {
+      this.#over(timer);
+      this.#cancelling.delete(id);
+    });
   }
 
   /** Stops it where it stands, or lets it go on. @throws Error where its host cannot do that; then it goes on. */
@@ -160,9 +173,22 @@ export class Runner {
       if (!lines.push(chunk)) {
         this.end({ code: 'container', message: `the runner wrote a line of more than ${lineBytesMax} bytes` });
       }
+      this.#hear(chunk);
     });
-    stderr.on('data', (chunk: Buffer) => this.#tail.push(chunk));
+    stderr.on('data', (chunk: Buffer) => {
+      this.#tail.push(chunk);
+      this.#hear(chunk);
+    });
     this.#send({ type: 'load', model: modelPath, threads, contextTokens });
+  }
+
+  /** Who writes and says nothing would keep this process busy until its time is over. */
+  #hear(chunk: Buffer): void {
+    const { chatterBytesMax } = this.#start.limits;
+    this.#chatterBytes += chunk.length;
+    if (this.#chatterBytes <= chatterBytesMax) return;
+    const message = `the runner wrote more than ${chatterBytesMax} bytes without a word of use`;
+    this.end({ code: 'container', message });
   }
 
   #take(line: Buffer): void {
@@ -184,7 +210,9 @@ export class Runner {
       this.end(failureFrom(message.code, tail === '' ? message.message : `${message.message}; ${tail}`));
       return;
     }
-    const fault = this.#runs.get(message.id ?? '')?.take(message, line.length) ?? null;
+    const run = this.#runs.get(message.id ?? '');
+    if (run !== undefined && message.type !== 'progress') this.#chatterBytes = 0;
+    const fault = run?.take(message, line.length) ?? null;
     if (fault !== null) this.end(fault);
   }
 
