@@ -68,6 +68,7 @@ try {
   for (const [index, name] of pages.entries()) {
     await goTo(page, name);
     await settled(page);
+    if (name === 'New job') await page.getByText('Who would run it').waitFor();
     await shot(`${index + 1}-${name.toLowerCase().replace(' ', '-')}`);
   }
   await page.goto(`${page.url().split('#')[0]}#/providers/${providers[0]?.peerId}`);

@@ -66,12 +66,8 @@ class WebContents extends EventEmitter {
   }
   isLoading = () => this.isLoadingNow;
   isDestroyed = () => this.page?.isClosed() ?? false;
-  reload() {
-    void this.page?.reload().catch(alreadyGone);
-  }
-  setWindowOpenHandler(/** @type {any} */ handler) {
-    this.openHandler = handler;
-  }
+  reload = () => void this.page?.reload().catch(alreadyGone);
+  setWindowOpenHandler = (/** @type {any} */ handler) => (this.openHandler = handler);
 }
 
 /** api/browser-window */
@@ -180,13 +176,9 @@ function preloadScript(/** @type {string} */ path) {
 }
 
 /** @returns {boolean} whether nobody prevented it. */
-function emitPreventable(
-  /** @type {EventEmitter} */ emitter,
-  /** @type {string} */ name,
-  /** @type {any[]} */ ...args
-) {
+function emitPreventable(/** @type {EventEmitter} */ emitter, /** @type {string} */ name, /** @type {any} */ arg) {
   let prevented = false;
-  emitter.emit(name, { preventDefault: () => (prevented = true) }, ...args);
+  emitter.emit(name, { preventDefault: () => (prevented = true) }, arg);
   return !prevented;
 }
 
@@ -203,9 +195,7 @@ class App extends EventEmitter {
   requestSingleInstanceLock = () => process.env['STAND_IN_SECOND'] !== '1';
   setAsDefaultProtocolClient = (/** @type {string} */ scheme) => seen.links.push(scheme);
   getLoginItemSettings = () => this.login;
-  setLoginItemSettings = (/** @type {any} */ settings) => {
-    this.login = { openAtLogin: settings.openAtLogin };
-  };
+  setLoginItemSettings = (/** @type {any} */ { openAtLogin }) => (this.login = { openAtLogin });
   quit() {
     if (!emitPreventable(this, 'before-quit')) return;
     for (const window of BrowserWindow.all) window.close();

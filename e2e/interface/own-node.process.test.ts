@@ -3,7 +3,7 @@
 import type { Browser } from '@playwright/test';
 import { afterAll, afterEach, beforeAll, describe, expect } from 'vitest';
 import { requires } from '../capabilities.ts';
-import { brisk, NodeGroup, type RunningNode } from '../loop/nodes.ts';
+import { brisk, eventually, NodeGroup, type RunningNode } from '../loop/nodes.ts';
 import { goTo, type OpenPage, openInterface } from './browser.ts';
 import { connectBrowser } from './shared.ts';
 import { violations } from './violations.ts';
@@ -93,9 +93,35 @@ describe('a person with a new node', () => {
     await page.getByText('Parameters', { exact: true }).click();
     await page.getByRole('textbox', { name: 'labels' }).fill('only-one');
     await page.getByText(/params of text-classification/).waitFor();
+    await goTo(page, 'Chat');
+    const send = page.getByRole('button', { name: 'Send' });
+    const question = page.getByRole('textbox', { name: 'Ask something …' });
+    await question.fill('  ');
+    await page.keyboard.press('Enter');
+    expect(await send.isDisabled()).toBe(true);
+    await question.fill('why? '.repeat(5_000));
+    await page.getByText(/^At most 20,000 letters/).waitFor();
+    await page.keyboard.press('Enter');
+    expect(await send.isDisabled()).toBe(true);
+    expect(await page.locator('.answer').count()).toBe(0);
     await goTo(page, 'Logs');
     await page.getByLabel('Job id').fill('x');
     await page.getByText('A job id has 32 hex digits.').waitFor();
+    await page.getByLabel('Job id').fill('');
+    await page.getByLabel('Peer id').fill('12D3KooW');
+    await page.getByText(/^A peer id begins with/).waitFor();
+    await page.getByRole('button', { name: 'Export a summary' }).click();
+    const summary = page.getByRole('button', { name: 'Save summary' });
+    await page.getByLabel('From', { exact: true }).fill('');
+    await page.getByText('Enter a date and a time.').waitFor();
+    expect(await summary.isDisabled()).toBe(true);
+    await page.getByLabel('From', { exact: true }).fill('2026-11-23T10:00');
+    await page.getByLabel('To', { exact: true }).fill('2026-11-23T09:00');
+    await page.getByText('The end must be after the beginning.').waitFor();
+    expect(await summary.isDisabled()).toBe(true);
+    await page.getByLabel('To', { exact: true }).fill('2026-11-23T11:00');
+    expect(await summary.isDisabled()).toBe(false);
+    await page.keyboard.press('Escape');
     await goTo(page, 'Settings');
     await page.getByLabel('Search settings').fill('queueMax');
     const queue = page.getByRole('textbox', { name: 'provider.queueMax' });
@@ -113,6 +139,45 @@ describe('a person with a new node', () => {
     await page.getByText('Saved').waitFor();
     expect((await own.api.call('settings.get', {})).config['provider']).toMatchObject({ queueMax: 32 });
     expect((await own.api.call('jobs.list', {})).total).toBe(0);
+  });
+
+  testInBrowser('sets prices in credits, by the keyboard, and is told which are none', async () => {
+    const { page } = await show(own);
+    await goTo(page, 'Settings');
+    await page.getByLabel('Search settings').fill('price');
+    const perShard = page.getByRole('textbox', { name: 'Price, cr per shard' });
+    await perShard.fill('cheap');
+    await perShard.press('Enter');
+    await page.getByText(/^Enter an amount of credits/).waitFor();
+    expect(await perShard.getAttribute('aria-invalid')).toBe('true');
+    await perShard.fill('0.002');
+    await perShard.press('Enter');
+    await page.getByText('Saved').first().waitFor();
+    // Another one for one template.
+    await page.getByLabel('Set a price for a template').selectOption('text-generation');
+    const itsShard = page.getByRole('textbox', { name: 'Price of text-generation, cr per shard' });
+    await itsShard.fill('0.5');
+    await itsShard.press('Enter');
+    await page.getByText(/^Enter an amount of credits/).waitFor();
+    await page.getByRole('textbox', { name: 'Price of text-generation, cr per item' }).fill('0');
+    const found = await violations(page, 'prices');
+    await page.keyboard.press('Enter');
+    const provider = async () => (await own.api.call('settings.get', {})).config['provider'];
+    await eventually('they are in force', async () => 'text-generation' in Object(Object(await provider()).prices));
+    expect(await provider()).toMatchObject({
+      defaultPrice: { shardMicro: '2000', itemMicro: '100' },
+      prices: { 'text-generation': { shardMicro: '500000', itemMicro: '0' } },
+    });
+    await page.getByRole('button', { name: 'Remove the price of text-generation' }).press('Enter');
+    await page.getByRole('button', { name: 'Save' }).press('Enter');
+    await eventually('it is gone', async () => !('text-generation' in Object(Object(await provider()).prices)));
+    // An amount that is no price.
+    const limit = page.getByRole('textbox', { name: 'provider.creditLimitMicro' });
+    await page.getByLabel('Search settings').fill('creditLimitMicro');
+    await limit.fill('1e3');
+    await limit.press('Enter');
+    await page.getByText(/^Enter an amount of credits/).waitFor();
+    expect(found).toEqual([]);
   });
 
   testInBrowser('goes on after the node was killed and came back under the open window', async () => {

@@ -27,6 +27,14 @@ describe('the owner', () => {
     const { page, errors } = await openInterface(browser, client);
     await firstSteps(page, 'Only use the network');
     await goTo(page, 'Providers');
+    // Words that nobody answers to, letters that mean something elsewhere, and the way back.
+    const search = page.getByRole('searchbox', { name: 'Search by id, offer or CPU' });
+    for (const words of ['nobody like that', '(.*', '%', '\\']) {
+      await search.fill(words);
+      await page.getByText('No computer matches').waitFor();
+    }
+    await page.getByRole('button', { name: 'Show all computers' }).click();
+    expect(await search.inputValue()).toBe('');
     await page.getByRole('button', { name: `Favour ${favoured.slice(-8)}` }).click();
     await page.getByText('The computer is favoured').waitFor();
     await page.getByRole('link', { name: blocked.slice(-8) }).click();

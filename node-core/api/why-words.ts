@@ -23,17 +23,16 @@ const words: Readonly<Record<string, (value: number) => string>> = {
   price: (value) => (value >= 1 ? 'the cheapest of all' : `${times(value)} the price of the cheapest`),
   warm: (value) =>
     value >= 1 ? 'the model was in its memory already' : 'it had to load the model first, or had not said',
-  share: (value) => sharing(value),
-  inFlight: (value) => sharing(value),
+  share: (value) => `it had ${shardsText(value)} of this node in hand`,
+  inFlight: (value) => `it had ${shardsText(value)} of this job in hand`,
   atRandom: () => 'drawn by lot, so that nobody knows before who checks whom',
   favoured: (value) => (value >= 1 ? 'favoured by the owner' : 'others are favoured by the owner'),
   ownNode: () => 'the own computer',
 };
 
-function sharing(value: number): string {
+function shardsText(value: number): string {
   const count = shardsOf(value);
-  if (count === 0) return 'it had nothing of this job in hand';
-  return `it had ${count} ${count === 1 ? 'shard' : 'shards'} of this job in hand`;
+  return count === 0 ? 'nothing' : `${count} ${count === 1 ? 'shard' : 'shards'}`;
 }
 
 /** @param value 0…1 */

@@ -88,3 +88,14 @@ it('notes what befell a shard: a check, another try, a second thought', () => {
   expect(again.shards[1]?.attempts[2]?.checks).toBe(replicaId);
   expect(again.shards[0]?.notes).toEqual(['doubted']);
 });
+
+it('does not say that somebody checked where nobody could', () => {
+  const told = story(
+    { type: 'job.planned', jobId, counts: [10, 5] },
+    assigned,
+    { type: 'shard.audited', jobId, shardId, why: 'adaptive', chancePpm: 1_000_000, by: 'run' },
+    { type: 'shard.unaudited', jobId, shardId, reason: 'nobody else fits' },
+    { type: 'shard.accepted', jobId, shardId, how: 'unchecked-by-policy', outputsHash: 'b'.repeat(64) },
+  );
+  expect(told.shards[1]).toMatchObject({ state: 'accepted', notes: ['unaudited'] });
+});

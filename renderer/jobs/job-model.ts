@@ -27,9 +27,17 @@ export interface Attempt {
 /**
  * What befell a shard. `audited`: drawn to be checked by another provider. `reopened`: its answer stood, and is checked
  * after all. `taken-over`: somebody else was asked since the first was slow, lost or wrong. `disagreed`: copies differed.
- * `restarted`: what was shown of it was taken back.
+ * `restarted`: what was shown of it was taken back. `unaudited`: drawn to be checked, and nobody was there who could.
  */
-export const shardNotes = ['audited', 'reopened', 'taken-over', 'disagreed', 'restarted', 'doubted'] as const;
+export const shardNotes = [
+  'audited',
+  'reopened',
+  'taken-over',
+  'disagreed',
+  'restarted',
+  'doubted',
+  'unaudited',
+] as const;
 export type ShardNote = (typeof shardNotes)[number];
 
 export interface ShardOfJob {
@@ -142,6 +150,15 @@ export function tell(story: JobStory, entry: LogEntry): void {
       if (shard === undefined) return;
       if (event.type === 'shard.reopened') shard.state = 'open';
       note(shard, noteOf[event.type]);
+      return;
+    }
+    case 'shard.unaudited': {
+      const shard = shardOf(story, event.shardId);
+      if (shard === undefined) return;
+      // It was not checked after all.
+      const at = shard.notes.indexOf('audited');
+      if (at !== -1) shard.notes.splice(at, 1);
+      note(shard, 'unaudited');
       return;
     }
     case 'job.doubted':

@@ -25,14 +25,17 @@ export function resultsJsonl(outputs: Outputs, inputs: readonly Json[] | undefin
 export function resultsCsv(outputs: Outputs, inputs: readonly Json[] | undefined): string {
   const parts = [...new Set(outputs.flatMap(({ output }) => (isRecord(output) ? Object.keys(output) : [])))];
   const names = parts.length === 0 ? ['output'] : parts;
-  const head = ['index', ...(inputs === undefined ? [] : ['input']), ...names, 'how'];
+  /** What speaks against an answer has its columns where there is any. */
+  const doubts = (['given', 'mark'] as const).filter((one) => outputs.some((output) => output[one] !== undefined));
+  const head = ['index', ...(inputs === undefined ? [] : ['input']), ...names, 'how', ...doubts];
   return csvText([
     head,
-    ...outputs.map(({ index, output, how }) => [
+    ...outputs.map(({ index, output, how, given, mark }) => [
       String(index),
       ...(inputs === undefined ? [] : [shortText(inputs[index] ?? '')]),
       ...names.map((name) => cell(parts.length === 0 ? output : isRecord(output) ? output[name] : undefined)),
       how,
+      ...doubts.map((one) => String({ given, mark }[one] ?? '')),
     ]),
   ]);
 }

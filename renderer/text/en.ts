@@ -228,7 +228,7 @@ export const t = {
     lead: 'Many inputs of the same kind, done by several computers at once.',
     template: 'What is to be done',
     model: 'Model',
-    providers: (n: number) => (n === 0 ? 'nobody else offers it now' : `${count(n, 'provider')} offer it`),
+    providers: (n: number) => (n === 0 ? 'Nobody else offers it now' : `${count(n, 'provider')} offer it`),
     params: 'Parameters',
     inputs: 'Inputs',
     inputsHint: 'One text per line, CSV, JSON or JSON lines. Paste here, or drop a file.',
@@ -338,6 +338,7 @@ export const t = {
     settings: 'Answer length, tokens',
     copies: 'Copies',
     newChat: 'New chat',
+    tooLong: (max: number) => `At most ${number(max)} letters: make the question shorter, or submit a job.`,
   },
 
   jobs: {
@@ -418,7 +419,7 @@ export const t = {
     resultsEmptyText: 'They appear here as shards are accepted.',
     resultsGone: 'The results are no longer kept',
     showResults: 'Show results',
-    resultsColumns: { index: '#', output: 'Output', how: 'Checked' },
+    resultsColumns: { index: '#', input: 'Input', output: 'Output', how: 'Checked' },
     exportCsv: 'CSV',
     exportJsonl: 'JSON lines',
     exported: (name: string) => `${name} was saved`,
@@ -433,6 +434,7 @@ export const t = {
       disagreed: 'copies differed',
       restarted: 'begun anew',
       doubted: 'in doubt',
+      unaudited: 'nobody could check it',
     },
     noteTexts: {
       audited: 'It was drawn to be checked: another computer does the same work, and the answers are compared.',
@@ -441,6 +443,8 @@ export const t = {
       disagreed: 'The answers differed, so one more computer decides.',
       restarted: 'What was shown of its answer was taken back, and somebody else began anew.',
       doubted: 'Later work of the computer that answered was wrong, and this answer could not be checked any more.',
+      unaudited:
+        'It was drawn to be checked, and no other computer was there that could: its answer stands, unchecked.',
     },
     auditWhy: {
       sample: 'by the sample',
@@ -623,6 +627,7 @@ export const t = {
     limitWhy: (base: string, earned: string, lost: string) =>
       `${credits(base)} to begin with, ${credits(earned)} earned, ${credits(lost)} lost`,
     peers: 'By computer',
+    unit: 'amounts in credits',
     peerColumns: {
       peer: 'Computer',
       received: 'Received',
@@ -694,6 +699,7 @@ export const t = {
     summaryMake: 'Save summary',
     summaryMaking: 'Reading the log …',
     summaryWrong: 'The end must be after the beginning.',
+    summaryUnset: 'Enter a date and a time.',
     formats: { html: 'HTML page', md: 'Markdown', csv: 'CSV table', json: 'JSON' },
   },
 
@@ -872,6 +878,7 @@ export const eventWords: Readonly<Record<string, string>> = {
   'shard.accepted': 'A shard has its answer.',
   'shard.disagreed': 'Copies disagree; another one is asked.',
   'shard.audited': 'A shard was drawn to be checked by another computer.',
+  'shard.unaudited': 'Nobody was there who could check a shard.',
   'shard.reopened': 'An answer that was taken unchecked is checked after all.',
   'shard.restarted': 'An answer was not believed; somebody else begins anew.',
   'job.doubted': 'Answers that cannot be checked any more are in doubt.',
