@@ -11,7 +11,7 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'vitest';
 
-export type Capability = 'root' | 'container-engine' | 'chromium' | 'electron' | 'gpu' | 'systemd-notify';
+export type Capability = 'root' | 'container-engine' | 'chromium' | 'electron' | 'gpu' | 'systemd-analyze' | 'systemd-notify';
 
 const chromiumPaths = [
   '/usr/bin/chromium',
@@ -48,6 +48,10 @@ const needs: Readonly<Record<Capability, Need>> = {
   },
   chromium: { isThere: () => chromiumPath !== undefined, remedy: 'apt-get install --no-install-recommends chromium' },
   electron: { isThere: () => hasElectron },
+  'systemd-analyze': {
+    isThere: () => onPath('systemd-analyze'),
+    remedy: 'apt-get install --no-install-recommends systemd',
+  },
   'systemd-notify': {
     isThere: () => onPath('systemd-notify') && onPath('python3'),
     remedy: 'apt-get install --no-install-recommends systemd python3',

@@ -95,6 +95,7 @@ describe('the packed app', () => {
       'models/infernet-tiny.gguf',
       'icons/tray.png',
       'bin/infernet-desktop',
+      'service/infernet.service',
     ]) {
       expect(existsSync(join(resources, path)), path).toBe(true);
     }
@@ -125,6 +126,18 @@ describe('the packed app', () => {
       });
       expect(JSON.parse(config)).toMatchObject({ dataFolder: join(folder, 'data') });
       expect(execFileSync(command, ['--help'], { encoding: 'utf8' })).toMatch(/submit/);
+    });
+
+    test('runs by the line that its unit for systemd has for it', () => {
+      const unit = readFileSync(join(resources, 'service/infernet.service'), 'utf8');
+      const line = /^#ExecStart=\/opt\/Infernet\/resources\/(?<command>\S+) (?<words>.*)$/m.exec(unit)?.groups;
+      const empty = join(folder, 'empty.yaml');
+      writeFileSync(empty, '');
+      const words = (line?.['words'] ?? '').replace('/etc/infernet/node.yaml', empty).split(' ');
+      const config = execFileSync(join(resources, line?.['command'] ?? ''), [...words, '--print-config'], {
+        encoding: 'utf8',
+      });
+      expect(JSON.parse(config)).toMatchObject({ dataFolder: '/var/lib/infernet' });
     });
 
     requires('chromium')(
