@@ -21,7 +21,7 @@ export function nodeStatus(rooms: Rooms): MethodResult<'node.status'> {
     unreachableBootstrap: network.unreachable.map(({ address, reason }) => ({ address, reason })),
     provider: { on: provider.on, ...provider.load },
     jobsActive: aggregator.activeJobs,
-    faults: [...rooms.inventory().faults],
+    faults: [...rooms.inventory().faults, ...directory.faults()],
   };
 }
 

@@ -31,6 +31,10 @@ export class BoundedMap<Key, Value> {
     }
   }
 
+  values(): IterableIterator<Value> {
+    return this.#map.values();
+  }
+
   delete(key: Key): void {
     this.#map.delete(key);
   }

@@ -13,6 +13,7 @@
  * load are in memory; the log holds who joined and left, and with it the addresses to begin with after a restart.
  *
  * - record-door.ts, presence-door.ts: what may come in · peer-table.ts, vitals.ts, roll.ts: who is there
+ * - clock-watch.ts: whether the own clock is right, by theirs
  * - walks.ts, record-fetcher.ts: looking for others · announcer.ts: telling of itself
  * - chronicle.ts, projection.ts: what the log hears · score.ts: best fit · explain.ts: why nobody
  */
@@ -21,6 +22,7 @@ import type { NetworkHooks } from '../ports/index.ts';
 import { type Capability, type Offer, type PeerId, presenceTopic } from '../protocol/index.ts';
 import { Announcer } from './announcer.ts';
 import { Chronicle } from './chronicle.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { explain } from './explain.ts';
 import { directoryLimits as limits } from './limits.ts';
 import { capabilityOf } from './peer-table.ts';
@@ -52,6 +54,7 @@ export class Directory {
   readonly #options: DirectoryOptions;
   readonly #view: View<DirectoryState>;
   readonly #door: RecordDoor;
+  readonly #clockWatch: ClockWatch;
   readonly #presence: PresenceDoor;
   readonly #vitals: Vitals;
   readonly #chronicle: Chronicle;
@@ -71,7 +74,8 @@ export class Directory {
     this.#options = options;
     this.#view = journal.register(directoryProjection({ self: signer.peerId, peersMax, knownGoodMax }));
     this.#door = new RecordDoor({ clock, verifier, peersMax });
-    this.#presence = new PresenceDoor({ clock, verifier, records: this.#door, peersMax });
+    this.#clockWatch = new ClockWatch(clock, peersMax);
+    this.#presence = new PresenceDoor({ clock, verifier, records: this.#door, watch: this.#clockWatch, peersMax });
     this.#vitals = new Vitals(clock, goneMs);
     this.#chronicle = new Chronicle({
       journal,
@@ -231,6 +235,12 @@ export class Directory {
       status: network.status(),
       lastWalk: this.#walks.report(capability),
     });
+  }
+
+  /** What is wrong here by what peers tell, with what to do. */
+  faults(): string[] {
+    const clock = this.#clockWatch.fault();
+    return clock === null ? [] : [clock];
   }
 
   /** Peers that were live when this node last ran, the best first: for the network’s start. After `journal.open`. */

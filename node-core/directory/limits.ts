@@ -41,6 +41,12 @@ export const directoryLimits = {
   /** Heartbeats of one peer: so many at once, and so many a second after that. Honest ones come every few seconds. */
   heartbeatsAtOnceMax: 10,
   heartbeatsPerSecondMax: 4,
+  /** The clock is judged by so many peers at most, and never by fewer than so many that agree. */
+  clockPeersMax: 100,
+  clockPeersMin: 2,
+  /** A peer's time is taken no more often than this, and counts for so long. */
+  clockSampleMsMin: 5_000,
+  clockSampleMsMax: 60_000,
   /** Peers looked at, from the one unheard for longest, to find one that may be forgotten for a new one. */
   victimsMax: 64,
   /** Valid records kept as text, so that equal answers of a look-up are parsed and verified once. */

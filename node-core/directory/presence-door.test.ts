@@ -1,24 +1,29 @@
 import { describe, expect, it } from 'vitest';
 import { createSigner, createVerifier } from '../identity/index.ts';
+import type { Signer } from '../ports/index.ts';
 import { canonicalBytes, nodeRecordKey, protocolLimits, signBody } from '../protocol/index.ts';
+import { ClockWatch } from './clock-watch.ts';
 import { PresenceDoor } from './presence-door.ts';
 import { RecordDoor } from './record-door.ts';
 import { ManualClock, signedLeave, signedPresence, signedRecord } from './testing.ts';
 
 const alice = createSigner(new Uint8Array(32).fill(1));
 const mallory = createSigner(new Uint8Array(32).fill(2));
+const bob = createSigner(new Uint8Array(32).fill(3));
+const carol = createSigner(new Uint8Array(32).fill(4));
 
 function setUp() {
   const clock = new ManualClock();
   const verifier = createVerifier();
   const records = new RecordDoor({ clock, verifier, peersMax: 100 });
-  const door = new PresenceDoor({ clock, verifier, records, peersMax: 100 });
+  const watch = new ClockWatch(clock, 100);
+  const door = new PresenceDoor({ clock, verifier, records, watch, peersMax: 100 });
   const judge = (bytes: Uint8Array, from = alice.peerId, topic = 'a') => {
     const judged = door.judge(topic, bytes, from);
     if (judged.verdict === 'accept') return judged.news === null ? 'copy' : judged.news.kind;
     return `${judged.verdict}: ${judged.reason}`;
   };
-  return { clock, records, judge, now: clock.now() };
+  return { clock, watch, records, judge, now: clock.now() };
 }
 
 describe('PresenceDoor', () => {
@@ -52,6 +57,36 @@ describe('PresenceDoor', () => {
     expect(judge(signedPresence(alice, now + skew + 1))).toMatch(/^ignore: its time is 120001 ms off/);
     expect(judge(signedPresence(alice, now - skew - 1))).toMatch(/^ignore: its time is -120001 ms off/);
     expect(judge(signedPresence(alice, now - skew))).toBe('presence');
+  });
+
+  it('learns from what it drops that its own clock is wrong', async () => {
+    const { clock, watch, judge, now } = setUp();
+    const hour = 3_600_000;
+    const beat = (signer: Signer, at: number) => judge(signedPresence(signer, at), signer.peerId);
+    beat(alice, now + hour);
+    // One peer may be the one that is wrong, and what is signed by another says nothing.
+    const forged = { ...signBody(mallory, 'presence', { ...presenceOf(now + hour), peerId: bob.peerId }), by: bob.peerId };
+    expect(judge(canonicalBytes(forged), bob.peerId)).toMatch(/^reject: the signature/);
+    expect(watch.fault()).toBeNull();
+    expect(beat(bob, now + hour)).toMatch(/^ignore: its time is 3600000 ms off/);
+    expect(watch.fault()).toBe(
+      'clock: it is 60 min behind the clocks of 2 peers, which refuse what is more than 2 min off; set it by network time (timedatectl set-ntp true)',
+    );
+    // As many find it right: then those two may be wrong.
+    beat(mallory, now);
+    beat(carol, now);
+    expect(watch.fault()).toBeNull();
+    // A minute later nobody has said anything.
+    await clock.advance(60_001);
+    beat(alice, now - hour);
+    expect(watch.fault()).toBeNull();
+    beat(bob, now - hour);
+    expect(watch.fault()).toMatch(/^clock: it is 61 min ahead of the clocks of 2 peers/);
+    // Set right.
+    clock.offsetMs = -hour - 60_001;
+    await clock.advance(5_001);
+    beat(alice, now - hour + 5_001);
+    expect(watch.fault()).toBeNull();
   });
 
   it('rejects what another sends, what another signed, and what nobody signed', () => {

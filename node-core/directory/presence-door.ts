@@ -10,6 +10,7 @@ import {
   utf8,
 } from '../protocol/index.ts';
 import { BoundedMap } from './bounded-map.ts';
+import type { ClockWatch } from './clock-watch.ts';
 import { directoryLimits as limits } from './limits.ts';
 import { type RecordDoor, RecordRefused } from './record-door.ts';
 
@@ -17,6 +18,8 @@ export interface PresenceDoorOptions {
   readonly clock: Clock;
   readonly verifier: Verifier;
   readonly records: RecordDoor;
+  /** Told what time it is for peers, also for those whose heartbeats are refused for it. */
+  readonly watch: ClockWatch;
   /** Peers whose last heartbeat is remembered. */
   readonly peersMax: number;
 }
@@ -78,14 +81,25 @@ export class PresenceDoor {
       }
       return { verdict: 'accept', news: body };
     }
-    const stale = this.#staleness(body, last);
+    const offMs = body.at - this.#options.clock.now();
+    if (Math.abs(offMs) > protocolLimits.clockSkewMsMax) {
+      const { watch } = this.#options;
+      if (watch.wants(from, body.at)) {
+        if (!this.#isSigned(message)) return unsigned(message);
+        watch.note(from, body.at);
+      }
+      return {
+        verdict: 'ignore',
+        reason: `its time is ${offMs} ms off; at most ${protocolLimits.clockSkewMsMax} (clockSkewMsMax)`,
+      };
+    }
+    const stale = stalenessOf(body, last);
     if (stale !== null) return { verdict: 'ignore', reason: stale };
     const arrivedAt = this.#options.clock.elapsed();
     const tokens = tokensOf(last, arrivedAt);
     if (tokens < 1) return { verdict: 'ignore', reason: 'too many heartbeats' };
-    if (!isSigned(this.#options.verifier, 'presence', message)) {
-      return { verdict: 'reject', reason: `the signature does not verify with the key of ${message.by}` };
-    }
+    if (!this.#isSigned(message)) return unsigned(message);
+    this.#options.watch.note(from, body.at);
     this.#last.set(from, {
       sequence: body.sequence,
       at: body.at,
@@ -97,16 +111,20 @@ export class PresenceDoor {
     return { verdict: 'accept', news: body };
   }
 
-  /** Heartbeats rise by (sequence, at): a clock that was set back is forgiven with the next record. */
-  #staleness(body: Presence, last: LastHeartbeat | undefined): string | null {
-    const offMs = body.at - this.#options.clock.now();
-    if (Math.abs(offMs) > protocolLimits.clockSkewMsMax) {
-      return `its time is ${offMs} ms off; at most ${protocolLimits.clockSkewMsMax} (clockSkewMsMax)`;
-    }
-    if (last === undefined || body.sequence > last.sequence) return null;
-    if (body.sequence < last.sequence) return `old sequence ${body.sequence}, ${last.sequence} is known`;
-    return body.at > last.at ? null : `replay: its time ${body.at} is not after ${last.at}`;
+  #isSigned(message: PresenceMessage): boolean {
+    return isSigned(this.#options.verifier, 'presence', message);
   }
+}
+
+function unsigned({ by }: PresenceMessage): PresenceJudgement {
+  return { verdict: 'reject', reason: `the signature does not verify with the key of ${by}` };
+}
+
+/** Heartbeats rise by (sequence, at): a clock that was set back is forgiven with the next record. */
+function stalenessOf(body: Presence, last: LastHeartbeat | undefined): string | null {
+  if (last === undefined || body.sequence > last.sequence) return null;
+  if (body.sequence < last.sequence) return `old sequence ${body.sequence}, ${last.sequence} is known`;
+  return body.at > last.at ? null : `replay: its time ${body.at} is not after ${last.at}`;
 }
 
 function tokensOf(last: LastHeartbeat | undefined, now: number): number {
