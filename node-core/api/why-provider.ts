@@ -1,6 +1,6 @@
 /** `provider.why`: why this node gets no jobs, or few, from what it can see of itself and of the others. */
 import type { Candidate } from '../directory/index.ts';
-import { type FailureCode, type Offer, type ProviderWhy, priceOf } from '../protocol/index.ts';
+import { type FailureCode, type Offer, type ProviderWhy, pauseAdvice, priceOf } from '../protocol/index.ts';
 import type { Rooms } from './rooms.ts';
 import { termWords } from './why-words.ts';
 
@@ -42,14 +42,6 @@ function* switchedOff({ provider }: Rooms): Generator<Finding> {
   const advice = 'switch it on: provider.switch, `config set provider.enabled true`, or --provider at the start';
   yield { code: 'off', weight: 'blocks', text: 'this node is not a provider at present', advice };
 }
-
-const pauseAdvice = {
-  disk: 'make room on that disk, or set host.diskFreeBytesMin lower',
-  sleep: 'it goes on when the computer is awake',
-  battery: 'connect the mains, or set host.pauseOnBattery to false',
-  'full-screen': 'it goes on when that program ends, or set host.pauseOnFullScreen to false',
-  hand: 'let it go on: provider.pause, or `resume` on the command line',
-} as const;
 
 function* paused({ provider, pauses }: Rooms): Generator<Finding> {
   if (!provider.on) return;

@@ -65,7 +65,10 @@ describe('PresenceDoor', () => {
     const beat = (signer: Signer, at: number) => judge(signedPresence(signer, at), signer.peerId);
     beat(alice, now + hour);
     // One peer may be the one that is wrong, and what is signed by another says nothing.
-    const forged = { ...signBody(mallory, 'presence', { ...presenceOf(now + hour), peerId: bob.peerId }), by: bob.peerId };
+    const forged = {
+      ...signBody(mallory, 'presence', { ...presenceOf(now + hour), peerId: bob.peerId }),
+      by: bob.peerId,
+    };
     expect(judge(canonicalBytes(forged), bob.peerId)).toMatch(/^reject: the signature/);
     expect(watch.fault()).toBeNull();
     expect(beat(bob, now + hour)).toMatch(/^ignore: its time is 3600000 ms off/);

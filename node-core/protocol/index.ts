@@ -1,5 +1,6 @@
 /** The protocol of Infernet: schemas first, everything else from them. No I/O in here. */
 export * from './api/node-api.ts';
+export * from './api/pause-advice.ts';
 export * from './api/reputation.ts';
 export * from './api/shell-api.ts';
 export * from './api/stream-item.ts';

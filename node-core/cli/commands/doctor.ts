@@ -1,19 +1,13 @@
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { ConfigError, type NodeConfig } from '../../config/index.ts';
-import type { NodeApi } from '../../protocol/index.ts';
+import { ConfigError, NodeConfig } from '../../config/index.ts';
+import { type NodeApi, pauseAdvice } from '../../protocol/index.ts';
 import { defineCommand } from '../command.ts';
 import { answer, type Context } from '../context.ts';
+import { faultChecks, templateCheck } from '../doctor/advice.ts';
 import { type Check, fail, type Health, ok, warn } from '../doctor/check.ts';
-import {
-  clockCheck,
-  containerCheck,
-  executionChecks,
-  faultChecks,
-  hardwareCheck,
-  nodeCheck,
-} from '../doctor/computer.ts';
+import { clockCheck, containerCheck, executionChecks, hardwareCheck, nodeCheck } from '../doctor/computer.ts';
 import { folderChecks } from '../doctor/folder.ts';
 import { bootstrapChecks, portChecks } from '../doctor/network.ts';
 import { CliError } from '../exit-codes.ts';
@@ -54,11 +48,13 @@ async function examine(context: Context): Promise<Check[]> {
   const folder = resolve(settled.config?.dataFolder ?? (await context.dataFolder()));
   const [clock, folders, container, rest] = await Promise.all([
     clockCheck(clocks, folder),
-    folderChecks(folder),
+    folderChecks(folder, (settled.config ?? NodeConfig.parse({ dataFolder: folder })).host.diskFreeBytesMin),
     containerCheck(context.env),
     settled.running ? runningChecks(await context.connect()) : restingChecks(settled.config, folder),
   ]);
-  return [nodeCheck(process.versions.node), settled.check, ...folders, clock, ...rest, container];
+  // What peers say of the clock tells more than what it says of itself.
+  const ownClock = rest.some(({ name }) => name === clock.name) ? [] : [clock];
+  return [nodeCheck(process.versions.node), settled.check, ...folders, ...ownClock, ...rest, container];
 }
 
 async function configuration(context: Context): Promise<{ check: Check; config: NodeConfig | null; running: boolean }> {
@@ -73,7 +69,15 @@ async function configuration(context: Context): Promise<{ check: Check; config: 
         running: false,
       };
     if (error instanceof CliError)
-      return { check: fail('configuration', error.message, 'see there'), config: null, running: false };
+      return {
+        check: fail(
+          'configuration',
+          error.message,
+          'start it as the user of the node, and name the folder of the node by --data',
+        ),
+        config: null,
+        running: false,
+      };
     throw error;
   }
 }
@@ -127,7 +131,7 @@ async function runningChecks(node: NodeApi): Promise<Check[]> {
         )
       : ok('node', `${status.state}, version ${status.version}, ${peers} connected`),
     status.addresses.length === 0
-      ? fail('ports', 'it listens nowhere', 'look at network.listen')
+      ? fail('ports', 'it listens nowhere', 'add an address to network.listen: /ip4/0.0.0.0/tcp/4001/ws, for one')
       : ok('ports', `listens on ${status.addresses.map((address) => address.replace(/\/p2p\/.*$/, '')).join(', ')}`),
     // Connected, it needs none of them.
     ...(addresses.length === 0 && status.connectedPeers > 0
@@ -138,7 +142,8 @@ async function runningChecks(node: NodeApi): Promise<Check[]> {
     ...provider.notOffered
       // What the owner chose is no fault.
       .filter(({ reason }) => !/provider\.(templates|models)/.test(reason))
-      .map(({ template, reason }) => warn(`template ${template}`, reason, 'see there; the others are offered')),
+      .map(({ template, reason }) => templateCheck(template, reason)),
+    ...provider.pauses.map(({ by, reason }) => warn('provider', `takes no work: ${reason}`, pauseAdvice[by])),
     ...faultChecks(status.faults),
   ];
 }

@@ -3,8 +3,9 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeConfig } from '../../config/index.ts';
 import { createLogger } from '../../logging.ts';
-import type { HardwarePassport } from '../../protocol/index.ts';
+import { type HardwarePassport, protocolLimits } from '../../protocol/index.ts';
 import { bytesText, countText, timeText } from '../text/units.ts';
+import { faultChecks, setClock as fix, templateCheck } from './advice.ts';
 import { type Check, fail, ok, reasonOf, warn } from './check.ts';
 
 /** The first that runs our TypeScript as it is without a flag, of the line that we pin. */
@@ -14,7 +15,7 @@ const year = (at: number) => new Date(at).getUTCFullYear();
 const yearMin = 2025;
 const yearMax = 2100;
 /** As much as peers forgive. */
-const clockSkewMsMax = 120_000;
+const { clockSkewMsMax } = protocolLimits;
 const watchMs = 50;
 const memoryBytesLow = 2 * 1024 ** 3;
 
@@ -39,7 +40,6 @@ export interface Clocks {
 /** Peers refuse what is dated minutes off, so a wrong clock looks like a network that does not answer. */
 export async function clockCheck(clocks: Clocks, dataFolder: string): Promise<Check> {
   const name = 'clock';
-  const fix = 'set the clock by network time (timedatectl set-ntp true)';
   const start = { wall: clocks.now(), steady: clocks.monotonicMs() };
   await clocks.sleep(watchMs);
   const wallMs = clocks.now() - start.wall;
@@ -82,7 +82,7 @@ export function hardwareCheck(hardware: HardwarePassport): Check {
     ...(gpus.length > 0 ? gpus : ['no GPU found']),
   ].join(', ');
   if (hardware.memoryBytes < memoryBytesLow)
-    return warn(name, found, 'only the smallest models run in so little memory');
+    return warn(name, found, 'choose small models: larger ones do not fit; or add memory');
   return ok(name, found);
 }
 
@@ -104,7 +104,7 @@ export async function executionChecks(config: NodeConfig, cacheFolder: string): 
             'models',
             `${models.map(({ name, sizeBytes }) => `${name} (${bytesText(sizeBytes)})`).join(', ')}: each file is what its hash says`,
           ),
-      ...unable.map(({ name, reason }) => warn(`template ${name}`, reason, 'see there; the other templates run')),
+      ...unable.map(({ name, reason }) => templateCheck(name, reason)),
       ...(templates.length > unable.length
         ? [
             ok(
@@ -125,15 +125,17 @@ export async function executionChecks(config: NodeConfig, cacheFolder: string): 
       ...faultChecks(faults),
     ];
   } catch (error) {
-    return [fail('execution', reasonOf(error), 'see there')];
+    return [
+      fail(
+        'execution',
+        reasonOf(error),
+        'let this user read the folders of execution.modelFolders and execution.templateFolders, and write to `cache` in the data folder',
+      ),
+    ];
   } finally {
     await executor.stop();
   }
 }
-
-/** The node says in each of its faults what to do. One that only does not know its hardware still runs jobs. */
-export const faultChecks = (faults: readonly string[]) =>
-  faults.map((fault) => (fault.startsWith('hardware:') ? warn : fail)('fault', fault, 'as it says'));
 
 export async function containerCheck(env: Readonly<Record<string, string | undefined>>): Promise<Check> {
   const name = 'container engine';

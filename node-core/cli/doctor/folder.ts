@@ -6,17 +6,17 @@ import { bytesText } from '../text/units.ts';
 import { type Check, codeOf, fail, ok, reasonOf, warn } from './check.ts';
 
 const mebibyte = 1024 * 1024;
-/** Below this the log soon cannot be written; below the other it is time to look. */
+/** Below this the log soon cannot be written. */
 const freeBytesMin = 200 * mebibyte;
-const freeBytesLow = 2048 * mebibyte;
 const othersMask = 0o077;
 const storeFileName = 'node.db';
 
-export async function folderChecks(folder: string): Promise<Check[]> {
+/** @param workBytesMin below it a provider takes no work (`host.diskFreeBytesMin`). */
+export async function folderChecks(folder: string, workBytesMin: number): Promise<Check[]> {
   const exists = await isThere(folder);
   return [
     await folderCheck(folder, exists),
-    await diskCheck(exists ? folder : await nearestFolder(folder)),
+    await diskCheck(exists ? folder : await nearestFolder(folder), workBytesMin),
     await keyCheck(folder, exists),
   ];
 }
@@ -45,7 +45,7 @@ async function folderCheck(folder: string, exists: boolean): Promise<Check> {
   return ok(name, folder);
 }
 
-async function diskCheck(folder: string): Promise<Check> {
+async function diskCheck(folder: string, workBytesMin: number): Promise<Check> {
   const name = 'disk';
   try {
     const { bavail, bsize } = await statfs(folder);
@@ -53,11 +53,19 @@ async function diskCheck(folder: string): Promise<Check> {
     const found = `${bytesText(free)} free`;
     if (free < freeBytesMin)
       return fail(name, found, `free at least ${bytesText(freeBytesMin)}, or move the data folder to another disk`);
-    if (free < freeBytesLow)
-      return warn(name, found, `free some space: below ${bytesText(freeBytesMin)} the node may have to stop`);
+    if (free < workBytesMin)
+      return warn(
+        name,
+        found,
+        `free some space, or set host.diskFreeBytesMin lower: below ${bytesText(workBytesMin)} a provider takes no work`,
+      );
     return ok(name, found);
   } catch (error) {
-    return warn(name, `the free space cannot be read: ${reasonOf(error)}`, 'look at it by hand');
+    return warn(
+      name,
+      `the free space cannot be read: ${reasonOf(error)}`,
+      `see what \`df '${folder}'\` says, and name a data folder on a disk of this computer by --data`,
+    );
   }
 }
 
@@ -77,7 +85,13 @@ async function keyCheck(folder: string, exists: boolean): Promise<Check> {
     return ok(name, 'none yet; the node makes it at its first start');
   } catch (error) {
     if (error instanceof KeyFileError)
-      return fail(name, error.message, error.problem === 'readable-by-others' ? `chmod 600 '${path}'` : 'see there');
+      return fail(
+        name,
+        error.message,
+        error.problem === 'readable-by-others'
+          ? `chmod 600 '${path}'`
+          : 'put back a copy of it, or move it away and import the recovery phrase (`identity import`)',
+      );
     return fail(name, `${path} cannot be read: ${reasonOf(error)}`, 'give it to the user that runs the node (chown)');
   }
 }

@@ -25,7 +25,8 @@ export async function portChecks(addresses: readonly string[], controlListen: st
   return Promise.all(
     wanted.map(async ({ address, key, tcp }) => {
       const name = `port ${address}`;
-      if (tcp === null) return warn(name, 'is no TCP address, and was not tried', `look at ${key}`);
+      if (tcp === null)
+        return warn(name, 'is no TCP address, and was not tried', `write it as /ip4/0.0.0.0/tcp/4001/ws in ${key}`);
       const error = await bindError(tcp);
       if (error === null) return ok(name, tcp.port === 0 ? 'free: any port is taken' : 'free');
       if (codeOf(error) === 'EADDRINUSE')
@@ -70,7 +71,12 @@ export async function bootstrapChecks(addresses: readonly string[], { mdns }: { 
 async function bootstrapCheck(address: string): Promise<Check> {
   const name = `bootstrap ${address.replace(/\/p2p\/12D3KooW\w{36}/, '/p2p/…')}`;
   const tcp = tcpOf(address);
-  if (tcp === null) return warn(name, 'is no TCP address, and was not tried', 'look at network.bootstrap');
+  if (tcp === null)
+    return warn(
+      name,
+      'is no TCP address, and was not tried',
+      'write it in network.bootstrap as that node prints it: /ip4/…/tcp/…/p2p/…',
+    );
   const error = await connectError(tcp);
   if (error === null) return ok(name, 'answers');
   return fail(
