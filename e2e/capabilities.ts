@@ -11,7 +11,14 @@ import { createRequire } from 'node:module';
 import { delimiter, dirname, join } from 'node:path';
 import { test } from 'vitest';
 
-export type Capability = 'root' | 'container-engine' | 'chromium' | 'electron' | 'gpu' | 'systemd-analyze' | 'systemd-notify';
+export type Capability =
+  | 'root'
+  | 'container-engine'
+  | 'chromium'
+  | 'electron'
+  | 'gpu'
+  | 'systemd-analyze'
+  | 'systemd-notify';
 
 const chromiumPaths = [
   '/usr/bin/chromium',
