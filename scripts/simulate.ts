@@ -76,7 +76,7 @@ function nameOf({ scenario, seed, nodes }: Task): string {
   return `${scenario} ${seed} ${nodes}`;
 }
 
-function plan({ all, scenario, seed, seeds, nodes, without, soak }: Options): Task[] {
+function plan({ all, scenario, seed, seeds, nodes, without, full, soak }: Options): Task[] {
   const chosen = all ? scenarios.filter(({ isAlone }) => isAlone !== true) : [scenarioOf(scenario ?? '')];
   const tasks = chosen.flatMap(({ name, isLong, seedsMin = 0 }): Task[] => {
     const most = isLong === true && !soak ? seedsLong : Math.max(seedsShort, seedsMin);
@@ -87,6 +87,7 @@ function plan({ all, scenario, seed, seeds, nodes, without, soak }: Options): Ta
       seed: from + i,
       nodes,
       ...(without === undefined ? {} : { without }),
+      ...(full ? { isFull: true } : {}),
     }));
   });
   const kept = all ? keptSeeds.map((one): Task => ({ scenario: one.scenario, seed: one.seed, nodes: one.nodes })) : [];
@@ -149,9 +150,9 @@ function save({ scenario, seed }: Task, { timeline }: Answer): string {
   return file;
 }
 
-function command({ scenario, seed, nodes, without }: Task): string {
+function command({ scenario, seed, nodes, without, isFull }: Task): string {
   const left = without === undefined || without.length === 0 ? '' : ` --without ${without.join(',')}`;
-  return `npm run simulate -- --scenario ${scenario} --seed ${seed} --nodes ${nodes}${left}`;
+  return `npm run simulate -- --scenario ${scenario} --seed ${seed} --nodes ${nodes}${isFull ? ' --full' : ''}${left}`;
 }
 
 /** @throws UsageError */

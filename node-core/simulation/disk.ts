@@ -50,6 +50,8 @@ export class Disk {
   #synced = 0;
   snapshot: StoredSnapshot | null = null;
   readonly blobs = new Map<Sha256, Uint8Array>();
+  /** Blobs that go with an entry which is not synced, by its number: one transaction. */
+  readonly #unsynced = new Map<Sha256, number>();
   #mounted: SimulatedStore | null = null;
 
   /** @param events of the world that it is in. */
@@ -74,6 +76,9 @@ export class Disk {
     this.kill();
     this.#entries.length = this.#synced + chance.below(this.#entries.length - this.#synced + 1);
     if (this.snapshot !== null && this.snapshot.seq > this.#entries.length) this.snapshot = null;
+    for (const [hash, seq] of this.#unsynced) if (seq > this.#entries.length) this.blobs.delete(hash);
+    // What is read back from now on is on the disk.
+    this.sync();
     this.watch?.changed('power');
   }
 
@@ -93,6 +98,7 @@ export class Disk {
     this.#entries = by.entries.slice();
     this.#synced = by.entries.length;
     this.snapshot = by.snapshot;
+    this.#unsynced.clear();
     this.blobs.clear();
     for (const [hash, bytes] of by.blobs) this.blobs.set(hash, bytes);
     this.watch?.changed('replaced');
@@ -132,10 +138,15 @@ export class Disk {
     return JSON.stringify([this.#entries, this.snapshot, [...this.blobs.keys()].sort()]);
   }
 
-  write(entries: readonly LogEntry[], durability: Durability): void {
+  /** @param blobs of the same transaction. */
+  write(entries: readonly LogEntry[], durability: Durability, blobs: readonly StoredBlob[] = []): void {
     for (const { seq, at, event } of entries) {
       if (seq !== this.#entries.length + 1) throw new Error(`entry ${seq} after ${this.#entries.length}`);
       this.#entries.push({ seq, at, event: JSON.stringify(event) });
+    }
+    for (const { hash, bytes } of blobs) {
+      if (!this.blobs.has(hash)) this.#unsynced.set(hash, this.#entries.length);
+      this.blobs.set(hash, bytes.slice());
     }
     if (durability === 'full') this.sync();
     this.watch?.written(entries);
@@ -143,6 +154,7 @@ export class Disk {
 
   sync(): void {
     this.#synced = this.#entries.length;
+    this.#unsynced.clear();
   }
 }
 
@@ -180,8 +192,7 @@ class SimulatedStore implements Store {
     const what = entries.map(({ event }) => event.type).join(' ');
     const { fullMs, normalMs } = this.#disk.speed;
     return this.#write(what, durability === 'full' ? fullMs : normalMs, () => {
-      for (const { hash, bytes } of blobs) this.#disk.blobs.set(hash, bytes.slice());
-      this.#disk.write(entries, durability);
+      this.#disk.write(entries, durability, blobs);
     });
   }
 
@@ -194,6 +205,8 @@ class SimulatedStore implements Store {
 
   putBlob(bytes: Uint8Array, hash: Sha256): Promise<void> {
     return this.#write('blob', this.#disk.speed.fullMs, () => {
+      // Blobs and log are one file.
+      this.#disk.sync();
       this.#disk.blobs.set(hash, bytes.slice());
     });
   }

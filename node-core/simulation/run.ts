@@ -29,12 +29,16 @@ export interface RunResult {
   readonly measures: Readonly<Record<string, Measure>>;
   readonly clientsLostMicro: string;
   readonly providersLostMicro: string;
+  /** What those may lose at most. */
+  readonly providersLimitMicro: string;
   /** The most that one client ever owed one provider. */
   readonly mostUnpaidMicro: string;
 }
 
 export interface RunOptions extends Omit<SimulationOptions, 'nodes'> {
   readonly nodes: number;
+  /** As many as asked for, also where a scenario uses fewer. */
+  readonly isFull?: boolean;
   /** Adds what two runs of one seed are compared by. */
   readonly isHashed?: boolean;
 }
@@ -47,7 +51,8 @@ export interface Run {
 }
 
 export async function run(scenario: Scenario, options: RunOptions): Promise<Run> {
-  const nodes = Math.max(scenario.nodesMin, Math.min(options.nodes, scenario.nodesMax ?? Number.POSITIVE_INFINITY));
+  const most = options.isFull ? undefined : scenario.nodesMax;
+  const nodes = Math.max(scenario.nodesMin, Math.min(options.nodes, most ?? Number.POSITIVE_INFINITY));
   const sim = new Simulation({ ...options, nodes });
   const onRejection = (error: unknown): void => {
     sim.world.observers.fault(
@@ -111,6 +116,7 @@ function summarise(scenario: Scenario, nodes: number, sim: Simulation, broken: R
     measures: sim.measures,
     clientsLostMicro: money.clientsLostMicro.toString(),
     providersLostMicro: money.providersLostMicro.toString(),
+    providersLimitMicro: money.providersLimitMicro.toString(),
     mostUnpaidMicro: money.mostUnpaidMicro.toString(),
   };
 }

@@ -41,9 +41,19 @@ export interface Measure {
   readonly most: number;
 }
 
+export interface Money {
+  readonly clientsLostMicro: bigint;
+  readonly providersLostMicro: bigint;
+  readonly providersLimitMicro: bigint;
+  /** The most that one client ever owed one provider. */
+  readonly mostUnpaidMicro: bigint;
+}
+
 export interface Cast {
   readonly clients?: number;
   readonly providers: number;
+  /** Neither: they are only there. */
+  readonly idle?: number;
   /** Of each provider. */
   readonly manner?: (index: number, chance: Chance) => Partial<Manner>;
   readonly node?: (name: string, chance: Chance) => Partial<NodeOptions>;
@@ -107,7 +117,7 @@ export class Simulation {
   }
 
   /** Starts clients and providers, and waits until the clients know of enough providers. */
-  async begin({ clients = 1, providers, manner, node, link }: Cast): Promise<void> {
+  async begin({ clients = 1, providers, idle = 0, manner, node, link }: Cast): Promise<void> {
     const { chance, world } = this;
     world.hub.setLink({ jitterMs: chance.pick([0, 2, 20]), ...link });
     const snapshotEntries = chance.pick([20, 200, 5000]);
@@ -131,6 +141,7 @@ export class Simulation {
     for (let i = 0; i < providers; i++) {
       this.providers.push(add(`provider-${i}`, { provider: true, manner: manner?.(i, chance) ?? {} }));
     }
+    for (let i = 0; i < idle; i++) add(`idle-${i}`, {});
     for (const each of world.nodes) each.start();
     await this.#meet(Math.min(providers - 1, 4));
   }
@@ -284,6 +295,7 @@ export class Simulation {
     await this.#returned();
     await this.#endJobs();
     await this.#agree();
+    this.#checkLosses();
     this.#checkAnswers();
     await this.#checkStates();
   }
@@ -416,24 +428,43 @@ export class Simulation {
         );
       }
     }
-    // A moment without writes, so that memory and disk are comparable in as many nodes as possible.
-    await world.run(50);
-    for (const node of world.nodes) await node.replay(node.stateText);
+    for (const node of world.nodes) {
+      // Memory and disk are of one moment when nothing is being written.
+      await world.run(restMsMax, () => !node.disk.isBusy);
+      if (node.up && node.ended === null && node.stateText === null)
+        throw new Broken('I7', node.name, this.now, `its disk did not rest within ${restMsMax / 1000} s`);
+      await node.replay(node.stateText);
+    }
   }
 
-  /** Everything that is unpaid for ever. */
-  money(): { clientsLostMicro: bigint; providersLostMicro: bigint; mostUnpaidMicro: bigint } {
+  /** Everything that is unpaid for ever, beside what it may be at most with those clients that owe it. */
+  money(): Money {
     let clientsLostMicro = 0n;
     let providersLostMicro = 0n;
+    let providersLimitMicro = 0n;
     let mostUnpaidMicro = 0n;
     for (const { subject } of this.world.nodes) {
       clientsLostMicro += subject.client.lostMicro;
       for (const payee of subject.provider.payees.values()) {
-        providersLostMicro += payee.unpaidMicro;
         if (payee.mostUnpaidMicro > mostUnpaidMicro) mostUnpaidMicro = payee.mostUnpaidMicro;
       }
+      for (const { lostMicro, limitMicro } of subject.provider.lost()) {
+        providersLostMicro += lostMicro;
+        providersLimitMicro += limitMicro;
+      }
     }
-    return { clientsLostMicro, providersLostMicro, mostUnpaidMicro };
+    return { clientsLostMicro, providersLostMicro, providersLimitMicro, mostUnpaidMicro };
+  }
+
+  /** I3, at the end: nobody has lost more than it stood to lose. */
+  #checkLosses(): void {
+    for (const { name, subject } of this.world.nodes) {
+      for (const { client, lostMicro, limitMicro } of subject.provider.lost()) {
+        if (lostMicro <= limitMicro) continue;
+        const what = `${lostMicro} of work for ${client} will never be paid; the limit is ${limitMicro}`;
+        throw new Broken('I3', name, this.now, what);
+      }
+    }
   }
 
   isHostile(peer: PeerId): boolean {
@@ -446,3 +477,6 @@ export class Simulation {
  * lost attempt is held until its deadline, grace and the tolerance for clocks are over (300 s), and swept soon after.
  */
 const healMs = 330_000;
+
+/** Many writes of the slowest disk. */
+const restMsMax = 30_000;

@@ -23,7 +23,7 @@ import { Observers } from './observers/observers.ts';
 import { checkReplay } from './observers/replay.ts';
 import { Screen } from './observers/screen.ts';
 import type { Subject } from './observers/subject.ts';
-import type { Said } from './observers/wire.ts';
+import { readFrame, type Said } from './observers/wire.ts';
 import { TappedNetwork } from './tap.ts';
 import { Timeline } from './timeline.ts';
 
@@ -268,6 +268,8 @@ export class World {
   onTouch: OnTouch | null = null;
   /** Overhears what honest nodes say to each other. */
   onSaid: ((from: PeerId, to: PeerId, said: Said) => void) | null = null;
+  /** Is shown what honest nodes are given by others. */
+  onHeard: ((by: PeerId, from: PeerId, said: Said) => void) | null = null;
   /** Overhears what honest nodes gossip. */
   onGossip: ((topic: string, message: Uint8Array) => void) | null = null;
   readonly #byPeer = new Map<PeerId, SimulatedNode>();
@@ -309,7 +311,8 @@ export class World {
       if (this.onSaid !== null) for (const said of messages) this.onSaid(from, to, said);
       if (node !== undefined) this.onTouch?.(node, `sends ${messages.map(({ type }) => type).join(' ')}`);
     },
-    received: (by: PeerId, _from: PeerId, _frame: Uint8Array): void => {
+    received: (by: PeerId, from: PeerId, frame: Uint8Array): void => {
+      if (this.onHeard !== null) for (const said of readFrame(frame)) this.onHeard(by, from, said);
       const node = this.#byPeer.get(by);
       if (node !== undefined) this.onTouch?.(node, 'receives a frame');
     },

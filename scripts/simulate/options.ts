@@ -20,6 +20,7 @@ const table = {
   seed: { value: 'N', about: 'one seed; alone it also writes a timeline' },
   seeds: { value: 'A..B', about: 'a range of seeds; default 1, with --all 1..200 (1..20 of the hour-long ones)' },
   nodes: { value: 'N', about: 'nodes of the network, default 30; a scenario may need more or use fewer' },
+  full: { about: 'as many nodes as --nodes says, also where a scenario uses fewer' },
   without: { value: 'N,N', about: 'leave out faults by their numbers, as a shrunk seed says' },
   report: { about: 'a table per scenario, also of a single run; alone it means --all --report' },
   shrink: { about: 'make a red run smaller: always done, but with --without, which says what to leave out' },
@@ -57,6 +58,7 @@ const Options = z
       .regex(/^\d+(,\d+)*$/, 'wants numbers with commas between them')
       .transform((text) => text.split(',').map(Number))
       .optional(),
+    full: flag,
     report: flag,
     shrink: flag,
     silent: flag,

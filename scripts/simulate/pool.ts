@@ -124,5 +124,6 @@ export const nothing: Omit<RunResult, 'scenario' | 'seed' | 'nodes' | 'broken'> 
   measures: {},
   clientsLostMicro: '0',
   providersLostMicro: '0',
+  providersLimitMicro: '0',
   mostUnpaidMicro: '0',
 };

@@ -5,8 +5,10 @@ export function report(answers: readonly Answer[]): string {
   const names = [...new Set(answers.map(({ result }) => result.scenario))];
   const header = [
     'scenario',
+    'nodes',
     'runs',
     'red',
+    'no fault',
     'done',
     'cancelled',
     'failed, by reason',
@@ -17,6 +19,7 @@ export function report(answers: readonly Answer[]): string {
     'wrong',
     'clients lost',
     'providers lost',
+    'of at most',
     'most unpaid',
     'CPU',
   ];
@@ -34,8 +37,10 @@ export function report(answers: readonly Answer[]): string {
     const extra = wanted === 0 ? 0 : (sum(({ result }) => result.itemsRun) / wanted - 1) * 100;
     return [
       name,
+      span(of.map(({ result }) => result.nodes)),
       String(of.length),
       String(of.filter(({ result }) => result.broken !== null).length),
+      withoutFault(of),
       String(sum(({ result }) => result.jobsDone)),
       String(sum(({ result }) => result.jobsCancelled)),
       [...reasons].map(([code, count]) => `${count} ${code}`).join(', ') || '–',
@@ -46,11 +51,23 @@ export function report(answers: readonly Answer[]): string {
       String(sum(({ result }) => result.wrongAnswers)),
       String(of.reduce((total, { result }) => total + BigInt(result.clientsLostMicro), 0n)),
       String(of.reduce((total, { result }) => total + BigInt(result.providersLostMicro), 0n)),
+      String(of.reduce((total, { result }) => total + BigInt(result.providersLimitMicro), 0n)),
       String(most(({ result }) => BigInt(result.mostUnpaidMicro))),
       `${(sum(({ cpuMs }) => cpuMs) / 1000).toFixed(0)} s`,
     ];
   });
   return table([header, ...rows]);
+}
+
+function span(numbers: readonly number[]): string {
+  const [least, most] = [Math.min(...numbers), Math.max(...numbers)];
+  return least === most ? String(least) : `${least}–${most}`;
+}
+
+/** Runs that came to their end without the fault that they were made for; of a scenario that has any. */
+function withoutFault(answers: readonly Answer[]): string {
+  const none = answers.filter(({ result }) => result.faults.length === 0);
+  return none.length === answers.length ? '–' : String(none.length);
 }
 
 export function table(rows: readonly string[][]): string {

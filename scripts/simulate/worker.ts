@@ -9,10 +9,11 @@ export interface Task {
   readonly nodes: number;
   readonly without?: readonly number[];
   readonly isRecorded?: boolean;
+  readonly isFull?: boolean;
 }
 
 process.on('message', (task: Task) => {
-  const { without, isRecorded } = task;
+  const { without, isRecorded, isFull } = task;
   const scenario = [...scenarios, ...bars].find(({ name }) => name === task.scenario);
   if (scenario === undefined) throw new Error(`no scenario is called ${task.scenario}`);
   const options: RunOptions = {
@@ -20,6 +21,7 @@ process.on('message', (task: Task) => {
     nodes: task.nodes,
     ...(without === undefined ? {} : { without: new Set(without) }),
     ...(isRecorded === undefined ? {} : { isRecorded }),
+    ...(isFull === undefined ? {} : { isFull }),
   };
   const startedAt = performance.now();
   const usedBefore = process.cpuUsage();

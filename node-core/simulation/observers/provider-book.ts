@@ -210,6 +210,19 @@ export class ProviderBook {
     return this.payees.get(payer)?.points.findLast((point) => point.seq <= synced)?.cumulativeMicro ?? 0n;
   }
 
+  /**
+   * By client: what was done for it and never paid, whether it still is in the books or was written off after its client had
+   * seen it; and what it may be at most.
+   */
+  *lost(): Generator<{ readonly client: PeerId; readonly lostMicro: bigint; readonly limitMicro: bigint }> {
+    for (const [client, { due, shown, points }] of this.payees) {
+      let lostMicro = 0n;
+      for (const priceMicro of new Map([...due, ...shown]).values()) lostMicro += priceMicro;
+      const paidMicro = points.at(-1)?.cumulativeMicro ?? 0n;
+      if (lostMicro > 0n) yield { client, lostMicro, limitMicro: this.#limits.boundMicro(client) + paidMicro / 10n };
+    }
+  }
+
   /** Nobody gets more for nothing than the limit, and a tenth of what it has paid. */
   #show({ client, replicaId, priceMicro }: WorkFacts): void {
     const { ownPeer } = this.#limits;

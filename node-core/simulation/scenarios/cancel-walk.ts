@@ -1,6 +1,6 @@
 import { Broken } from '../broken.ts';
 import type { Scenario } from '../scenario.ts';
-import { atPlace, walkJob, walkLength, walkNodes } from './walk.ts';
+import { atPlace, walkCast, walkJob, walkLength, walkNodes } from './walk.ts';
 
 /**
  * The client cancels at one step of a replica's life, its own or the provider's: the step is the seed's. What was accepted
@@ -15,7 +15,7 @@ export const cancelWalk: Scenario = {
   async play(sim) {
     const { seed, world } = sim;
     sim.mayFail = true;
-    await sim.begin({ providers: sim.size - 1 });
+    await sim.begin(walkCast(sim.size));
     const [client] = sim.clients;
     if (client === undefined) return;
     let submitted: string | null = null;

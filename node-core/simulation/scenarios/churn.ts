@@ -3,7 +3,7 @@ import type { NodeOptions } from '../world.ts';
 
 const hourMs = 3_600_000;
 
-/** Half of the providers leave and return within an hour, in order or not, while jobs come all the time. */
+/** Half of all nodes, providers, leave and return within an hour, in order or not, while jobs come all the time. */
 export const churn: Scenario = {
   name: 'churn',
   about: 'half the nodes leave and return in an hour',
@@ -16,7 +16,7 @@ export const churn: Scenario = {
     const node = (): Partial<NodeOptions> => ({ config: { directory } });
     await sim.begin({ clients: 2, providers: sim.size - 2, node });
     const startMs = sim.now;
-    const restless = sim.providers.slice(1).filter((_, i) => i % 2 === 0);
+    const restless = sim.providers.slice(1, 1 + Math.floor(sim.size / 2));
     const leaves = restless
       .flatMap((node) =>
         [0, 1, 2].map(() => ({

@@ -10,6 +10,12 @@ export const duplicates: Scenario = {
   nodesMin: 6,
   async play(sim) {
     const { chance, world } = sim;
+    const heard = new Set<string>();
+    world.onHeard = (by, from, { type, body }) => {
+      const what = `${by} ${from} ${type} ${JSON.stringify(body)}`;
+      if (heard.has(what)) sim.measure(`twice ${type}`, 1);
+      heard.add(what);
+    };
     const faults = { loss: 0.1, duplicate: 0.5, reorder: 0.3 };
     await sim.begin({
       clients: 2,

@@ -22,7 +22,7 @@ export const forgeries: Scenario = {
   nodesMax: 12,
   async play(sim) {
     const { chance, world } = sim;
-    const overheard: Array<{ from: string; to: string; said: Said }> = [];
+    const overheard: Array<{ from: PeerId; to: PeerId; said: Said }> = [];
     world.onSaid = (from, to, said) => {
       if (overheard.length < 2_000 && stolen.has(said.type)) overheard.push({ from, to, said });
     };
@@ -32,10 +32,15 @@ export const forgeries: Scenario = {
       if (heard.type === 'job.quote') return [speaker.offer(heard)];
       if (heard.type === 'shard.assign') {
         const commit = speaker.commit(heard);
-        return [speaker.accept(heard), chance.happens(0.3) ? resigned(commit, null) : commit];
+        if (!chance.happens(0.3)) return [speaker.accept(heard), commit];
+        sim.measure('unsigned shard.commit', 1);
+        return [speaker.accept(heard), resigned(commit, null)];
       }
       if (heard.type === 'lease.renew') return [speaker.leaseAck(heard, 'committed')];
-      if (heard.type === 'shard.reveal.request') return [speaker.falseReveal(heard)];
+      if (heard.type === 'shard.reveal.request') {
+        sim.measure('false shard.reveal', 1);
+        return [speaker.falseReveal(heard)];
+      }
       return [];
     });
     const [client] = sim.clients;
@@ -58,11 +63,13 @@ export const forgeries: Scenario = {
       const victim = chance.pick(sim.providers);
       const picked = overheard.length === 0 ? null : chance.pick(overheard);
       const target = chance.happens(0.5) ? client : victim;
-      switch (chance.below(7)) {
+      switch (chance.below(8)) {
         case 6: {
           // A record of the victim, as it was before: kept from the beginning.
           const old = oldRecords.get(victim.peerId);
-          if (old !== undefined) await world.until(forger.put(nodeRecordKey(victim.peerId), old).catch(() => {}));
+          if (old === undefined) break;
+          sim.measure('old record', 1);
+          await world.until(forger.put(nodeRecordKey(victim.peerId), old).catch(() => {}));
           break;
         }
         case 0: {
@@ -70,6 +77,7 @@ export const forgeries: Scenario = {
           const body = { ...forger.record(), peerId: victim.peerId, sequence: 2_000_000_000_000 };
           const record = canonicalBytes(forger.sign('node-record', body));
           // The liar keeps what it is given; honest nodes must not.
+          sim.measure('foreign record', 1);
           await world.until(forger.put(nodeRecordKey(victim.peerId), record).catch(() => {}));
           break;
         }
@@ -82,6 +90,7 @@ export const forgeries: Scenario = {
             issuedAt: forger.now,
             expiresAt: forger.now + 60_000,
           };
+          sim.measure('foreign leave', 1);
           const signed = forger.sign('leave', leave);
           await forger.gossip(
             presenceTopic(forger.capability),
@@ -91,12 +100,25 @@ export const forgeries: Scenario = {
         }
         case 2:
           // What somebody said, said again by the forger.
-          if (picked !== null) await forger.tell(target.peerId, picked.said);
+          if (picked === null) break;
+          sim.measure(`replayed ${picked.said.type}`, 1);
+          await forger.tell(target.peerId, picked.said);
           break;
         case 3:
           // The same with another signer: the forger's own signature over a foreign body.
-          if (picked !== null) await forger.tell(target.peerId, resigned(picked.said, forger.peerId));
+          if (picked === null) break;
+          sim.measure(`re-signed ${picked.said.type}`, 1);
+          await forger.tell(target.peerId, resigned(picked.said, forger.peerId));
           break;
+        case 7: {
+          // Another sum under the signature of the first; to whom it was first said, too.
+          const sums = overheard.filter(({ said }) => said.type === 'payment.voucher' || said.type === 'payment.ack');
+          if (sums.length === 0) break;
+          const sum = chance.pick(sums);
+          sim.measure(`altered ${sum.said.type}`, 1);
+          await forger.tell(chance.pick([sum.to, target.peerId]), altered(sum.said));
+          break;
+        }
         case 4: {
           const replicaId = [...victim.subject.provider.work.keys()][0];
           if (replicaId === undefined) break;
@@ -106,10 +128,13 @@ export const forgeries: Scenario = {
             forger.verdict(replicaId, 'rejected'),
             { type: 'lease.renew', body: { replicaIds: [replicaId] } },
           ];
-          await forger.tell(victim.peerId, chance.pick(grabs));
+          const grab = chance.pick(grabs);
+          sim.measure(`foreign ${grab.type}`, 1);
+          await forger.tell(victim.peerId, grab);
           break;
         }
         default:
+          sim.measure('garbage', 1);
           await forger.gossip(presenceTopic(forger.capability), utf8.encode(`{"garbage":${i}}`));
       }
     }
@@ -145,6 +170,14 @@ const stolen: ReadonlySet<string> = new Set([
   'payment.statement',
   'receipt',
 ]);
+
+/** The same message with more to pay, or to have got. */
+function altered(said: Said): Said {
+  const raised = (key: string, value: unknown): unknown =>
+    key === 'cumulativeMicro' && typeof value === 'string' ? String(BigInt(value) + 1_000_000n) : value;
+  const body: unknown = JSON.parse(JSON.stringify(said.body, raised));
+  return { ...said, body };
+}
 
 /** The same message with another signer named wherever somebody signed; null = with signatures of nothing. */
 function resigned(said: Said, by: string | null): Said {

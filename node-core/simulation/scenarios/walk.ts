@@ -11,8 +11,13 @@ export const walkSteps = { client: 66, provider: 38 } as const;
 /** So many numbers in a row come to each step of the client and of a provider once. */
 export const walkLength = walkSteps.client + walkSteps.provider;
 
-/** One shard with two copies, at a network of this size. */
+/** One shard with two copies, at a network of this size; those that are more have nothing to do with it. */
 export const walkNodes = 5;
+
+export function walkCast(size: number): { providers: number; idle: number } {
+  return { providers: Math.min(size, walkNodes) - 1, idle: Math.max(0, size - walkNodes) };
+}
+
 export const walkJob = { items: 10, itemsPerShard: 10, deadlineMs: 120_000 } as const;
 
 /** Calls `act` at the step that has this number in a walk. @returns of whom it is. */
