@@ -3,15 +3,14 @@
  * Chromium with the stand-in for Electron (e2e/electron). What Electron itself adds is not in it.
  */
 import { readFileSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { gzipSync } from 'node:zlib';
 import type { Page } from '@playwright/test';
 import type { App } from '../e2e/electron/app.ts';
 import { build } from '../e2e/electron/build.ts';
 import { launchApp } from '../e2e/electron/launch.ts';
+import { scriptBytes } from '../e2e/electron/script-bytes.ts';
 import { goTo, launchBrowser, openInterface } from '../e2e/interface/browser.ts';
 import { startWithJobs } from '../e2e/interface/many-jobs.ts';
 import { ended, eventually, NodeGroup, reviews, submit } from '../e2e/loop/nodes.ts';
@@ -24,7 +23,6 @@ const calm = {
   provider: { templates: ['text-classification'], models: ['infernet-tiny'] },
   execution: { measure: false },
 };
-const root = fileURLToPath(new URL('..', import.meta.url));
 const launches = 6;
 const rounds = 5;
 const idleMs = 20_000;
@@ -231,18 +229,6 @@ const scroll = `new Promise((resolve) => {
   };
   requestAnimationFrame(step);
 })`;
-
-async function scriptBytes(): Promise<{ all: number; first: number }> {
-  const assets = join(root, 'out/renderer/assets');
-  const page = await readFile(join(root, 'out/renderer/index.html'), 'utf8');
-  let [all, first] = [0, 0];
-  for (const name of (await readdir(assets)).filter((each) => each.endsWith('.js'))) {
-    const { length } = gzipSync(await readFile(join(assets, name)));
-    all += length;
-    if (page.includes(name)) first += length;
-  }
-  return { all, first };
-}
 
 function cpuMs(pid: number): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];

@@ -6,6 +6,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Page } from '@playwright/test';
+import { build } from './electron/build.ts';
 import { firstSteps, goTo, launchBrowser, openInterface } from './interface/browser.ts';
 import { ended, eventually, NodeGroup, reviews, startNetwork, submit } from './loop/nodes.ts';
 
@@ -14,6 +15,8 @@ const sizes = { wide: { width: 1360, height: 860 }, small: { width: 760, height:
 const pages = ['Dashboard', 'New job', 'Chat', 'Jobs', 'Providers', 'Wallet', 'Logs', 'Settings'];
 
 await mkdir(folder, { recursive: true });
+// What is in out/ may be older than the sources.
+await build();
 const group = await NodeGroup.make('infernet-shots-');
 const browser = await launchBrowser();
 try {

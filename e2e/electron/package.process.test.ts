@@ -11,6 +11,7 @@ import { createPackage, extractAll, listPackage } from '@electron/asar';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requires } from '../capabilities.ts';
 import { launchApp } from './launch.ts';
+import { scriptBytes } from './script-bytes.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Where @electron/fuses finds the wire in Electron's program: https://github.com/electron/fuses */
@@ -85,6 +86,12 @@ describe('the packed app', () => {
     expect(files.some((path) => /^\/node_modules\/(electron|vitest|@playwright|svelte|typescript)\//.test(path))).toBe(
       false,
     );
+  });
+
+  test('has a page whose JavaScript is less than 150 kB, gzipped, all parts of it', async () => {
+    const { all, first } = await scriptBytes();
+    expect(all).toBeLessThan(150_000);
+    expect(first).toBeLessThan(100_000);
   });
 
   test('has natives, runners, models and its command beside the archive', () => {

@@ -75,6 +75,17 @@ describe('the desktop app', () => {
     await app.act('person', { answers: { onBattery: false } });
     await app.act('power', { signal: 'on-ac' });
     await eventually('it goes on', async () => /0 peers/.test((await app.seen()).tray.tip ?? ''));
+    // A disk that is nearly full, by what the owner calls full.
+    const control = await connectControl(options.dataFolder);
+    await control.call('settings.set', { values: { 'host.diskFreeBytesMin': 2 ** 50 } });
+    // A signal of the system makes the node look at once.
+    await app.act('power', { signal: 'on-ac' });
+    await eventually('the full disk is told', async () =>
+      (await app.seen()).notifications.some(({ title }) => title === 'Low disk space'),
+    );
+    await control.call('settings.set', { values: {}, reset: ['host.diskFreeBytesMin'] });
+    await app.act('power', { signal: 'on-ac' });
+    await eventually('it goes on', async () => /0 peers/.test((await app.seen()).tray.tip ?? ''));
     await app.act('tray', { label: 'Pause providing' });
     await goTo(page, 'Dashboard');
     await page.getByText('Paused: work for others stands still').waitFor();

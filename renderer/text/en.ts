@@ -426,7 +426,7 @@ export const t = {
     waiting: 'Waiting',
     healed: (n: number) => `${count(n, 'attempt')} failed and ${n === 1 ? 'was' : 'were'} made good by others`,
     legend: 'Legend',
-    working: 'being worked on',
+    working: 'Being worked on',
     notes: {
       audited: 'checked by another computer',
       reopened: 'checked after all',
