@@ -34,6 +34,7 @@ describe('the command table', () => {
     const names = new Set(commands.map(({ name }) => name.split(' ')[0]));
     for (const name of [
       'submit',
+      'chat',
       'jobs',
       'job',
       'cancel',
@@ -67,6 +68,11 @@ describe('wrong usage', () => {
     [['submit', '--copies', '2', '--quorum', '1', '--text', 'a'], '--quorum: 1 is no majority of 2 copies'],
     [['submit', '--quorum', '3', '--text', 'a'], '--quorum: 3 of 2 copies cannot agree'],
     [['submit', 'a.txt', '--text', 'a'], 'not both'],
+    [['submit', '--text', 'a', '--rate', '5'], '--rate goes with --check sample'],
+    [['submit', '--text', 'a', '--check', 'adaptive', '--rate', '5'], '--rate goes with --check sample'],
+    [['submit', '--text', 'a', '--check', 'sample', '--rate', '101'], '--rate: expected percent from 0 to 100'],
+    [['submit', '--text', 'a', '--priority', '10'], '--priority: expected a whole number from 0 to 9'],
+    [['chat', 'a', '--priority', 'high'], '--priority: expected a whole number from 0 to 9'],
     [['submit', '--text', 'a', '--out', 'x', '--no-wait'], '--out is written at the end'],
     [['submit', '--text', 'a', '--deadline', 'soon'], '--deadline: expected a time from 1s to 7d'],
     [['submit', '--text', 'a', '--budget', '-1'], '--budget'],

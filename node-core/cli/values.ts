@@ -58,6 +58,19 @@ export const credits = () =>
     return z.NEVER;
   });
 
+/** Percent with at most four decimals → parts of a million. */
+export const percent = () =>
+  z.string().transform((words, issues) => {
+    const ppm = /^\d{1,3}(?:\.\d{1,4})?$/.test(words) ? Math.round(Number(words) * 10_000) : Number.NaN;
+    if (ppm >= 0 && ppm <= 1_000_000) return ppm;
+    issues.addIssue({ code: 'custom', message: 'expected percent from 0 to 100, as 5 or 0.5' });
+    return z.NEVER;
+  });
+
+/** Of each command that submits. */
+export const priority = () =>
+  option('--priority <0-9>', 'among this node’s own jobs; 9 comes first (default: 5)', wholeNumber(0, 9).optional());
+
 /** A date, a date with time, or how long ago: `2026-03-01`, `2026-03-01T08:00`, `7d`. */
 export type When = { readonly agoMs: number } | { readonly at: number };
 

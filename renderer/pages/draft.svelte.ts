@@ -17,6 +17,9 @@ class Draft {
   itemsPerShard = $state('10');
   policy = $state<PolicyChoice>('replicate');
   copies = $state(2);
+  /** Of the shards, with the policy `sample`. */
+  samplePercent = $state('5');
+  priority = $state(5);
   /** Null = as much as is reserved at most. */
   budget = $state<string | null>(null);
   deadlineMinutes = $state('10');
@@ -50,6 +53,8 @@ class Draft {
     this.itemsPerShard = String(spec.itemsPerShard);
     this.policy = spec.ownNode === 'only' ? 'own' : spec.policy.type;
     this.copies = spec.policy.type === 'replicate' ? spec.policy.copies : 2;
+    this.samplePercent = spec.policy.type === 'sample' ? String(spec.policy.ratePpm / 10_000) : '5';
+    this.priority = spec.priority;
     this.deadlineMinutes = String(Math.max(1, Math.round(spec.deadlineMs / 60_000)));
     this.label = spec.label;
     this.retryOf = retryOf;

@@ -9,7 +9,7 @@ import { ShownText } from '../job/shown-text.ts';
 import { paramsOf } from '../job/spec.ts';
 import { plain } from '../text/terminal.ts';
 import { creditsText, durationText } from '../text/units.ts';
-import { choice, credits, data, text, toggleJson, wholeNumber } from '../values.ts';
+import { choice, credits, data, priority, text, toggleJson, wholeNumber } from '../values.ts';
 
 const promptBytesMax = 256 * 1024;
 /** For a plan before there is a budget. */
@@ -27,6 +27,7 @@ interface Values {
   readonly copies?: number | undefined;
   readonly budget?: string | undefined;
   readonly ownNode?: 'never' | 'if-alone' | 'only' | undefined;
+  readonly priority?: number | undefined;
   readonly yes: boolean;
   readonly json: boolean;
 }
@@ -66,6 +67,7 @@ export const chat = defineCommand({
       choice(['never', 'if-alone', 'only']).optional(),
       ['never', 'if-alone', 'only'],
     ),
+    priority: priority(),
     yes: toggle('-y, --yes', 'do not ask'),
     json: toggleJson('one JSON value per line: tokens as they come, then the answer'),
     data: data(),
@@ -84,7 +86,7 @@ export const chat = defineCommand({
     const first = prompt ?? (await ask(context));
     if (first === null) return 'ok';
     const talk = new Talk(context, await context.connect(), values);
-    if (!(await talk.mayBegin(first))) return 'ok';
+    if (!(await talk.mayBegin(first))) return 'declined';
     let exit = await talk.say(first);
     if (!isTalk) return exit;
     for (let next = await ask(context); next !== null; next = await ask(context)) exit = await talk.say(next);
@@ -182,7 +184,7 @@ class Talk {
   }
 
   async #planned(prompt: string): Promise<{ spec: JobSpecInput; plan: MethodResult<'jobs.plan'> }> {
-    const { model, param, system, copies, budget, ownNode } = this.#values;
+    const { model, param, system, copies, budget, ownNode, priority } = this.#values;
     const messages =
       this.#messages.length === 0 ? {} : { messages: this.#messages.map((message): Json => ({ ...message })) };
     const spec = {
@@ -193,6 +195,7 @@ class Talk {
       stream: true,
       itemsPerShard: 1,
       ...(ownNode === undefined ? {} : { ownNode }),
+      ...(priority === undefined ? {} : { priority }),
     };
     const single = { type: 'replicate' as const, copies: 1, quorum: 1, tieBreakers: 0 };
     const asked = await this.#node.call('jobs.plan', { ...spec, policy: single, budgetMicro: anyBudget });

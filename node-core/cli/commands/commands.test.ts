@@ -110,13 +110,20 @@ describe('submit', () => {
   it('asks on a terminal, where silence means no', async () => {
     const { submitted, connect } = jobNode([done()]);
     expect(await runCli(['submit', '--text', 'a'], { connect, terminal: true, stdin: '' })).toMatchObject({
-      exit: 'ok',
+      exit: 'declined',
     });
     expect(submitted).toEqual([]);
     expect(await runCli(['submit', '--text', 'a'], { connect, terminal: true, stdin: 'y' })).toMatchObject({
       exit: 'ok',
     });
     expect(submitted).toHaveLength(1);
+  });
+
+  it('samples at the rate that is asked for, and gives the job its priority', async () => {
+    const { submitted, connect } = jobNode([done()]);
+    const words = ['--check', 'sample', '--rate', '0.5', '--priority', '9', '--yes', '--no-wait'];
+    expect(await runCli(['submit', '--text', 'a', ...words], { connect })).toMatchObject({ exit: 'ok' });
+    expect(submitted).toMatchObject([{ policy: { type: 'sample', ratePpm: 5_000 }, priority: 9 }]);
   });
 
   it('makes a job of its options, and of the plan the budget', async () => {

@@ -65,7 +65,7 @@ export const submit = defineCommand({
     const planned = await planJob(context, node, values);
     if (!(await agreed(context, values.template, planned, values.yes))) {
       context.err.say('nothing was submitted');
-      return 'ok';
+      return 'declined';
     }
     if (values.stream) return streamed(context, node, planned, values);
     const { jobId } = await node.call('jobs.submit', planned.spec);

@@ -4,7 +4,7 @@ import { type JobSpecInput, Json, type MethodResult, type NodeApi, protocolLimit
 import { argument, option } from '../command.ts';
 import type { Context } from '../context.ts';
 import { CliError } from '../exit-codes.ts';
-import { choice, credits, duration, text, wholeNumber } from '../values.ts';
+import { choice, credits, duration, percent, priority, text, wholeNumber } from '../values.ts';
 import { formatOf, type ItemForm, inputFormats, itemsOf, textItem } from './inputs.ts';
 
 const dayMs = 86_400_000;
@@ -54,6 +54,12 @@ export const jobShapeOf = () => ({
     choice(['copies', 'sample', 'adaptive']).optional(),
     ['copies', 'sample', 'adaptive'],
   ),
+  rate: option(
+    '--rate <percent>',
+    'with --check sample: of the shards, as 5 or 0.5 (default: 5)',
+    percent().optional(),
+  ),
+  priority: priority(),
   budget: option(
     '--budget <credits>',
     'the most to spend, as 0.25 (default: what the plan sets aside)',
@@ -85,8 +91,9 @@ export interface PlannedSubmission {
   readonly budgetBy: 'owner' | 'plan' | 'guess';
 }
 
-export function wrongTogether({ copies: wanted, quorum, check, file, text: texts }: JobOptions): string | null {
+export function wrongTogether({ copies: wanted, quorum, check, rate, file, text: texts }: JobOptions): string | null {
   const copies = wanted ?? 2;
+  if (rate !== undefined && check !== 'sample') return '--rate goes with --check sample';
   if (check !== undefined && check !== 'copies' && (wanted !== undefined || quorum !== undefined))
     return `--check ${check} makes one copy: leave --copies and --quorum out`;
   if (file !== undefined && texts !== undefined) return 'give either --text or a file, not both';
@@ -108,7 +115,7 @@ export async function planJob(context: Context, node: NodeApi, options: JobOptio
     );
   }
   const inputs = await readInputs(context, options, { schema: template.input, field: options.field ?? null });
-  const { copies = 2, itemsPerShard, deadline, ownNode, label, model } = options;
+  const { copies = 2, itemsPerShard, priority, deadline, ownNode, label, model } = options;
   const spec = {
     template: template.id,
     model: model ?? null,
@@ -116,6 +123,7 @@ export async function planJob(context: Context, node: NodeApi, options: JobOptio
     inputs,
     policy: policyOf(options, copies),
     ...(itemsPerShard !== undefined && { itemsPerShard }),
+    ...(priority !== undefined && { priority }),
     ...(deadline !== undefined && { deadlineMs: deadline }),
     ...(ownNode !== undefined && { ownNode }),
     ...(label !== undefined && { label }),
@@ -128,8 +136,9 @@ export async function planJob(context: Context, node: NodeApi, options: JobOptio
   return { spec: { ...spec, budgetMicro: blindBudgetMicro }, plan, budgetBy: 'guess' };
 }
 
-function policyOf({ check, quorum }: JobOptions, copies: number): JobSpecInput['policy'] {
-  if (check === 'sample' || check === 'adaptive') return { type: check };
+function policyOf({ check, rate, quorum }: JobOptions, copies: number): JobSpecInput['policy'] {
+  if (check === 'sample') return { type: check, ...(rate !== undefined && { ratePpm: rate }) };
+  if (check === 'adaptive') return { type: check };
   return {
     type: 'replicate',
     copies,
