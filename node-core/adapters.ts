@@ -93,7 +93,7 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
       log,
     }),
     executor: realExecutor(config, options),
-    host: { ...system, engine: () => findEngine(process.env), ...options.host?.(system) },
+    host: { ...system, engine: (templates) => findEngine({ env: process.env, templates }), ...options.host?.(system) },
   };
   return { ports, newIdentity: created };
 }

@@ -7,7 +7,7 @@
  *     const { jobId } = await node.api.call('jobs.submit', { template: 'text-classification', inputs, budgetMicro: '1000000' });
  */
 import { Aggregator, type Known, type KnownTemplate } from './aggregator/index.ts';
-import { createVitals, EventStream, makeApi, type NodeState } from './api/index.ts';
+import { createVitals, EngineLook, EventStream, makeApi, type NodeState } from './api/index.ts';
 import { type Adoption, adopt, type NodeConfig, offeredOf, type SettingsChange } from './config/index.ts';
 import { Directory } from './directory/index.ts';
 import { Journal, type Projection } from './journal/index.ts';
@@ -353,6 +353,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       pauses,
       aggregator,
       vitals,
+      engine: new EngineLook(ports.host, clock, () => inventory?.templates.map(({ template }) => template) ?? []),
       inventory: () => {
         if (inventory === null) throw new Error('the node has not started');
         return inventory;

@@ -9,7 +9,14 @@ import { connectBrowser } from './shared.ts';
 import { violations } from './violations.ts';
 
 const testInBrowser = requires('chromium');
-const settings = { name: 'own', provider: false, bootstrap: [], config: brisk } as const;
+const settings = {
+  name: 'own',
+  provider: false,
+  bootstrap: [],
+  config: brisk,
+  // Whatever this computer has: here no engine is where one should be.
+  env: { DOCKER_HOST: 'unix:///nowhere/docker.sock' },
+} as const;
 
 // One after the other, on one node.
 describe('a person with a new node', () => {
@@ -179,6 +186,25 @@ describe('a person with a new node', () => {
     await page.getByText(/^Enter an amount of credits/).waitFor();
     expect(found).toEqual([]);
   });
+
+  testInBrowser(
+    'holds its work by the keyboard, and sees what its container engine is, with what would help',
+    async () => {
+      await own.api.call('provider.switch', { on: true });
+      const { page } = await show(own);
+      await page.getByRole('button', { name: 'Pause' }).press('Enter');
+      await page.getByText('Paused: work for others stands still').first().waitFor();
+      expect((await own.api.call('provider.status', {})).pauses).toMatchObject([{ by: 'hand' }]);
+      await page.getByRole('button', { name: 'Let it go on' }).press('Enter');
+      await page.getByRole('button', { name: 'Pause' }).waitFor();
+      await goTo(page, 'Providers');
+      await page.getByRole('link', { name: 'This computer' }).first().press('Enter');
+      const panel = page.getByRole('region', { name: 'Container engine' });
+      await panel.waitFor();
+      await panel.getByText('/nowhere/docker.sock: there is nothing. What helps: start it').waitFor();
+      expect(await violations(page, 'the own computer')).toEqual([]);
+    },
+  );
 
   testInBrowser('goes on after the node was killed and came back under the open window', async () => {
     const { page } = await show(own);

@@ -82,6 +82,7 @@ export function makeApi(rooms: Rooms, stream: EventStream): NodeApi {
   return { call, subscribe: (after, receive) => stream.subscribe(after, receive) };
 }
 
+export { EngineLook } from './engine-look.ts';
 export type { NodeState, Rooms } from './rooms.ts';
 export { EventStream } from './stream.ts';
 export { createVitals } from './vitals.ts';

@@ -8,6 +8,7 @@ import type { Payment } from '../payment/index.ts';
 import type { ExecutorInventory, Ports } from '../ports/index.ts';
 import type { Pauses, Provider } from '../provider/index.ts';
 import type { Checks, Reputation } from '../reputation/index.ts';
+import type { EngineLook } from './engine-look.ts';
 import type { Vitals } from './vitals.ts';
 
 export type NodeState = 'starting' | 'online' | 'alone' | 'draining' | 'stopped';
@@ -26,6 +27,7 @@ export interface Rooms {
   readonly pauses: Pauses;
   readonly aggregator: Aggregator;
   readonly vitals: Vitals;
+  readonly engine: EngineLook;
   inventory(): ExecutorInventory;
   known(): Known;
   state(): NodeState;

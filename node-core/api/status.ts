@@ -21,18 +21,19 @@ export function nodeStatus(rooms: Rooms): MethodResult<'node.status'> {
     unreachableBootstrap: network.unreachable.map(({ address, reason }) => ({ address, reason })),
     provider: { on: provider.on, ...provider.load },
     jobsActive: aggregator.activeJobs,
+    engine: rooms.engine.latest,
     faults: [...rooms.inventory().faults, ...directory.faults()],
   };
 }
 
-export async function computer({ config, ports }: Rooms): Promise<MethodResult<'node.computer'>> {
+export async function computer({ config, ports, engine: watched }: Rooms): Promise<MethodResult<'node.computer'>> {
   const { host, network } = ports;
-  const [conditions, engine] = await Promise.all([host?.conditions?.() ?? null, host?.engine?.() ?? null]);
+  const [conditions, engine] = await Promise.all([host?.conditions?.() ?? null, watched.look()]);
   return {
     dataFolder: config.dataFolder,
     diskFreeBytes: conditions?.diskFreeBytes ?? null,
     diskFreeBytesMin: config.host.diskFreeBytesMin,
-    engine: engine === null ? null : { found: engine.found, problems: [...engine.problems] },
+    engine,
     calledFrom: network.status().calledFrom ?? null,
   };
 }

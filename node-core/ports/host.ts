@@ -1,3 +1,5 @@
+import type { EngineStatus, Template } from '../protocol/index.ts';
+
 /** The computer that the node runs on. Where nobody tells of it (as in the simulator), nothing is shown of it. */
 export interface Host {
   vitals(): HostVitals;
@@ -5,17 +7,13 @@ export interface Host {
   gpus?(): Promise<readonly GpuVitals[]>;
   /** What may stand against taking work at this moment. */
   conditions?(): Promise<HostConditions>;
-  /** Looks for a container engine; takes seconds where one hangs. */
-  engine?(): Promise<EngineFound>;
+  /**
+   * Looks for a container engine; takes seconds where one hangs.
+   * @param templates of these it says which it has no image of.
+   */
+  engine?(templates: readonly Template[]): Promise<EngineStatus>;
   /** Told when they may have changed, so that nobody waits for the next look. @returns a function that ends it. */
   onConditions?(changed: () => void): () => void;
-}
-
-export interface EngineFound {
-  /** Its name, version and place, or null. */
-  readonly found: string | null;
-  /** Places where something is that does not answer this user, with the reason. */
-  readonly problems: readonly string[];
 }
 
 /** Null = this host cannot tell. */

@@ -1,4 +1,5 @@
 /** The protocol of Infernet: schemas first, everything else from them. No I/O in here. */
+export * from './api/engine.ts';
 export * from './api/node-api.ts';
 export * from './api/pause-advice.ts';
 export * from './api/reputation.ts';

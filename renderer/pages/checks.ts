@@ -41,16 +41,7 @@ export function checksOf(
       : free < needed
         ? { name: t.checks.disk, health: 'warn', says: t.checks.diskFree(free), fix: t.checks.diskFix(needed) }
         : { name: t.checks.disk, health: 'ok', says: t.checks.diskFree(free) },
-    engine?.found != null
-      ? { name: t.checks.container, health: 'ok', says: engine.found, fix: t.checks.containerText }
-      : engine !== null && engine.problems.length > 0
-        ? {
-            name: t.checks.container,
-            health: 'info',
-            says: engine.problems.join('; '),
-            fix: t.checks.containerFix,
-          }
-        : { name: t.checks.container, health: 'info', says: t.checks.containerNone, fix: t.checks.containerText },
+    containerCheck(engine),
     status.addresses.length > 0
       ? { name: t.checks.listening, health: 'ok', says: count(status.addresses.length, 'address', 'addresses') }
       : { name: t.checks.listening, health: 'warn', says: t.none, fix: t.checks.listeningFix },
@@ -66,4 +57,17 @@ export function checksOf(
         ? { name: t.checks.inbound, health: 'info', says: t.checks.inboundLocal, fix: t.checks.inboundFix }
         : { name: t.checks.inbound, health: 'info', says: t.checks.inboundUnknown, fix: t.checks.inboundFix },
   ];
+}
+
+/** Shipped templates run without one: nothing about it is a fault. */
+function containerCheck(engine: MethodResult<'node.computer'>['engine']): Check {
+  const name = t.checks.container;
+  const [problem] = engine?.problems ?? [];
+  if (engine === null || problem === undefined) {
+    return engine?.name == null
+      ? { name, health: 'info', says: t.checks.containerNone, fix: t.checks.containerText }
+      : { name, health: 'ok', says: engine.name };
+  }
+  const says = [...(engine.name === null ? [] : [engine.name]), ...engine.problems.map(({ text }) => text)].join('; ');
+  return { name, health: 'info', says, fix: problem.fix || t.checks.containerText };
 }

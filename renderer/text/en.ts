@@ -155,10 +155,8 @@ export const t = {
     modelsFix:
       'No model is here, so jobs that need one run elsewhere. Name a folder with GGUF files in Settings, execution.',
     container: 'Container engine',
-    containerText: 'Not used by this version: the shipped templates run without one.',
+    containerText: 'The shipped templates run without one.',
     containerNone: 'None was found.',
-    containerFix:
-      'Let this user talk to it (group docker) if containers are wanted; the shipped templates run without one.',
     disk: 'Disk',
     diskFree: (free: number) => `${bytes(free)} free`,
     diskUnknown: 'The free space cannot be read.',
@@ -179,6 +177,18 @@ export const t = {
     ok: 'fine',
     info: 'for your information',
     warn: 'could be better',
+  },
+
+  engine: {
+    title: 'Container engine',
+    states: { found: 'found', missing: 'not found', refused: 'refused' },
+    none: 'Jobs run in containers where an engine is there; the shipped templates run without one.',
+    fix: 'What helps',
+    gpusUsable: 'containers can be given them',
+    gpusRefused: 'containers are not given them',
+    unverified: 'unverified on hardware',
+    driver: 'Driver',
+    toolkit: 'Container toolkit',
   },
 
   dashboard: {

@@ -7,7 +7,14 @@ import { defineCommand } from '../command.ts';
 import { answer, type Context } from '../context.ts';
 import { faultChecks, templateCheck } from '../doctor/advice.ts';
 import { type Check, fail, type Health, ok, warn } from '../doctor/check.ts';
-import { clockCheck, containerCheck, executionChecks, hardwareCheck, nodeCheck } from '../doctor/computer.ts';
+import {
+  clockCheck,
+  containerChecks,
+  engineChecks,
+  executionChecks,
+  hardwareCheck,
+  nodeCheck,
+} from '../doctor/computer.ts';
 import { folderChecks } from '../doctor/folder.ts';
 import { bootstrapChecks, portChecks } from '../doctor/network.ts';
 import { CliError } from '../exit-codes.ts';
@@ -46,15 +53,14 @@ async function examine(context: Context): Promise<Check[]> {
   };
   const settled = await configuration(context);
   const folder = resolve(settled.config?.dataFolder ?? (await context.dataFolder()));
-  const [clock, folders, container, rest] = await Promise.all([
+  const [clock, folders, rest] = await Promise.all([
     clockCheck(clocks, folder),
     folderChecks(folder, (settled.config ?? NodeConfig.parse({ dataFolder: folder })).host.diskFreeBytesMin),
-    containerCheck(context.env),
-    settled.running ? runningChecks(await context.connect()) : restingChecks(settled.config, folder),
+    settled.running ? runningChecks(await context.connect()) : restingChecks(settled.config, folder, context.env),
   ]);
   // What peers say of the clock tells more than what it says of itself.
   const ownClock = rest.some(({ name }) => name === clock.name) ? [] : [clock];
-  return [nodeCheck(process.versions.node), settled.check, ...folders, ...ownClock, ...rest, container];
+  return [nodeCheck(process.versions.node), settled.check, ...folders, ...ownClock, ...rest];
 }
 
 async function configuration(context: Context): Promise<{ check: Check; config: NodeConfig | null; running: boolean }> {
@@ -82,17 +88,18 @@ async function configuration(context: Context): Promise<{ check: Check; config: 
   }
 }
 
-async function restingChecks(config: NodeConfig | null, folder: string): Promise<Check[]> {
+async function restingChecks(config: NodeConfig | null, folder: string, env: Context['env']): Promise<Check[]> {
   const resting = ok('node', 'not running');
-  if (config === null) return [resting];
+  if (config === null) return [resting, ...(await containerChecks(env))];
   const cache = await cacheFolder(folder);
   try {
-    const [ports, bootstrap, execution] = await Promise.all([
+    const [ports, bootstrap, execution, engine] = await Promise.all([
       portChecks(config.network.listen, config.control.listen),
       bootstrapChecks(config.network.bootstrap, config.network),
       executionChecks(config, cache.path),
+      containerChecks(env),
     ]);
-    return [resting, ...ports, ...bootstrap, ...execution];
+    return [resting, ...ports, ...bootstrap, ...execution, ...engine];
   } finally {
     await cache.remove();
   }
@@ -110,10 +117,11 @@ async function cacheFolder(folder: string): Promise<{ path: string; remove(): Pr
 }
 
 async function runningChecks(node: NodeApi): Promise<Check[]> {
-  const [status, provider, { config }] = await Promise.all([
+  const [status, provider, { config }, { engine }] = await Promise.all([
     node.call('node.status', {}),
     node.call('provider.status', {}),
     node.call('settings.get', {}),
+    node.call('node.computer', {}),
   ]);
   const network = config['network'];
   const bootstrap =
@@ -145,6 +153,7 @@ async function runningChecks(node: NodeApi): Promise<Check[]> {
       .map(({ template, reason }) => templateCheck(template, reason)),
     ...provider.pauses.map(({ by, reason }) => warn('provider', `takes no work: ${reason}`, pauseAdvice[by])),
     ...faultChecks(status.faults),
+    ...(engine === null ? [] : engineChecks(engine)),
   ];
 }
 

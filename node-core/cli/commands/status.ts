@@ -92,7 +92,22 @@ function lines(context: Context, own: Status, provider: Provider, wallet: Wallet
         ...gpus,
       ].join(', '),
     ],
+    ...(own.engine === null ? [] : [['containers', engineLines(own.engine, warn)] as const]),
     ...own.unreachableBootstrap.map(({ address, reason }) => ['unreachable', warn(`${address}: ${reason}`)] as const),
     ...own.faults.map((fault) => ['fault', warn(fault)] as const),
   ]);
+}
+
+function engineLines({ state, name, problems, gpus }: NonNullable<Status['engine']>, warn: (text: string) => string) {
+  const found = { found: plain(name ?? ''), missing: 'no engine', refused: `${plain(name ?? '')}: refused` }[state];
+  return [
+    state === 'refused' ? warn(found) : found,
+    ...problems.map(({ code, text, fix }) => {
+      const line = plain(fix === '' ? text : `${text} → ${fix}`);
+      return code === 'not-installed' ? line : warn(line);
+    }),
+    ...(gpus?.usable === true
+      ? [`GPUs: ${gpus.devices.map(({ model }) => plain(model)).join(', ')} (unverified on hardware)`]
+      : []),
+  ];
 }

@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { NodeConfig } from '../../config/index.ts';
 import { createLogger } from '../../logging.ts';
-import { type HardwarePassport, protocolLimits } from '../../protocol/index.ts';
+import { type EngineStatus, type HardwarePassport, protocolLimits } from '../../protocol/index.ts';
 import { bytesText, countText, timeText } from '../text/units.ts';
 import { faultChecks, setClock as fix, templateCheck } from './advice.ts';
 import { type Check, fail, ok, reasonOf, warn } from './check.ts';
@@ -137,16 +137,27 @@ export async function executionChecks(config: NodeConfig, cacheFolder: string): 
   }
 }
 
-export async function containerCheck(env: Readonly<Record<string, string | undefined>>): Promise<Check> {
+/** Without an engine the shipped templates run as processes: none of it is a failure. */
+export function engineChecks({ state, name: found, problems, gpus }: EngineStatus): Check[] {
   const name = 'container engine';
+  const devices = gpus?.devices.map(({ model, memoryBytes }) => `${model} (${bytesText(memoryBytes)})`) ?? [];
+  return [
+    ...(state === 'found' ? [ok(name, found ?? 'there')] : []),
+    ...problems.map(({ code, text, fix }) =>
+      code === 'not-installed' ? ok(name, `${text}; ${fix}`) : warn(name, withName(text), fix || 'see there'),
+    ),
+    ...(gpus?.usable === true
+      ? [ok('GPU in containers', `${devices.join(', ')}, toolkit ${gpus.toolkit}: unverified on hardware`)]
+      : []),
+  ];
+
+  function withName(text: string): string {
+    return state === 'refused' && found !== null ? `${found} is refused: ${text}` : text;
+  }
+}
+
+/** Without a running node. */
+export async function containerChecks(env: Readonly<Record<string, string | undefined>>): Promise<Check[]> {
   const { findEngine } = await import('../../adapters.ts');
-  const { found, problems } = await findEngine(env);
-  if (found !== null) return ok(name, found);
-  if (problems.length > 0)
-    return warn(
-      name,
-      problems.join('; '),
-      'let this user talk to it (group docker), if containers are wanted; the shipped templates do without',
-    );
-  return ok(name, 'none; the shipped templates do without');
+  return engineChecks(await findEngine({ env }));
 }

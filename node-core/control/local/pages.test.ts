@@ -30,6 +30,7 @@ beforeEach(async () => {
     unreachableBootstrap: [],
     provider: { on: true, running: 1, queued: 4, queueMax: 64 },
     jobsActive: 2,
+    engine: null,
     faults: [],
   };
   wallet = {

@@ -5,12 +5,14 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { requires } from '../../../e2e/capabilities.ts';
 import { temporaryFolder } from '../testing.ts';
-import { createEngine, type Engine, findEngine } from './engine.ts';
+import { createEngine, type Engine } from './engine.ts';
 import { enginePlaces } from './engine-place.ts';
+import { findEngine } from './find-engine.ts';
 import { startTestEngine, type TestEngine } from './testing.ts';
 
 const needsEngine = requires('container-engine');
 const engineMsMax = 20_000;
+const noGpus = async () => ({ smi: null, toolkit: null });
 
 let folder: string;
 let remove: () => Promise<void>;
@@ -59,9 +61,15 @@ describe('places', () => {
 
   it('where nothing is are told of only when they were named', async () => {
     const nowhere = join(folder, 'nowhere.sock');
-    expect(await findEngine({ DOCKER_HOST: `unix://${nowhere}` })).toEqual({
-      found: null,
-      problems: [`${nowhere}: there is nothing`],
+    expect(await findEngine({ env: { DOCKER_HOST: `unix://${nowhere}` }, gpus: noGpus })).toEqual({
+      state: 'missing',
+      name: null,
+      problems: [{ code: 'not-running', text: `${nowhere}: there is nothing`, fix: expect.stringContaining('start') }],
+      gpus: null,
+    });
+    // A computer without any.
+    expect(await findEngine({ env: { HOME: folder, DOCKER_CONTEXT: 'gone' }, gpus: noGpus })).toMatchObject({
+      problems: [{ code: 'not-local' }],
     });
   });
 });
@@ -76,9 +84,21 @@ describe('an engine', () => {
 
   needsEngine('is found, known to be gone at once, and found again', async () => {
     real = await startTestEngine();
-    expect(await findEngine(real.env)).toEqual({
-      found: expect.stringMatching(/^Engine \d.* at .*docker\.sock$/),
-      problems: [],
+    const templates = [
+      { id: 'bafyimageless', name: 'imageless' },
+      { id: 'bafyprocess', name: 'process', runsIn: ['embedded' as const] },
+    ];
+    expect(await findEngine({ env: real.env, templates, gpus: noGpus })).toEqual({
+      state: 'found',
+      name: expect.stringMatching(/^Engine \d.* at .*docker\.sock$/),
+      problems: [
+        {
+          code: 'image-missing',
+          text: 'no image is built of imageless',
+          fix: 'build it: infernet-desktop templates build',
+        },
+      ],
+      gpus: null,
     });
     const refused = createEngine({ env: real.env, faultsOf: () => ['it is not to our liking'] });
     await refused.start();

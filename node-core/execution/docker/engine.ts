@@ -4,7 +4,6 @@
  */
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
-import type { EngineFound } from '../../ports/index.ts';
 import { z } from '../../protocol/index.ts';
 import { messageOf, systemCodeOf } from '../fault.ts';
 import { clientAt, within } from './engine-call.ts';
@@ -226,14 +225,4 @@ function problemAt(socketPath: string, error: unknown): string {
   }
   if (code === 'ECONNREFUSED') return `${socketPath}: nobody listens there. Start the engine`;
   return `${socketPath}: ${messageOf(error)}`;
-}
-
-/** One look, for people who ask what is there. */
-export async function findEngine(env: Readonly<Record<string, string | undefined>>): Promise<EngineFound> {
-  const engine = createEngine({ env });
-  await engine.start();
-  const { state } = engine;
-  engine.stop();
-  if (state.is === 'up') return { found: `${state.name} at ${state.place}`, problems: [] };
-  return { found: null, problems: state.problems };
 }

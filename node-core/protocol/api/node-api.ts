@@ -10,6 +10,7 @@ import { AnswerMark, ReplicaRole } from '../job/shards.ts';
 import { jobStates, replicaStates, shardStates } from '../job/states.ts';
 import { Cid, DurationMs, EpochMs, Id, Json, Micro, PeerId, ReplicaId, ShardId } from '../primitives.ts';
 import { z } from '../zod.ts';
+import { EngineStatus } from './engine.ts';
 import { PeerReputation } from './reputation.ts';
 
 /** Each scope includes the ones before it. */
@@ -35,6 +36,9 @@ export const NodeStatus = z.object({
   unreachableBootstrap: z.array(z.object({ address: z.string(), reason: z.string() })),
   provider: z.object({ on: z.boolean(), running: z.int(), queued: z.int(), queueMax: z.int() }),
   jobsActive: z.int(),
+  engine: EngineStatus.nullable().describe(
+    'the container engine when it was last looked at; null = it was not yet, or it cannot be told',
+  ),
   faults: z.array(z.string()).describe('what is wrong on this computer, with what to do'),
 });
 export type NodeStatus = z.infer<typeof NodeStatus>;
@@ -380,13 +384,7 @@ export const nodeMethods = {
       dataFolder: z.string(),
       diskFreeBytes: z.int().nullable().describe('null = it cannot be told'),
       diskFreeBytesMin: z.int().describe('host.diskFreeBytesMin: with less no work is taken'),
-      engine: z
-        .object({
-          found: z.string().nullable().describe('name, version and place'),
-          problems: z.array(z.string()).describe('places where one is that does not answer this user'),
-        })
-        .nullable()
-        .describe('null = it cannot be told'),
+      engine: EngineStatus.nullable().describe('null = it cannot be told'),
       calledFrom: z
         .enum(['computer', 'local-network', 'internet'])
         .nullable()

@@ -1,0 +1,47 @@
+/** One look at the engine, for people who ask what is there. */
+import type Docker from 'dockerode';
+import type { EngineStatus, Template } from '../../protocol/index.ts';
+import { createEngine, type EngineOptions } from './engine.ts';
+import { engineStatusOf } from './engine-advice.ts';
+import { within } from './engine-call.ts';
+import { engineFaults } from './engine-faults.ts';
+import { askGpus, containerGpusOf } from './gpu.ts';
+import { imageOf } from './images.ts';
+
+const imagesMsMax = 5_000;
+
+export interface EngineLook extends Pick<EngineOptions, 'env' | 'limits'> {
+  /** Of those that can run in a container, it is told which have no image. */
+  readonly templates?: ReadonlyArray<Pick<Template, 'id' | 'name' | 'runsIn'>>;
+  readonly gpus?: typeof askGpus;
+}
+
+export async function findEngine({ templates = [], gpus = askGpus, ...where }: EngineLook = {}): Promise<EngineStatus> {
+  const answers = await gpus();
+  let found = containerGpusOf(null, answers);
+  const engine = createEngine({
+    ...where,
+    faultsOf: (info, version) => {
+      found = containerGpusOf(info, answers);
+      return [...engineFaults(info, version), ...found.engineFaults];
+    },
+  });
+  await engine.start();
+  const { state } = engine;
+  engine.stop();
+  const wanted = templates.filter(({ runsIn }) => runsIn === undefined || runsIn.includes('docker'));
+  return engineStatusOf(state, found, state.is === 'up' ? await withoutImage(state.docker, wanted) : []);
+}
+
+async function withoutImage(
+  docker: Docker,
+  templates: ReadonlyArray<Pick<Template, 'id' | 'name'>>,
+): Promise<string[]> {
+  const missing = await Promise.all(
+    templates.map(async ({ id, name }) => {
+      const image = await within(imageOf(docker, id), imagesMsMax).catch(() => null);
+      return image === null ? [name] : [];
+    }),
+  );
+  return missing.flat();
+}
