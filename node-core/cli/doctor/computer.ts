@@ -144,7 +144,9 @@ export function engineChecks({ state, name: found, problems, gpus }: EngineStatu
   return [
     ...(state === 'found' ? [ok(name, found ?? 'there')] : []),
     ...problems.map(({ code, text, fix }) =>
-      code === 'not-installed' ? ok(name, `${text}; ${fix}`) : warn(name, withName(text), fix || 'see what the engine says of itself: docker info'),
+      code === 'not-installed'
+        ? ok(name, `${text}; ${fix}`)
+        : warn(name, withName(text), fix || 'see what the engine says of itself: docker info'),
     ),
     ...(gpus?.usable === true
       ? [ok('GPU in containers', `${devices.join(', ')}, toolkit ${gpus.toolkit}: unverified on hardware`)]
