@@ -66,6 +66,7 @@ export async function run(scenario: Scenario, options: RunOptions): Promise<Run>
     await scenario.play(sim);
     await sim.end();
     // Rejections that nobody caught are told one turn later.
+    // biome-ignore lint/style/noRestrictedGlobals: the real event loop has to turn, and no virtual time passes by it.
     await new Promise<void>((resolve) => setImmediate(resolve));
     if (sim.world.observers.broken !== null) throw sim.world.observers.broken;
   } catch (error) {

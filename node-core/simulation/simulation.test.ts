@@ -73,7 +73,7 @@ describe('the list of seeds that were once red', () => {
 });
 
 describe('a run', () => {
-  it.each(['calm', 'partition-and-heal', 'crash-walk', 'forgeries'])(
+  it.each(['calm', 'partition-and-heal', 'crash-walk', 'forgeries', 'streaming', 'gossip'])(
     'of %s is the same to the byte for the same seed, and another for another',
     { timeout: 240_000 },
     async (name) => {

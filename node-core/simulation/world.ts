@@ -386,6 +386,7 @@ let turns = 0;
 function turn(): Promise<void> {
   turns++;
   return new Promise((resolve) => {
+    // biome-ignore lint/style/noRestrictedGlobals: a true turn of the event loop, by which no virtual time passes.
     if (turns % 1000 === 0) setImmediate(resolve);
     else process.nextTick(resolve);
   });
