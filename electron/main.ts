@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { app, type BrowserWindow, dialog, Notification, session } from 'electron';
 import { createLogger } from '../node-core/logging.ts';
 import { appOrigin, registerAppScheme, serveApp } from './app-protocol.ts';
+import { autostart } from './autostart.ts';
 import { type Bridge, serveBridge } from './bridge.ts';
 import { channels } from './channels.ts';
 import { linkIn, linkScheme, targetOf } from './deep-link.ts';
@@ -32,6 +33,14 @@ const option = (name: string): string | null => {
   const at = process.argv.indexOf(name);
   return at === -1 ? null : (process.argv[at + 1] ?? null);
 };
+
+/** On Linux Electron does not know how. An AppImage lies where its runtime says, not where it is mounted. */
+const program = process.env['APPIMAGE'] ?? process.execPath;
+const login =
+  process.platform === 'linux'
+    ? autostart([program, ...(app.isPackaged ? [] : process.argv.slice(1, 2)), '--hidden'])
+    : null;
+const startsAtLogin = (): boolean => login?.isOn() ?? app.getLoginItemSettings().openAtLogin;
 
 registerAppScheme();
 if (app.requestSingleInstanceLock()) await run();
@@ -194,10 +203,11 @@ async function run(): Promise<void> {
         await node.restart();
         return {};
       },
-      'login.get': () => ({ openAtLogin: app.getLoginItemSettings().openAtLogin }),
-      'login.set': ({ openAtLogin }) => {
-        app.setLoginItemSettings({ openAtLogin, args: ['--hidden'] });
-        return { openAtLogin: app.getLoginItemSettings().openAtLogin };
+      'login.get': () => ({ openAtLogin: startsAtLogin() }),
+      'login.set': async ({ openAtLogin }) => {
+        if (login === null) app.setLoginItemSettings({ openAtLogin, args: ['--hidden'] });
+        else await login.set(openAtLogin);
+        return { openAtLogin: startsAtLogin() };
       },
     },
   });

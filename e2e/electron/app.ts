@@ -8,6 +8,8 @@ export const Seen = z.object({
   tray: z.object({ tip: z.string().optional(), labels: z.array(z.string().nullable()).optional() }),
   schemes: z.array(z.object({ scheme: z.string(), privileges: z.record(z.string(), z.boolean()) })),
   opened: z.array(z.string()),
+  /** What the app asked its owner in a dialog. */
+  asked: z.array(z.string()),
   links: z.array(z.string()),
   /** Epoch ms: the app was ready, and its window was told what to load. */
   times: z.object({ ready: z.number(), load: z.number() }),

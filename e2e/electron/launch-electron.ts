@@ -94,6 +94,7 @@ export async function launchElectron(options: LaunchOptions): Promise<App> {
         tray: {},
         schemes: [],
         opened: [],
+        asked: [],
         links: [],
         times: { ready: 0, load: 0 },
         permissions: { check: false, request: false },

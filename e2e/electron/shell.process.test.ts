@@ -1,6 +1,6 @@
 // The desktop app itself: the built main bundle, its preload and its page, around a real node.
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
@@ -21,7 +21,8 @@ describe('the desktop app', () => {
 
   beforeAll(async () => {
     options = settings('app');
-    app = await launchApp(options);
+    // Where it would put what the desktop reads at login.
+    app = await launchApp({ ...options, env: { XDG_CONFIG_HOME: folder } });
   });
   afterAll(async () => {
     await app?.end();
@@ -179,6 +180,16 @@ describe('the desktop app', () => {
     await page.getByRole('button', { name: 'Save summary' }).click();
     await page.getByText(/was saved/).waitFor();
     expect(readFileSync(target, 'utf8')).toMatch(/^# Infernet node summary/);
+    await goTo(page, 'Settings');
+    const atLogin = page.getByRole('switch', { name: 'Start with the computer' });
+    const entry = join(folder, 'autostart/infernet-desktop.desktop');
+    await atLogin.click();
+    await eventually('it is set', async () => (await atLogin.getAttribute('aria-checked')) === 'true');
+    if (process.platform === 'linux') expect(readFileSync(entry, 'utf8')).toMatch(/^Exec=.*"--hidden"$/m);
+    await atLogin.click();
+    await eventually('it is off again', async () => (await atLogin.getAttribute('aria-checked')) === 'false');
+    if (process.platform === 'linux') expect(existsSync(entry)).toBe(false);
+    await goTo(page, 'Logs');
     await app.act('close-window');
     expect((await app.seen()).windows.at(-1)?.visible).toBe(false);
     await app.act(app.sees.system ? 'tray' : 'show-window', { label: 'Open Infernet' });
@@ -197,6 +208,21 @@ describe('the desktop app', () => {
     await page.getByRole('button', { name: 'Start it again' }).click();
     // Back where it was.
     await page.getByRole('heading', { level: 1, name: 'Logs' }).waitFor();
+    // Work under way is told before it ends: here a job that waits for others.
+    const again = await eventually('the node answers', () => connectControl(options.dataFolder).catch(() => null));
+    await again.call('jobs.submit', {
+      template: 'text-classification',
+      inputs: await reviews(1),
+      ownNode: 'never',
+      budgetMicro: '1000000',
+    });
+    if (app.sees.system) {
+      await app.act('person', { answers: { button: 2 } });
+      await app.act('quit');
+      await eventually('it asks', async () => (await app.seen()).asked.includes('Work is under way'));
+      expect((await again.call('node.status', {})).state).not.toBe('draining');
+    }
+    await app.act('person', { answers: { button: 1 } });
     await app.act('quit').catch(() => {});
     // Its log says why, where it did not leave as it was asked.
     expect(await app.exited, app.log()).toBe(0);

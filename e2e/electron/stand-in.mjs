@@ -16,6 +16,7 @@ const shown = 'http://infernet.localhost';
 const real = 'app://infernet';
 /** What happened, for tests to ask about. @type {Record<string, any>} */
 const seen = { windows: [], notifications: [], tray: null, menu: null, schemes: [], opened: [], links: [], times: {} };
+/** @type {string[]} */ const asked = [];
 /** What the person at the dialogs answers, and whether the plug is out. @type {Record<string, any>} */
 const person = { saveTo: null, openFrom: null, button: 0, onBattery: false };
 /** @type {Map<string, (request: Request) => Promise<Response>>} */
@@ -258,7 +259,7 @@ export const dialog = {
     canceled: person.openFrom === null,
     filePaths: person.openFrom === null ? [] : [person.openFrom],
   }),
-  showMessageBox: async () => ({ response: person.button }),
+  showMessageBox: async (/** @type {any} */ { message }) => ({ response: asked.push(message) && person.button }),
 };
 
 const find = (/** @type {any[]} */ items, /** @type {string} */ label) =>
@@ -274,6 +275,7 @@ const questions = {
     tray: { tip: seen.tray?.tip, labels: seen.tray?.items.map((/** @type {any} */ item) => item.label) },
     schemes: seen.schemes,
     opened: seen.opened,
+    asked,
     links: seen.links,
     times: seen.times,
     permissions: {
