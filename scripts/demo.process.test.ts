@@ -170,6 +170,8 @@ describe('npm run demo', () => {
       expect(provider.reputationAfter).toBeGreaterThan(provider.reputationBefore);
     }
     expect(report).toMatchObject({ streams: 40, streamsSameAsDirect: 40 });
+    // Newcomers are always checked.
+    expect(report.audits).toBeGreaterThan(0);
     expect(Math.min(report.firstTokenMs, report.tokensPerSecond)).toBeGreaterThan(0);
     const { onlineMs, firstResultMs, totalMs } = report.timings;
     expect(Math.min(onlineMs, firstResultMs)).toBeGreaterThan(0);
@@ -195,6 +197,7 @@ describe('npm run demo', () => {
     const honest = report.providers.filter((provider) => !provider.cheater && !provider.killed);
     expect([killed.length, honest.length]).toEqual([1, 2]);
     expect(cheater?.rejected).toBeGreaterThan(0);
+    expect(cheater?.excluded).toBe(true);
     // Paid at most for what was accepted.
     expect(Number(cheater?.paidMicro)).toBeLessThanOrEqual((cheater?.accepted ?? 0) * 2000);
     for (const { rejected, excluded, reputationAfter } of honest) {
@@ -202,6 +205,24 @@ describe('npm run demo', () => {
       expect(reputationAfter).toBeGreaterThan(cheater?.reputationAfter ?? 1);
     }
     expect(readdirSync(folder)).toEqual(['report.json']);
+  });
+
+  it('finds out a provider that cheats only once it is trusted, and no other', async () => {
+    const file = join(folder, 'report.json');
+    demo = new Demo(process.execPath, ...script, '--sleeper', '--report', file);
+    expect(await demo.ended, demo.text).toBe(0);
+    const report = DemoReport.parse(JSON.parse(await readFile(file, 'utf8')));
+    expect(report).toMatchObject({ sameAsDirect: 200, ledger: { differenceMicro: '0' } });
+    expect(report.providers.map(({ cheater, excluded }) => [cheater, excluded])).toEqual([
+      [false, false],
+      [false, false],
+      [false, false],
+      [true, true],
+    ]);
+    expect(report.audits).toBeGreaterThan(0);
+    // Not more than is accepted from one provider. That it is more than none is up to chance: nothing is looked at again
+    // where the first bad check follows a good one. The simulator's `sleepers` and its bar hold it over many seeds.
+    expect(report.tasks?.reaudited).toBeLessThan(80);
   });
 
   it('leaves no process and no file behind on Ctrl-C', async () => {

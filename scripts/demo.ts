@@ -88,9 +88,23 @@ try {
   }
 }
 
-/** A cheater’s answer to a question may pass where its words are the right ones but for a few. */
-function isWhole({ sameAsDirect, items, shards, ledger }: DemoReport): boolean {
-  return sameAsDirect === items && shards.accepted === shards.total && ledger.differenceMicro === '0';
+/**
+ * What all copies agree on is right to the last item. An answer of one copy by a cheater may pass until it is found, where
+ * nobody happened to check it or its words are the right ones but for a few: so many of them are still a success.
+ */
+const wrongShareMax = 0.1;
+
+function isWhole({ sameAsDirect, items, shards, ledger, streams, streamsSameAsDirect, tasks }: DemoReport): boolean {
+  const wrongStreams = streams - streamsSameAsDirect;
+  const wrongTasks = tasks === null ? 0 : tasks.items - tasks.sameAsDirect;
+  const tasksMax = options.sleeper === true && tasks !== null ? tasks.items * wrongShareMax : 0;
+  return (
+    sameAsDirect === items &&
+    shards.accepted === shards.total &&
+    ledger.differenceMicro === '0' &&
+    wrongStreams <= (tasks === null ? 0 : streams * wrongShareMax) &&
+    wrongTasks <= tasksMax
+  );
 }
 
 async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
