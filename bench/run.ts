@@ -5,7 +5,7 @@ import { desktop } from './desktop.ts';
 import { dispatch } from './dispatch.ts';
 import { join } from './join.ts';
 import { latency } from './latency.ts';
-import { type BenchReport, printReport } from './lib/report.ts';
+import { BenchReport, printReport } from './lib/report.ts';
 import { loop } from './loop.ts';
 import { overhead } from './overhead.ts';
 import { tokens } from './tokens.ts';
@@ -33,7 +33,7 @@ const bench = Object.hasOwn(benches, name) ? benches[name] : undefined;
 if (bench === undefined)
   program.error([`no benchmark is called ${JSON.stringify(name)}; there are:`, ...list].join('\n'), { exitCode: 2 });
 else {
-  const report = await bench.run();
+  const report = BenchReport.parse(await bench.run());
   printReport(report);
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, null, 2)}\n`);
 }

@@ -35,6 +35,7 @@ export async function tokens(): Promise<BenchReport> {
       for (const [name, prompts] of Object.entries(sets)) {
         const honest = await trial.check('infernet-tiny', prompts, temperature);
         const other = await trial.check('infernet-micro', prompts, temperature);
+        const { tokens: until, notFound } = untilFound(other.answers, trial);
         const label = `${name}, temperature ${temperature}`;
         const { verdicts } = judgeInOrder(honest.answers, trial.expected, falseAlarmPpm);
         const sound = verdicts.filter((verdict) => verdict === 'agrees').length;
@@ -43,13 +44,8 @@ export async function tokens(): Promise<BenchReport> {
           figure(`tokens that agree, smaller model, ${label}`, 'per mille', [agreeing(other.answers)], 'honest', [
             agreeing(honest.answers),
           ]),
-          figure(
-            `tokens until the smaller model is found, ${label}`,
-            'tokens',
-            untilFound(other.answers, trial),
-            'the bar',
-            [tokensBar],
-          ),
+          figure(`tokens until the smaller model is found, ${label}`, 'tokens', until, 'the bar', [tokensBar]),
+          figure(`beginnings at which it is not found, ${label}`, 'beginnings', [notFound], 'of', [until.length]),
           figure(`check, ${label}`, 'tokens/s', [speed(honest.answers, honest.checkMs)], 'generating', [
             speed(honest.answers, honest.generateMs),
           ]),
@@ -63,15 +59,18 @@ export async function tokens(): Promise<BenchReport> {
   return { name: 'tokens', machine: on, versions: versions(), figures };
 }
 
-/** All tokens gathered, for those that are not found. */
-function untilFound(answers: readonly CheckedAnswer[], trial: TokenTrial): number[] {
+/** @returns tokens until it is found, for each beginning; all that were gathered, where it is not, and how often that was so. */
+function untilFound(answers: readonly CheckedAnswer[], trial: TokenTrial): { tokens: number[]; notFound: number } {
   const step = Math.max(1, Math.floor(answers.length / beginnings));
   const found: number[] = [];
+  let notFound = 0;
   for (let from = 0; from < answers.length; from += step) {
     const rotated = [...answers.slice(from), ...answers.slice(0, from)];
-    found.push(judgeInOrder(rotated, trial.expected, falseAlarmPpm).tokensUntilBad ?? Number.POSITIVE_INFINITY);
+    const { tokensUntilBad } = judgeInOrder(rotated, trial.expected, falseAlarmPpm);
+    if (tokensUntilBad === null) notFound += 1;
+    found.push(tokensUntilBad ?? total(answers));
   }
-  return found;
+  return { tokens: found, notFound };
 }
 
 const total = (answers: readonly CheckedAnswer[]) => answers.reduce((sum, { check }) => sum + check.tokens, 0);

@@ -6,30 +6,30 @@ import { z } from '../../node-core/protocol/index.ts';
 const Spread = z.object({ min: z.number(), median: z.number(), max: z.number() });
 type Spread = z.infer<typeof Spread>;
 
-export interface Figure {
-  readonly metric: string;
-  readonly unit: string;
-  readonly ours: Spread;
-  /** What stands beside it. */
-  readonly peer: string;
-  readonly theirs: Spread;
-  /** Median of ours over median of theirs. */
-  readonly ratio: number;
-}
+const Figure = z.object({
+  metric: z.string(),
+  unit: z.string(),
+  ours: Spread,
+  peer: z.string().describe('what stands beside it'),
+  theirs: Spread,
+  ratio: z.number().nullable().describe('median of ours over median of theirs; null where theirs is 0'),
+});
+type Figure = z.infer<typeof Figure>;
 
-export interface BenchReport {
-  readonly name: string;
-  readonly machine: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly memoryGiB: number;
-    /** Average of one minute. */
-    readonly loadBefore: number;
-    readonly loadAfter: number;
-  };
-  readonly versions: Readonly<Record<string, string>>;
-  readonly figures: readonly Figure[];
-}
+/** What is written as JSON. All numbers are finite: JSON has no others. */
+export const BenchReport = z.object({
+  name: z.string(),
+  machine: z.object({
+    cpu: z.string(),
+    cores: z.int(),
+    memoryGiB: z.number(),
+    loadBefore: z.number().describe('average of one minute'),
+    loadAfter: z.number(),
+  }),
+  versions: z.record(z.string(), z.string()),
+  figures: z.array(Figure).min(1),
+});
+export type BenchReport = z.infer<typeof BenchReport>;
 
 /** @throws RangeError without samples. */
 export function spreadOf(samples: readonly number[]): Spread {
@@ -47,7 +47,7 @@ export function figure(
   theirs: readonly number[],
 ): Figure {
   const [own, other] = [spreadOf(ours), spreadOf(theirs)];
-  return { metric, unit, ours: own, peer, theirs: other, ratio: own.median / other.median };
+  return { metric, unit, ours: own, peer, theirs: other, ratio: other.median === 0 ? null : own.median / other.median };
 }
 
 /** What has to stay below a bar, which stands where a yardstick would. */
@@ -97,6 +97,6 @@ export function printReport({ name, machine: on, versions: used, figures }: Benc
     process.stdout.write(`${metric} (${unit}; min / median / max)\n`);
     process.stdout.write(`  ours                ${row(ours)}\n`);
     process.stdout.write(`  ${peer.padEnd(19)} ${row(theirs)}\n`);
-    process.stdout.write(`  ratio of medians    ${ratio.toFixed(2)}\n\n`);
+    process.stdout.write(`  ratio of medians    ${ratio?.toFixed(2) ?? '–'}\n\n`);
   }
 }

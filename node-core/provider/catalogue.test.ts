@@ -50,6 +50,21 @@ it('offers what is not offered by default only where the owner names it', () => 
   expect(offersWith(['bench', 'plain'])).toEqual({ offered: ['plain', 'bench'], not: [] });
 });
 
+it('asks for each template what the owner set for it, and for the others the usual price', () => {
+  const price = { shardMicro: '7', itemMicro: '1' };
+  const { provider } = NodeConfig.parse({
+    dataFolder: 'x',
+    provider: { templates: ['plain', 'bench'], prices: { bench: price } },
+  });
+  const { offers, served } = makeCatalogue(inventory, provider);
+  expect(Object.fromEntries(offers.map((offer) => [offer.templateName, offer.price]))).toEqual({
+    plain: provider.defaultPrice,
+    bench: price,
+  });
+  // What is asked for is what is charged.
+  expect([...served.values()].map((each) => each.price)).toEqual(offers.map((offer) => offer.price));
+});
+
 it('keeps what was found out when the owner changes settings', () => {
   const catalogueWith = (provider: object) =>
     makeCatalogue(inventory, NodeConfig.parse({ dataFolder: 'x', provider }).provider);
