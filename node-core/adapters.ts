@@ -10,10 +10,10 @@
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { availableParallelism, totalmem } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jobShareOf, type NodeConfig } from './config/index.ts';
-import { createEmbeddedExecutor, findEngine } from './execution/index.ts';
+import { createExecutor, findEngine } from './execution/index.ts';
 import {
   createSigner,
   createVerifier,
@@ -50,6 +50,8 @@ export interface RealPortsOptions {
   readonly modulesFolder?: string;
   /** Hashes and measured speeds; may be shared by nodes of one computer. Default: `cache` in the data folder. */
   readonly cacheFolder?: string;
+  /** It runs for the node of the data folder, and not beside it: containers of an earlier run are removed. Default: no. */
+  readonly isNode?: boolean;
   /** What a desktop knows better of its computer; gets what any program knows. */
   host?(system: Required<Pick<Host, 'conditions'>>): Partial<Host>;
 }
@@ -92,7 +94,8 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
       jobProtocol,
       log,
     }),
-    executor: realExecutor(config, options),
+    // The data folder is locked before the executor starts: what it finds of its own there, a crash left behind.
+    executor: realExecutor(config, { ...options, isNode: true }),
     host: { ...system, engine: (templates) => findEngine({ env: process.env, templates }), ...options.host?.(system) },
   };
   return { ports, newIdentity: created };
@@ -103,7 +106,8 @@ export function realExecutor(config: NodeConfig, options: RealPortsOptions): Exe
   const { dataFolder, execution, provider } = config;
   const resources = options.resourcesFolder ?? nearestResources(dirname(fileURLToPath(import.meta.url)));
   const share = () => jobShareOf(config, { cores: availableParallelism(), memoryBytes: totalmem() });
-  return createEmbeddedExecutor({
+  return createExecutor({
+    runIn: execution.runIn,
     templateFolders: [join(resources, 'templates'), ...execution.templateFolders],
     modelFolders: [join(resources, 'models'), ...execution.modelFolders],
     cacheFolder: options.cacheFolder ?? join(dataFolder, 'cache'),
@@ -120,8 +124,19 @@ export function realExecutor(config: NodeConfig, options: RealPortsOptions): Exe
     }),
     contextTokens: execution.contextTokens,
     log: options.log,
-    ...(options.modulesFolder !== undefined && { modulesFolder: options.modulesFolder }),
-    ...runnerProgram(execution.nodeBinary),
+    docker: {
+      owner: options.isNode === true ? resolve(dataFolder) : null,
+      limits: {
+        pidsMax: execution.containerPidsMax,
+        openFilesMax: execution.containerOpenFilesMax,
+        scratchBytes: execution.containerScratchBytes,
+        answerMsMax: execution.containerAnswerMs,
+      },
+    },
+    embedded: {
+      ...(options.modulesFolder !== undefined && { modulesFolder: options.modulesFolder }),
+      ...runnerProgram(execution.nodeBinary),
+    },
   });
 }
 

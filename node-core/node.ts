@@ -258,6 +258,12 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     await journal.commit([{ type: 'node.started', version: nodeVersion, peerId: signer.peerId, unclean }]);
     await pauses.start();
     await provider.start(makeCatalogue(found, config.provider));
+    executor.onChange?.(() => {
+      if (stopping !== null || inventory === null) return;
+      inventory = { ...inventory, templates: executor.installed?.() ?? inventory.templates };
+      provider.configured(makeCatalogue(inventory, config.provider));
+      void announce();
+    });
     await sweepBlobs();
     orStop();
     await network.start({

@@ -72,6 +72,8 @@ export function createVitals(inner: Executor, clock: Clock, host: Host | undefin
       check: (request, signal) => inner.check(request, signal),
       measure: (template, model, hold) => inner.measure(template, model, hold),
       stop: () => inner.stop(),
+      ...(inner.onChange !== undefined && { onChange: (run) => inner.onChange?.(run) }),
+      ...(inner.installed !== undefined && { installed: () => inner.installed?.() ?? [] }),
       ...(inner.warm !== undefined && { warm: () => inner.warm?.() ?? [] }),
       async run(request, signal) {
         let done = 0;

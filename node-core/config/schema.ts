@@ -106,6 +106,20 @@ export const NodeConfig = z.strictObject({
 
   execution: z
     .strictObject({
+      runIn: z
+        .enum(['auto', 'docker', 'embedded'])
+        .default('auto')
+        .describe(
+          'where templates run: docker = in containers only; embedded = as processes of this computer only; auto = in a container where an engine and an image of the template are there, else as a process',
+        ),
+      containerPidsMax: count(128, 'processes and threads in one container'),
+      containerOpenFilesMax: count(1024, 'open files of one process in a container', 16),
+      containerScratchBytes: count(
+        64 * 2 ** 20,
+        'what a container may write, bytes; it lies in memory, in addition to the template’s own',
+        2 ** 20,
+      ),
+      containerAnswerMs: ms(30_000, 'time for one call to the container engine'),
       templateFolders: z
         .array(z.string())
         .default([])

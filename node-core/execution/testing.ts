@@ -106,6 +106,9 @@ function run({ id, params, inputs }) {
     case 'refuse': return say({ type: 'error', id, code: 'bad-input', message: 'not this one' });
     case 'odd-code': return say({ type: 'error', id, code: 'gremlins', message: 'who knows' });
     case 'reversed': for (let i = inputs.length - 1; i >= 0; i--) out(i, inputs[i].text); return done();
+    case 'fill': try { writeFileSync('/tmp/full', Buffer.alloc(params.bytes)); } catch (error) { console.error(error.code); process.exit(3); } return done();
+    case 'deaf': process.on('SIGTERM', () => undefined); say({ type: 'progress', id, itemsDone: 1 }); return;
+    case 'who': out(0, String(process.pid) + ' ' + (globalThis.runs = (globalThis.runs ?? 0) + 1)); return done();
     case 'host': out(0, [
       attempt(() => readFileSync(params.path)),
       attempt(() => writeFileSync(params.path + '.new', 'x')),
@@ -122,8 +125,23 @@ function run({ id, params, inputs }) {
 createInterface({ input: process.stdin })
   .on('line', (line) => {
     const message = JSON.parse(line);
-    if (message.type === 'load') say({ type: 'ready' });
+    if (message.type === 'load' && process.env.INFERNET_TEST_SILENT !== '1') say({ type: 'ready' });
     if (message.type === 'run') run(message);
   })
   .on('close', () => process.exit(0));
 `;
+
+/** Modes of it that break the contract or fail, with how a run then ends: in a process and in a container alike. */
+export const misbehaviours: ReadonlyArray<readonly [mode: string, code: string, message: RegExp]> = [
+  ['garbage', 'container', /a line that is no message: "Loading weights\.\.\. 100%"/],
+  ['long-line', 'container', /a line of more than 5120 bytes/],
+  ['too-few', 'container', /said done after 1 outputs for 3 inputs/],
+  ['twice', 'container', /wrote output 0 twice/],
+  ['beyond', 'container', /wrote output 3 of 3/],
+  ['schema', 'container', /against the template's schema: text: is missing/],
+  ['surrogate', 'container', /a line that is no message/],
+  ['die', 'container', /exit code 7; it last wrote: about to die/],
+  ['memory', 'out-of-memory', /ran out of memory/],
+  ['refuse', 'bad-input', /not this one/],
+  ['odd-code', 'container', /who knows/],
+];

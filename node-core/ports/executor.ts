@@ -25,6 +25,10 @@ export interface Executor {
   measure(template: Cid, model: Cid | null, hold?: HoldSignal): Promise<Measurement>;
   /** What is in memory and would begin at once, the most recently used first. An executor without it keeps nothing. */
   warm?(): ReadonlyArray<{ readonly template: Cid; readonly model: Cid | null }>;
+  /** Told when what it can run has changed, as when a container engine comes or goes; {@link installed} then says what it is. */
+  onChange?(run: () => void): void;
+  /** As in the inventory, at this moment. */
+  installed?(): readonly InstalledTemplate[];
   /** Ends all runs and their processes. */
   stop(): Promise<void>;
 }

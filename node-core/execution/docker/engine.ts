@@ -20,8 +20,8 @@ export interface Engine {
   readonly state: EngineState;
   /** Looks for it, and watches from then on. Settles after the first look. */
   start(): Promise<void>;
-  /** A call failed as if it were away: look now. */
-  doubt(): void;
+  /** A call failed as if it were away: looks now. Settles when the state is what was found. */
+  doubt(): Promise<void>;
   /** @param run after each change of state. @returns a function that ends it. */
   onChange(run: () => void): () => void;
   /** @param run when images may have come or gone. */
@@ -80,8 +80,9 @@ class WatchedEngine implements Engine {
     return this.#look();
   }
 
-  doubt(): void {
-    if (this.#state.is !== 'up' || this.#looking !== null) return;
+  doubt(): Promise<void> {
+    if (this.#looking !== null) return this.#looking;
+    if (this.#state.is !== 'up') return Promise.resolve();
     const { docker } = this.#state;
     this.#looking = within(docker.ping(), this.#limits.answerMsMax).then(
       () => this.#looked(),
@@ -90,6 +91,7 @@ class WatchedEngine implements Engine {
         this.#lost(messageOf(error));
       },
     );
+    return this.#looking;
   }
 
   onChange(run: () => void): () => void {

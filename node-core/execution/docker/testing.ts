@@ -8,7 +8,7 @@
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, readFile, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -28,6 +28,7 @@ const logCharsKept = 4_000;
 export interface TestEngine {
   readonly docker: Docker;
   readonly socketPath: string;
+  readonly pid: number;
   /** For whoever looks for an engine by the usual rules. */
   readonly env: { readonly DOCKER_HOST: string };
   /** As a crash would: what it runs is left alone. */
@@ -95,6 +96,11 @@ export async function startTestEngine({ dataFolder }: { dataFolder?: string } = 
   return {
     docker,
     socketPath,
+    get pid() {
+      // Never 0: a signal to that is one to ourselves.
+      if (child?.pid === undefined) throw new Error('the daemon does not run');
+      return child.pid;
+    },
     env: { DOCKER_HOST: `unix://${socketPath}` },
     async kill() {
       await end('SIGKILL');
@@ -150,7 +156,7 @@ async function removeContainers(docker: Docker): Promise<void> {
 async function nodeRoot(): Promise<string> {
   const cache = join(tmpdir(), 'infernet-test-cache');
   const node = await realpath(process.execPath);
-  const path = join(cache, `node-${process.version}-${process.arch}.tar`);
+  const path = join(cache, `node-1777-${process.version}-${process.arch}.tar`);
   if (existsSync(path)) return path;
   await mkdir(cache, { recursive: true });
   const { stdout } = await run('ldd', [node]);
@@ -160,6 +166,7 @@ async function nodeRoot(): Promise<string> {
   for (const folder of ['usr/local/bin', 'tmp', 'proc', 'sys', 'dev', 'etc', 'models']) {
     await mkdir(join(root, folder), { recursive: true });
   }
+  await chmod(join(root, 'tmp'), 0o1777);
   await run('cp', ['--dereference', node, join(root, 'usr/local/bin/node')]);
   await run('cp', ['--dereference', '--parents', ...libraries, root]);
   await run('tar', ['-C', root, '-cf', join(made, 'root.tar'), '.']);

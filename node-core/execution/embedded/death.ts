@@ -1,6 +1,6 @@
 /** Why did a runner die? */
 import { readFileSync } from 'node:fs';
-import type { Failure } from '../runner/failure.ts';
+import { type Failure, saysOutOfMemory } from '../runner/failure.ts';
 
 export interface Death {
   readonly exitCode: number | null;
@@ -11,15 +11,13 @@ export interface Death {
   readonly oomKillsAfter: number | null;
 }
 
-const memoryWords = /heap out of memory|bad_alloc|failed to allocate|unable to allocate|cannot allocate memory/i;
-
 export function failureOf(death: Death): Failure {
   const { exitCode, signal, stderrTail, oomKillsBefore, oomKillsAfter } = death;
   const killed =
     signal === 'SIGKILL' && oomKillsBefore !== null && oomKillsAfter !== null && oomKillsAfter > oomKillsBefore;
   const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`;
   const tail = stderrTail === '' ? '' : `; it last wrote: ${stderrTail.slice(-500)}`;
-  return killed || memoryWords.test(stderrTail)
+  return killed || saysOutOfMemory(stderrTail)
     ? { code: 'out-of-memory', message: `the runner ran out of memory and ended ${how}${tail}` }
     : { code: 'container', message: `the runner ended ${how}${tail}` };
 }

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { InstalledTemplate, RunOutcome, TokenPiece } from '../../ports/index.ts';
 import type { Json } from '../../protocol/index.ts';
-import { cancelSource, manifestOf, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
+import { cancelSource, manifestOf, misbehaviours, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
 import { createEmbeddedExecutor, type EmbeddedExecutor, type EmbeddedOptions } from './embedded-executor.ts';
 
 let folder: string;
@@ -100,19 +100,7 @@ describe('a run', () => {
     expect(executor.ids).toEqual([]);
   });
 
-  it.each([
-    ['garbage', 'container', /a line that is no message: "Loading weights\.\.\. 100%"/],
-    ['long-line', 'container', /a line of more than 5120 bytes/],
-    ['too-few', 'container', /said done after 1 outputs for 3 inputs/],
-    ['twice', 'container', /wrote output 0 twice/],
-    ['beyond', 'container', /wrote output 3 of 3/],
-    ['schema', 'container', /against the template's schema: text: is missing/],
-    ['surrogate', 'container', /a line that is no message/],
-    ['die', 'container', /exit code 7; it last wrote: about to die/],
-    ['memory', 'out-of-memory', /ran out of memory/],
-    ['refuse', 'bad-input', /not this one/],
-    ['odd-code', 'container', /who knows/],
-  ])('whose runner does “%s” ends with %s, and the next one works', async (mode, code, message) => {
+  it.each(misbehaviours)('whose runner does “%s” ends with %s, and the next one works', async (mode, code, message) => {
     const [fake] = await begin();
     expect(await ask(fake, { params: { mode } })).toEqual({ ok: false, code, message: expect.stringMatching(message) });
     expect(await ask(fake)).toMatchObject({ ok: true });

@@ -6,6 +6,11 @@ export interface Failure {
   readonly message: string;
 }
 
+const memoryWords = /heap out of memory|bad_alloc|failed to allocate|unable to allocate|cannot allocate memory/i;
+
+/** Do these last words of a program say that it ran out of memory? */
+export const saysOutOfMemory = (lastWords: string): boolean => memoryWords.test(lastWords);
+
 const messageCharsMax = 1000;
 
 /** From a runner's `error`: a code that the protocol does not know says nothing to others, so it becomes `container`. */

@@ -9,8 +9,10 @@ export interface RunnerHost {
   readonly name: string;
   /** Looks for what it needs. @returns what people should know of what it did not find. */
   start(): Promise<readonly string[]>;
-  /** Why it cannot run a template now, for people; null where it can. Asked whenever a runner is to be started. */
-  refusal(template: LoadedTemplate): string | null;
+  /** Why it cannot run a template now; null where it can. Asked whenever a runner is to be started. */
+  refusal(template: LoadedTemplate): Failure | null;
+  /** @param run after what it refuses has changed. A host without it does not change. */
+  onChange?(run: () => void): void;
   /** Starts a runner's program; what went wrong comes as a value. */
   open(start: RunnerStart): Promise<RunnerChannel | Failure>;
   /** All its runners have ended by then. */

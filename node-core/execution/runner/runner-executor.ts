@@ -39,6 +39,9 @@ export function createRunnerExecutor(hosts: readonly RunnerHost[], options: Exec
   return new TemplateExecutor(hosts, options);
 }
 
+/** Of a template that was to be measured: this computer could not run it at that moment. */
+const saysNothing: ReadonlySet<Failure['code']> = new Set(['timeout', 'no-capacity', 'internal']);
+
 const never: CancelSignal = { cancelled: false, onCancel: () => undefined };
 
 class TemplateExecutor implements RunnerExecutor {
@@ -76,6 +79,14 @@ class TemplateExecutor implements RunnerExecutor {
     return this.#pool.warm;
   }
 
+  onChange(run: () => void): void {
+    for (const host of this.#hosts) host.onChange?.(run);
+  }
+
+  installed(): readonly InstalledTemplate[] {
+    return [...this.#templates.values()].map((loaded) => this.#install(loaded));
+  }
+
   async start(): Promise<ExecutorInventory> {
     const { cacheFolder, templateFolders } = this.#options;
     const [found, shelf, hardware, ...hostFaults] = await Promise.all([
@@ -90,11 +101,10 @@ class TemplateExecutor implements RunnerExecutor {
 
     this.#speeds = await openSpeedCache(cacheFolder, this.#share().threads, cpus()[0]?.model ?? 'unknown');
     const faults = [...found.faults, ...shelf.faults, ...hardware.faults, ...hostFaults.flat()];
-    const templates = found.templates.map((loaded) => this.#install(loaded));
     for (const fault of faults) this.#options.log?.warn({ fault }, 'execution: something is left out');
     return {
       hardware: hardware.passport,
-      templates,
+      templates: this.installed(),
       models: shelf.models.map(({ info }) => info),
       faults,
     };
@@ -221,7 +231,7 @@ class TemplateExecutor implements RunnerExecutor {
     const local = model === null ? null : this.#models.get(model);
     if (loaded === undefined || local === undefined) return { code: 'internal', message: 'asked for what is not here' };
     const host = this.#hostOf(loaded);
-    if (typeof host === 'string') return { code: 'container', message: host };
+    if ('code' in host) return host;
     const tooLarge = this.#tooLarge(loaded, local?.info.sizeBytes ?? 0);
     if (tooLarge !== null) return { code: 'requirements', message: tooLarge };
     const start = {
@@ -249,14 +259,17 @@ class TemplateExecutor implements RunnerExecutor {
   }
 
   /** @returns why there is none, where there is none. */
-  #hostOf(template: LoadedTemplate): RunnerHost | string {
-    const refusals: string[] = [];
+  #hostOf(template: LoadedTemplate): RunnerHost | Failure {
+    const refusals: Failure[] = [];
+    const reasons: string[] = [];
     for (const host of this.#hosts) {
       const refusal = host.refusal(template);
       if (refusal === null) return host;
-      refusals.push(`${host.name}: ${refusal}`);
+      refusals.push(refusal);
+      reasons.push(`${host.name}: ${refusal.message}`);
     }
-    return refusals.join('; ');
+    // What the preferred one says counts; the others were to stand in for it.
+    return { code: refusals[0]?.code ?? 'container', message: reasons.join('; ') };
   }
 
   #install(loaded: LoadedTemplate): InstalledTemplate {
@@ -269,7 +282,7 @@ class TemplateExecutor implements RunnerExecutor {
     const missing = [...this.#modelFaults, `no model in ${this.#options.modelFolders.join(', ') || 'any folder'}`];
     const host = this.#hostOf(loaded);
     const modelReason = template.needsModel && all.length === 0 ? missing.join('; ') : null;
-    const reason = typeof host === 'string' ? host : (modelReason ?? tooLarge);
+    const reason = 'code' in host ? host.message : (modelReason ?? tooLarge);
     return {
       template,
       models,
@@ -292,7 +305,7 @@ class TemplateExecutor implements RunnerExecutor {
       check: async () => null,
     });
     if (result.ok) return result.tokens === 0 ? 0 : tokensPerSecondMilli(result.tokens, result.busyMs);
-    return result.code === 'timeout' || result.code === 'no-capacity' ? 0 : result;
+    return saysNothing.has(result.code) ? 0 : result;
   }
 
   #nextId(): string {

@@ -1,6 +1,7 @@
 /**
  * Keeps runners warm: one process per template and model, started when needed, shared by runs, ended when idle for long or
- * when another needs the room (`warmth.ts`), started anew after a crash — but not for ever.
+ * when another needs the room (`warmth.ts`), started anew after a crash — but not for ever. A template that is not declared
+ * stateless has a runner of its own for each run.
  */
 import type { Logger } from '../../ports/index.ts';
 import { messageOf } from '../fault.ts';
@@ -42,6 +43,8 @@ interface Place {
 
 interface Entry {
   readonly key: string;
+  /** Of one run: ended after it, since what the run left in it must not meet the next. */
+  readonly isSingle: boolean;
   readonly workload: Workload;
   readonly runner: Runner;
   readonly bytes: number;
@@ -68,6 +71,7 @@ export class RunnerPool {
   readonly #crashes = new Map<string, { at: number; why: string }[]>();
   readonly #waiters: Waiter[] = [];
   #stopped = false;
+  #singles = 0;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -81,7 +85,7 @@ export class RunnerPool {
   /** What is in memory, or being loaded, the most recently used first. */
   get warm(): readonly Workload[] {
     return [...this.#entries.values()]
-      .filter(({ runner }) => runner.alive)
+      .filter(({ runner, isSingle }) => runner.alive && !isSingle)
       .sort((a, b) => b.leases - a.leases || b.usedAt - a.usedAt)
       .map(({ workload }) => workload);
   }
@@ -144,14 +148,18 @@ export class RunnerPool {
     const evicted = toEvict([...this.#entries.values()], prepared.start.bytes, this.#options.warm());
     if (evicted === null) return null;
     for (const entry of evicted) this.#retire(entry, 'another model needs its place');
-    return this.#lease(this.#begin(key, workload, prepared.start, prepared.host));
+    return this.#lease(this.#begin(workload, prepared.start, prepared.host));
   }
 
-  #begin(key: string, workload: Workload, start: RunnerStart, host: RunnerHost): Entry {
+  #begin(workload: Workload, start: RunnerStart, host: RunnerHost): Entry {
+    const isSingle = !start.template.template.stateless;
+    const shared = workloadKey(workload);
+    const key = isSingle ? `${shared} ${++this.#singles}` : shared;
     const opening = host.open(start);
     const runner = new Runner(start, opening);
     const entry: Entry = {
       key,
+      isSingle,
       workload,
       runner,
       bytes: start.bytes,
@@ -174,7 +182,10 @@ export class RunnerPool {
       if (!entry.retired) {
         // The message may hold what the runner wrote, and so what a client asked: it goes to the client, not the log.
         this.#options.log?.warn({ template, host: host.name, id: runner.id, code }, 'runner ended unexpectedly');
-        this.#crashes.set(key, [...(this.#crashes.get(key) ?? []), { at: performance.now(), why: message }]);
+        // It is no fault of the runner's when what it ran in went away.
+        const isCrash = host.refusal(start.template) === null;
+        const before = this.#crashes.get(shared) ?? [];
+        if (isCrash) this.#crashes.set(shared, [...before, { at: performance.now(), why: message }]);
       }
       this.#serveWaiters();
     });
@@ -204,7 +215,8 @@ export class RunnerPool {
         this.#turn(entry);
         entry.leases--;
         entry.usedAt = performance.now();
-        if (entry.leases === 0 && entry.runner.alive) {
+        if (entry.isSingle) this.#retire(entry, 'its run is over');
+        else if (entry.leases === 0 && entry.runner.alive) {
           entry.idleTimer = setTimeout(() => this.#retire(entry, 'idle'), this.#options.warm().idleMs);
           entry.idleTimer.unref();
         }

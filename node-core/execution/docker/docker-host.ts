@@ -1,0 +1,263 @@
+/** Runners in containers. */
+import { createHash, randomBytes } from 'node:crypto';
+import { basename } from 'node:path';
+import type Docker from 'dockerode';
+import type { Logger } from '../../ports/index.ts';
+import type { Cid } from '../../protocol/index.ts';
+import { messageOf } from '../fault.ts';
+import type { Failure } from '../runner/failure.ts';
+import type { RunnerChannel, RunnerHost, RunnerStart } from '../runner/host.ts';
+import type { LoadedTemplate } from '../templates/load-templates.ts';
+import { openContainer } from './container-channel.ts';
+import { type ContainerRequest, type ContainerSpec, containerSpecOf, labelPrefix } from './container-spec.ts';
+import { imageMissing } from './end.ts';
+import { createEngine, type Engine, type EngineLimits } from './engine.ts';
+import { isEngineGone, statusOf, within } from './engine-call.ts';
+import { engineFaults } from './engine-faults.ts';
+
+export interface DockerHostOptions {
+  /**
+   * Marks the containers as this node's: any text that stays the same, such as its data folder. Null for one that only
+   * looks, beside a running node: it removes nothing.
+   */
+  readonly owner: string | null;
+  /** Where the engine is looked for. Default: this process's. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
+  /** Is a computer without an engine a fault? Not where runners may also run elsewhere. */
+  readonly isWanted?: boolean;
+  readonly limits?: Partial<ContainerLimits>;
+  readonly engineLimits?: Partial<EngineLimits>;
+  readonly log?: Logger;
+}
+
+export interface ContainerLimits {
+  /** Processes and threads in one container. */
+  readonly pidsMax: number;
+  /** Open files of one process in it. */
+  readonly openFilesMax: number;
+  /** The one place where it can write; in memory, in addition to the template's. */
+  readonly scratchBytes: number;
+  /** One call to the engine that makes, starts or ends a container. */
+  readonly answerMsMax: number;
+}
+
+export const defaultContainerLimits: ContainerLimits = {
+  pidsMax: 128,
+  openFilesMax: 1024,
+  scratchBytes: 64 * 2 ** 20,
+  answerMsMax: 30_000,
+};
+
+const label = {
+  node: `${labelPrefix}node`,
+  session: `${labelPrefix}session`,
+  template: `${labelPrefix}template`,
+} as const;
+const modelsFolder = '/models';
+
+export function createDockerHost(options: DockerHostOptions): RunnerHost {
+  return new DockerHost(options);
+}
+
+class DockerHost implements RunnerHost {
+  readonly name = 'docker';
+  readonly #options: DockerHostOptions;
+  readonly #limits: ContainerLimits;
+  readonly #engine: Engine;
+  readonly #changed = new Set<() => void>();
+  /** Of this node and of this start of it. */
+  readonly #node: string;
+  readonly #session = randomBytes(6).toString('hex');
+  readonly #working = new Set<Promise<void>>();
+  /** Containers that were to be removed when no engine was there, by name. */
+  readonly #left = new Set<string>();
+  #images: ReadonlyMap<Cid, string> = new Map();
+  #made = 0;
+  #refreshing: Promise<void> | null = null;
+  #stopped = false;
+
+  constructor(options: DockerHostOptions) {
+    this.#options = options;
+    this.#limits = { ...defaultContainerLimits, ...options.limits };
+    const { owner, env } = options;
+    this.#node = owner === null ? 'none' : createHash('sha256').update(owner).digest('hex').slice(0, 32);
+    this.#engine = createEngine({
+      faultsOf: engineFaults,
+      ...(env !== undefined && { env }),
+      ...(options.engineLimits !== undefined && { limits: options.engineLimits }),
+    });
+  }
+
+  async start(): Promise<readonly string[]> {
+    await this.#engine.start();
+    this.#engine.onChange(() => void this.#engineChanged());
+    this.#engine.onImages(() => void this.#refresh());
+    if (this.#engine.state.is === 'up') await this.#arrive(this.#engine.state.docker);
+    const { state } = this.#engine;
+    if (state.is === 'up' || this.#options.isWanted !== true) return [];
+    return [`containers: ${reasonOf(state)}`];
+  }
+
+  refusal({ template }: LoadedTemplate): Failure | null {
+    const { state } = this.#engine;
+    if (state.is !== 'up') return { code: 'no-capacity', message: reasonOf(state) };
+    if (!this.#images.has(template.id)) return { code: 'template-missing', message: imageMissing(template.name) };
+    return null;
+  }
+
+  onChange(run: () => void): void {
+    this.#changed.add(run);
+  }
+
+  async open(start: RunnerStart): Promise<RunnerChannel | Failure> {
+    const { template } = start.template;
+    const refused = this.refusal(start.template);
+    const { state } = this.#engine;
+    const image = this.#images.get(template.id);
+    if (refused !== null || state.is !== 'up' || image === undefined) {
+      return refused ?? { code: 'no-capacity', message: reasonOf(state) };
+    }
+    const modelPath = start.modelPath === null ? null : `${modelsFolder}/${basename(start.modelPath)}`;
+    let spec: ContainerSpec;
+    try {
+      spec = containerSpecOf(this.#request(start, image, modelPath));
+    } catch (error) {
+      return { code: 'container', message: messageOf(error) };
+    }
+    const name = `infernet-${this.#session}-${++this.#made}`;
+    const opened = await openContainer({
+      docker: state.docker,
+      name,
+      spec,
+      templateName: template.name,
+      modelPath,
+      answerMsMax: this.#limits.answerMsMax,
+      onEngineGone: () => this.#engine.doubt(),
+      onEnd: () => this.#remove(state.docker, name),
+    });
+    if ('code' in opened && opened.code === 'template-missing') await this.#refresh();
+    return opened;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#working);
+    this.#engine.stop();
+  }
+
+  #request(start: RunnerStart, image: string, modelPath: string | null): ContainerRequest {
+    const { pidsMax, openFilesMax, scratchBytes } = this.#limits;
+    const { template, bytes, threads } = start;
+    return {
+      image,
+      labels: {
+        [label.node]: this.#node,
+        [label.session]: this.#session,
+        [label.template]: template.template.id,
+      },
+      mounts: start.modelPath === null || modelPath === null ? [] : [{ source: start.modelPath, target: modelPath }],
+      // What lies in scratch counts as memory: a full one should be told to the runner, and not end it.
+      memoryBytes: bytes + scratchBytes,
+      cpus: threads,
+      pidsMax,
+      scratchBytes,
+      openFilesMax,
+      gpus: [],
+      env: {},
+    };
+  }
+
+  async #engineChanged(): Promise<void> {
+    const { state } = this.#engine;
+    const { log } = this.#options;
+    if (state.is === 'up') {
+      log?.info({ engine: state.name, place: state.place }, 'the container engine is there');
+      await this.#arrive(state.docker);
+    } else {
+      log?.warn({ reason: reasonOf(state) }, 'no container engine can be used');
+    }
+    for (const run of this.#changed) run();
+  }
+
+  /** An engine is there, for the first time or again. */
+  async #arrive(docker: Docker): Promise<void> {
+    try {
+      await this.#removeOrphans(docker);
+    } catch (error) {
+      this.#options.log?.warn({ error: messageOf(error) }, 'containers of an earlier run could not be removed');
+    }
+    for (const name of this.#left) this.#remove(docker, name);
+    await this.#refresh();
+  }
+
+  /** What a crash of the node left behind: labelled with the node, and not made since this start of it. */
+  async #removeOrphans(docker: Docker): Promise<void> {
+    if (this.#options.owner === null) return;
+    const { answerMsMax } = this.#limits;
+    const filters = { label: [`${label.node}=${this.#node}`] };
+    const found = await within(docker.listContainers({ all: true, filters }), answerMsMax);
+    const orphans = found.filter(({ Labels }) => Labels[label.session] !== this.#session);
+    await Promise.all(
+      orphans.map(({ Id }) =>
+        within(docker.getContainer(Id).remove({ force: true, v: true }), answerMsMax).catch(ignoreGone),
+      ),
+    );
+    if (orphans.length > 0)
+      this.#options.log?.info({ containers: orphans.length }, 'containers of an earlier run removed');
+  }
+
+  #refresh(): Promise<void> {
+    this.#refreshing ??= this.#readImages().finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  async #readImages(): Promise<void> {
+    const { state } = this.#engine;
+    if (state.is !== 'up' || this.#stopped) return;
+    try {
+      const listed = await within(
+        state.docker.listImages({ filters: { label: [label.template] } }),
+        this.#limits.answerMsMax,
+      );
+      const newestLast = [...listed].sort((a, b) => a.Created - b.Created || (a.Id < b.Id ? 1 : -1));
+      const images = new Map(newestLast.map(({ Id, Labels }) => [Labels[label.template] ?? '', Id]));
+      const before = this.#images;
+      this.#images = images;
+      const isSame = before.size === images.size && [...images].every(([id, image]) => before.get(id) === image);
+      if (!isSame) for (const run of this.#changed) run();
+    } catch (error) {
+      if (isEngineGone(error)) this.#engine.doubt();
+      this.#options.log?.warn({ error: messageOf(error) }, 'images of templates could not be listed');
+    }
+  }
+
+  /** In the background; {@link stop} waits for it. */
+  #remove(docker: Docker, name: string): void {
+    const done = within(docker.getContainer(name).remove({ force: true, v: true }), this.#limits.answerMsMax)
+      .then(
+        () => void this.#left.delete(name),
+        (error: unknown) => {
+          if (statusOf(error) === 404) this.#left.delete(name);
+          else if (isEngineGone(error)) this.#left.add(name);
+          else {
+            this.#left.add(name);
+            this.#options.log?.warn({ name, error: messageOf(error) }, 'a container could not be removed');
+          }
+        },
+      )
+      .finally(() => this.#working.delete(done));
+    this.#working.add(done);
+  }
+}
+
+function reasonOf(state: Engine['state']): string {
+  if (state.is === 'up') return 'it is there';
+  if (state.is === 'unfit') return `${state.name} at ${state.place} cannot be used: ${state.problems.join('; ')}`;
+  return state.problems.length === 0 ? 'no container engine is there' : state.problems.join('; ');
+}
+
+function ignoreGone(error: unknown): void {
+  if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
+}
