@@ -26,6 +26,11 @@ export interface ContainerStart {
   readonly answerMsMax: number;
   /** A call failed as if there were no engine. */
   onEngineGone(): Promise<void>;
+  /**
+   * Tells when the engine is known to be gone: a wait whose answer has begun is not told of it by its client.
+   * @returns a function that ends it.
+   */
+  onEngineLost(run: () => void): () => void;
   /** Called once, when it has ended or was not started; a container may be left. */
   onEnd(): void;
 }
@@ -68,6 +73,7 @@ export async function openContainer(start: ContainerStart): Promise<RunnerChanne
     let killed = false;
     let patience: NodeJS.Timeout | undefined;
     const givenUp = Promise.withResolvers<never>();
+    const stopListening = start.onEngineLost(() => givenUp.reject(new EngineSilent('the engine is gone')));
     const ended = async (): Promise<Exit> => {
       const allRead = Promise.all([closed(stdout), closed(stderr)]);
       try {
@@ -82,6 +88,7 @@ export async function openContainer(start: ContainerStart): Promise<RunnerChanne
         return () => engineGone;
       } finally {
         clearTimeout(patience);
+        stopListening();
         socket.destroy();
         onEnd();
       }

@@ -133,6 +133,10 @@ class DockerHost implements RunnerHost {
       modelPath,
       answerMsMax: this.#limits.answerMsMax,
       onEngineGone: () => this.#engine.doubt(),
+      onEngineLost: (run) =>
+        this.#engine.onChange(() => {
+          if (this.#engine.state.is !== 'up') run();
+        }),
       onEnd: () => this.#remove(state.docker, name),
     });
     if ('code' in opened && opened.code === 'template-missing') await this.#refresh();
