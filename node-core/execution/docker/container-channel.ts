@@ -97,14 +97,28 @@ export async function openContainer(start: ContainerStart): Promise<RunnerChanne
       const { State } = InspectedState.parse(await call(which.inspect()));
       return { exitCode: State.ExitCode, oomKilled: State.OOMKilled, error: State.Error ?? '' };
     };
+    let frozen = false;
+    const end = async (): Promise<void> => {
+      // What is frozen cannot die.
+      if (frozen) await call(container.unpause()).catch(() => undefined);
+      await call(container.kill());
+    };
+    const freeze = async (): Promise<void> => {
+      await call(container.pause());
+      frozen = true;
+    };
+    const thaw = async (): Promise<void> => {
+      await call(container.unpause());
+      frozen = false;
+    };
     const kill = (): void => {
       if (killed) return;
       killed = true;
       // Its end is seen by the wait above, and where the engine is gone, that ends; but one that hangs is not waited for.
-      container.kill().catch(() => undefined);
+      end().catch(() => undefined);
       patience = setTimeout(() => givenUp.reject(new EngineSilent('the container does not end')), answerMsMax);
     };
-    return { id: container.id, modelPath, stdin: socket, stdout, stderr, exited: ended(), kill };
+    return { id: container.id, modelPath, stdin: socket, stdout, stderr, exited: ended(), kill, freeze, thaw };
   }
 }
 

@@ -151,7 +151,7 @@ class DockerHost implements RunnerHost {
 
   #request(start: RunnerStart, image: string, modelPath: string | null): ContainerRequest {
     const { pidsMax, openFilesMax, scratchBytes } = this.#limits;
-    const { template, bytes, threads } = start;
+    const { template, bytes, cpus } = start;
     return {
       image,
       labels: {
@@ -162,7 +162,7 @@ class DockerHost implements RunnerHost {
       mounts: start.modelPath === null || modelPath === null ? [] : [{ source: start.modelPath, target: modelPath }],
       // What lies in scratch counts as memory: a full one should be told to the runner, and not end it.
       memoryBytes: bytes + scratchBytes,
-      cpus: threads,
+      cpus,
       pidsMax,
       scratchBytes,
       openFilesMax,
