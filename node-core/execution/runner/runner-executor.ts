@@ -42,6 +42,11 @@ export function createRunnerExecutor(hosts: readonly RunnerHost[], options: Exec
 /** Of a template that was to be measured: this computer could not run it at that moment. */
 const saysNothing: ReadonlySet<Failure['code']> = new Set(['timeout', 'no-capacity', 'internal']);
 
+function placeRefusal({ template: { name, runsIn } }: LoadedTemplate, host: RunnerHost): Failure | null {
+  if (runsIn === undefined || runsIn.some((place) => place === host.name)) return null;
+  return { code: 'template-missing', message: `${name} runs in ${runsIn.join(' or ')} only` };
+}
+
 const never: CancelSignal = { cancelled: false, onCancel: () => undefined };
 
 class TemplateExecutor implements RunnerExecutor {
@@ -263,7 +268,7 @@ class TemplateExecutor implements RunnerExecutor {
     const refusals: Failure[] = [];
     const reasons: string[] = [];
     for (const host of this.#hosts) {
-      const refusal = host.refusal(template);
+      const refusal = placeRefusal(template, host) ?? host.refusal(template);
       if (refusal === null) return host;
       refusals.push(refusal);
       reasons.push(`${host.name}: ${refusal.message}`);
