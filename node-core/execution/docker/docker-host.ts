@@ -14,6 +14,7 @@ import { imageMissing } from './end.ts';
 import { createEngine, type Engine, type EngineLimits } from './engine.ts';
 import { isEngineGone, statusOf, within } from './engine-call.ts';
 import { engineFaults } from './engine-faults.ts';
+import { systemCallsFor } from './seccomp.ts';
 
 export interface DockerHostOptions {
   /**
@@ -120,7 +121,8 @@ class DockerHost implements RunnerHost {
     const modelPath = start.modelPath === null ? null : `${modelsFolder}/${basename(start.modelPath)}`;
     let spec: ContainerSpec;
     try {
-      spec = containerSpecOf(this.#request(start, image, modelPath));
+      const systemCalls = systemCallsFor(state.name);
+      spec = containerSpecOf({ ...this.#request(start, image, modelPath), systemCalls });
     } catch (error) {
       return { code: 'container', message: messageOf(error) };
     }

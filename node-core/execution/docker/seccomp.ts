@@ -57,3 +57,7 @@ export const seccompProfile = JSON.stringify({
     { names: ['clone3'], action: 'SCMP_ACT_ERRNO', errnoRet: noSystemCall },
   ],
 });
+
+/** Podman takes the path of a list on its own computer, and no list, so its own holds there. @param engine its name. */
+export const systemCallsFor = (engine: string): 'ours' | "the engine's" =>
+  /podman/i.test(engine) ? "the engine's" : 'ours';
