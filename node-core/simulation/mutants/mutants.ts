@@ -438,4 +438,29 @@ export const mutants: readonly Mutant[] = [
     replace: '    void this.#markRevealed(work);\n',
     scenarios: ['calm'],
   },
+  {
+    name: 'unwatched-after-restart',
+    about: 'leases of work that was in hand at a kill never end after it',
+    file: 'node-core/provider/provider.ts',
+    search:
+      '    for (const work of Object.values(this.#view.state.work)) this.#watch(work);\n    this.#leases.start();',
+    replace: '    this.#leases.start();',
+    scenarios: ['crash-walk', 'lost-disk', 'restored-backup', 'churn'],
+  },
+  {
+    name: 'never-written-off',
+    about: 'work on which its client never gave a verdict is forgotten, and stays in the books',
+    file: 'node-core/provider/provider.ts',
+    search: "          ...over.flatMap((work) => this.#dropped(work, 'its client gave no verdict')),\n",
+    replace: '',
+    scenarios: ['partition-and-heal', 'lost-disk'],
+  },
+  {
+    name: 'failed-twice',
+    about: 'the table of states lets an attempt that has failed fail again',
+    file: 'node-core/protocol/job/states.ts',
+    search: '  failed: {},\n  cancelled: {},\n  lost: {},',
+    replace: "  failed: { fail: 'failed' },\n  cancelled: {},\n  lost: {},",
+    scenarios: ['cheats', 'crash-walk', 'duplicates'],
+  },
 ];
