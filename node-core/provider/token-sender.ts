@@ -27,7 +27,7 @@ const tokensMax = 4096;
 const lettersMax = 64 * 1024;
 
 export interface TokenSenderOptions {
-  readonly messenger: Messenger;
+  readonly messenger: Pick<Messenger, 'deliver'>;
   readonly signer: Signer;
   readonly client: PeerId;
   readonly replicaId: ReplicaId;

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { describe, expect, it } from 'vitest';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { commands } from '../table.ts';
 import { runCli } from '../testing.ts';
 import { bashScript } from './bash.ts';
@@ -30,6 +32,18 @@ describe.skipIf(!existsSync(bash))('bash', () => {
     expect(offered('submit', '--copies', '')).toEqual([]);
   });
 });
+
+/** By `-n` each of these shells reads a script and runs nothing. */
+for (const shell of ['bash', 'zsh', 'fish'] as const) {
+  const program = ['/bin', '/usr/bin'].map((folder) => `${folder}/${shell}`).find((path) => existsSync(path));
+  it.skipIf(program === undefined)(`${shell} finds no fault in its script`, async () => {
+    const { out } = await runCli(['completion', shell]);
+    const folder = mkdtempSync(join(tmpdir(), 'infernet-completion-'));
+    onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+    writeFileSync(join(folder, 'script'), out);
+    expect(execFileSync(program ?? '', ['-n', join(folder, 'script')], { encoding: 'utf8' })).toBe('');
+  });
+}
 
 it.each(['bash', 'zsh', 'fish'])('%s knows every command and option', async (shell) => {
   const { exit, out } = await runCli(['completion', shell]);
