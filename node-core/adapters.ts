@@ -123,6 +123,7 @@ export function realExecutor(config: NodeConfig, options: RealPortsOptions): Exe
       idleMs: execution.warmMs,
     }),
     contextTokens: execution.contextTokens,
+    gpu: execution.gpu === 'off' ? null : execution.gpu,
     log: options.log,
     docker: {
       owner: options.isNode === true ? resolve(dataFolder) : null,

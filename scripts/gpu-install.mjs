@@ -1,8 +1,8 @@
-// npm run gpu:install [-- cuda | vulkan]
+// npm run gpu:install [-- [cuda | vulkan] [--yes]]
 //
 // Fetches the llama.cpp build for this computer's graphics card. These builds weigh up to 450 MB, so package.json
 // overrides them away and only those who have the card fetch them. Without an argument: CUDA where `nvidia-smi`
-// answers, Vulkan elsewhere. Macs need nothing: the Metal build is part of the default install.
+// answers, Vulkan elsewhere. It says how large they are and asks first; --yes answers. Never tried on such a card here. Macs need nothing: the Metal build is part of the default install.
 
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -17,6 +17,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
 import { root } from './lib/ensure-install.mjs';
 
 // As in package-lock.json for everything else: what is fetched is exactly what was reviewed.
@@ -33,7 +34,8 @@ const integrityOf = {
 };
 
 const shell = process.platform === 'win32';
-const [asked] = process.argv.slice(2);
+const [asked] = process.argv.slice(2).filter((word) => word !== '--yes');
+const isAgreed = process.argv.includes('--yes');
 if (asked !== undefined && asked !== 'cuda' && asked !== 'vulkan') fail(`"${asked}" is neither cuda nor vulkan`);
 if (process.platform === 'darwin') {
   console.log('Nothing to fetch: on a Mac the Metal build is already installed.');
@@ -51,10 +53,28 @@ if (installed !== version) {
     `node-llama-cpp is ${installed}, but the hashes in scripts/gpu-install.mjs are those of ${version}; update them`,
   );
 }
+if (!(await agreed())) fail('nothing was fetched');
 for (const name of names) fetchPackage(name);
 // So that a later `npm ci`, which removes them, can say so.
 writeFileSync(join(root, 'node_modules/.infernet-gpu'), `${names.join('\n')}\n`);
-console.log(`Done. Set \`gpu: "${backend}"\` where the node's configuration names the GPU.`);
+console.log(`Done. Set execution.gpu to "${backend}": infernet-desktop config set execution.gpu ${backend}`);
+
+async function agreed() {
+  const size = backend === 'cuda' ? 'up to 450 MB' : 'up to 160 MB';
+  console.log(
+    `The ${backend} build of llama.cpp is ${size} to fetch (${names.map((name) => `@node-llama-cpp/${name}`).join(', ')}).`,
+  );
+  console.log('It was never tried on hardware by those who wrote this.');
+  if (isAgreed) return true;
+  if (!process.stdin.isTTY) {
+    console.log('Run it again with --yes to fetch it.');
+    return false;
+  }
+  const asking = createInterface({ input: process.stdin, output: process.stdout });
+  const answer = await asking.question('Fetch it? [y/N] ');
+  asking.close();
+  return /^y(es)?$/i.test(answer.trim());
+}
 
 /** @param {string} name */
 function fetchPackage(name) {

@@ -146,6 +146,12 @@ export const NodeConfig = z.strictObject({
         .default(5)
         .describe('how far embedded runners step back behind other programs when the processor is busy; 19 = furthest'),
       threads: count(1, 'threads of one model; more than the free cores make it slower, not faster'),
+      gpu: z
+        .enum(['off', 'metal', 'cuda', 'vulkan'])
+        .default('off')
+        .describe(
+          'graphics card for embedded runners, unverified on hardware: metal on a Mac; cuda and vulkan after `npm run gpu:install`. Where it cannot be used the processor is',
+        ),
       contextTokens: count(512, 'context window, tokens', 64),
       warmModelsMax: count(
         2,

@@ -8,6 +8,7 @@ import { z } from '../../protocol/index.ts';
 import { messageOf, systemCodeOf } from '../fault.ts';
 import { clientAt, within } from './engine-call.ts';
 import { type EnginePlace, enginePlaces, isThere, type Surroundings, surroundings } from './engine-place.ts';
+import { toolkitFaults } from './gpu.ts';
 
 export type EngineState =
   | { readonly is: 'up'; readonly docker: Docker; readonly place: string; readonly name: string }
@@ -148,7 +149,7 @@ class WatchedEngine implements Engine {
         within(docker.version(), answerMsMax),
       ]);
       const name = nameOf(version);
-      const faults = this.#faultsOf(info, version);
+      const faults = [...this.#faultsOf(info, version), ...(await toolkitFaults(info))];
       if (faults.length > 0) return { is: 'unfit', place: socketPath, name, problems: faults };
       await this.#follow(docker);
       return { is: 'up', docker, place: socketPath, name };

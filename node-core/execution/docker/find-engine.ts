@@ -23,7 +23,7 @@ export async function findEngine({ templates = [], gpus = askGpus, ...where }: E
     ...where,
     faultsOf: (info, version) => {
       found = containerGpusOf(info, answers);
-      return [...engineFaults(info, version), ...found.engineFaults];
+      return engineFaults(info, version);
     },
   });
   await engine.start();

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { askGpus, containerGpusOf, smiQuery } from './gpu.ts';
+import { askGpus, containerGpusOf, smiQuery, toolkitFaults } from './gpu.ts';
 
 const read = (name: string): string => readFileSync(new URL(`fixtures/${name}`, import.meta.url), 'utf8');
 const info = (name: string): unknown => JSON.parse(read(`info-${name}.json`));
@@ -76,6 +76,13 @@ describe('GPUs of an engine', () => {
       /CVE-2025-23266.*runc the default/,
     );
     expect(containerGpusOf(info('nvidia-default'), { smi, toolkit }).engineFaults).toEqual([]);
+  });
+
+  it('are asked about before a container runs only where all go through the toolkit', async () => {
+    const never = () => Promise.reject(new Error('it was asked'));
+    expect(await toolkitFaults(info('nvidia-runtime'), never)).toEqual([]);
+    expect(await toolkitFaults(info('nvidia-default'), async () => at('1.16.1'))).toHaveLength(1);
+    expect(await toolkitFaults(info('nvidia-default'), async () => at('1.17.8'))).toEqual([]);
   });
 
   it('tell what is missing: toolkit or driver', () => {

@@ -86,6 +86,12 @@ export function containerGpusOf(info: unknown, { smi, toolkit }: GpuAnswers): Co
   };
 }
 
+/** Of an engine on which every container goes through NVIDIA's runtime; others are not asked about. */
+export async function toolkitFaults(info: unknown, ask: typeof askGpus = askGpus): Promise<readonly string[]> {
+  const isDefault = Info.safeParse(info).data?.DefaultRuntime?.startsWith('nvidia') === true;
+  return isDefault ? containerGpusOf(info, await ask()).engineFaults : [];
+}
+
 /** Asks the programs of this computer. @param ask runs one; null where that fails. */
 export async function askGpus(ask: typeof run = run): Promise<GpuAnswers> {
   const [smi, ctk] = await Promise.all([ask('nvidia-smi', smiQuery), ask('nvidia-ctk', ['--version'])]);

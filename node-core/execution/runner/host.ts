@@ -2,7 +2,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { LoadedTemplate } from '../templates/load-templates.ts';
 import type { Failure } from './failure.ts';
-import type { RunnerLimits } from './options.ts';
+import type { Gpu, RunnerLimits } from './options.ts';
 
 export interface RunnerHost {
   /** For the log, and for people who ask where a template runs. */
@@ -31,6 +31,7 @@ export interface RunnerStart {
   /** 0…19, where the host can let a runner step back behind other programs. */
   readonly niceness: number;
   readonly contextTokens: number;
+  readonly gpu: Gpu | null;
   readonly limits: RunnerLimits;
 }
 

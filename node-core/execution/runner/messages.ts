@@ -1,6 +1,7 @@
 /** The runner contract (resources/templates/README.md): what a runner may write on stdout. */
 import type { TokenClaim } from '../../ports/index.ts';
 import { type Cid, Json, z } from '../../protocol/index.ts';
+import type { Gpu } from './options.ts';
 
 const runId = z.string().max(256);
 const count = z.int().min(0);
@@ -52,7 +53,13 @@ export const StreamedOutput = z.object({ text: z.string(), tokenIds: z.array(tok
 
 /** What the host writes on stdin. */
 export type HostMessage =
-  | { readonly type: 'load'; readonly model: string | null; readonly threads: number; readonly contextTokens: number }
+  | {
+      readonly type: 'load';
+      readonly model: string | null;
+      readonly threads: number;
+      readonly contextTokens: number;
+      readonly gpu?: Gpu;
+    }
   | {
       readonly type: 'run';
       readonly id: string;

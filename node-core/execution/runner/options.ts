@@ -13,6 +13,8 @@ export interface ExecutorOptions {
    * there are cores are used. Default: one thread.
    */
   readonly share?: () => RunnerShare;
+  /** Graphics card for runners that are child processes; without it, or where it cannot be used: none. Unverified on hardware. */
+  readonly gpu?: Gpu | null;
   /** For all runners together: what needs more does not run here. Default: as much as there is. */
   readonly memoryBytesMax?: number;
   /** Runs at one time in one process; they take turns item by item. A function is asked at each run. Default 4. */
@@ -24,6 +26,8 @@ export interface ExecutorOptions {
   readonly log?: Logger;
   readonly limits?: Partial<RunnerLimits>;
 }
+
+export type Gpu = 'metal' | 'cuda' | 'vulkan';
 
 export interface RunnerShare {
   readonly threads: number;

@@ -244,6 +244,7 @@ class TemplateExecutor implements RunnerExecutor {
       modelPath: local?.path ?? null,
       bytes: bytesOf(loaded, local?.info.sizeBytes ?? 0),
       ...this.#share(),
+      gpu: host.name === 'embedded' ? (this.#options.gpu ?? null) : null,
       contextTokens: this.#options.contextTokens ?? 4096,
       limits: this.#limits,
     };

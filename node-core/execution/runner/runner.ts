@@ -165,7 +165,7 @@ export class Runner {
   }
 
   #begin({ stdout, stderr, modelPath }: RunnerChannel): void {
-    const { threads, contextTokens, template } = this.#start;
+    const { threads, contextTokens, template, gpu } = this.#start;
     const lineBytesMax = template.template.resources.outputBytesMax + lineOverheadBytes;
     const lines = new LineSplitter(lineBytesMax, (line) => this.#take(line));
     stdout.on('data', (chunk: Buffer) => {
@@ -179,7 +179,7 @@ export class Runner {
       this.#tail.push(chunk);
       this.#hear(chunk);
     });
-    this.#send({ type: 'load', model: modelPath, threads, contextTokens });
+    this.#send({ type: 'load', model: modelPath, threads, contextTokens, ...(gpu === null ? {} : { gpu }) });
   }
 
   /** Who writes and says nothing would keep this process busy until its time is over. */

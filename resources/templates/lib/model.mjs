@@ -59,8 +59,8 @@ async function importLibrary() {
  * @param {import('./serve.mjs').LoadRequest} request
  * @returns {Promise<OpenModel>}
  */
-export async function openModel({ model: modelPath, threads, contextTokens: contextTokensMax }) {
-  const { library, model } = await loadModel(modelPath, threads);
+export async function openModel({ model: modelPath, threads, contextTokens: contextTokensMax, gpu }) {
+  const { library, model } = await loadModel(modelPath, threads, gpu);
   const contextTokens = Math.min(contextTokensMax, model.trainContextSize);
   const context = await model.createContext({ contextSize: contextTokens, sequences: 1, threads });
   return {
@@ -77,27 +77,38 @@ export async function openModel({ model: modelPath, threads, contextTokens: cont
  * @param {import('./serve.mjs').LoadRequest} request
  * @returns {Promise<OpenEmbedder>}
  */
-export async function openEmbedder({ model: modelPath, threads, contextTokens: contextTokensMax }) {
-  const { model } = await loadModel(modelPath, threads);
+export async function openEmbedder({ model: modelPath, threads, contextTokens: contextTokensMax, gpu }) {
+  const { model } = await loadModel(modelPath, threads, gpu);
   const contextTokens = Math.min(contextTokensMax, model.trainContextSize);
   const context = await model.createEmbeddingContext({ contextSize: contextTokens, threads });
   return { model, context, contextTokens };
 }
 
-/** @param {string | null} modelPath @param {number} threads */
-async function loadModel(modelPath, threads) {
+/** @typedef {'metal' | 'cuda' | 'vulkan'} Gpu */
+
+/** @param {string | null} modelPath @param {number} threads @param {Gpu | undefined} gpu */
+async function loadModel(modelPath, threads, gpu) {
   if (modelPath === null) throw new RunnerError('model-missing', 'this template needs a model');
-  const { library, llama } = await startLlama(threads).catch((error) => {
+  if (gpu !== undefined) {
+    try {
+      const { library, llama } = await startLlama(threads, gpu);
+      return { library, model: await llama.loadModel({ modelPath }) };
+    } catch (error) {
+      // The card is a help, and no condition.
+      console.error(`${gpu} cannot be used, the processor is: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  const { library, llama } = await startLlama(threads, false).catch((error) => {
     throw new RunnerError('container', `llama.cpp could not be started: ${error.message}`);
   });
   return { library, model: await llama.loadModel({ modelPath, gpuLayers: 0 }) };
 }
 
-/** @param {number} threads */
-async function startLlama(threads) {
+/** @param {number} threads @param {Gpu | false} gpu */
+async function startLlama(threads, gpu) {
   const library = await importLibrary();
   const llama = await library.getLlama({
-    gpu: false,
+    gpu,
     build: 'never',
     skipDownload: true,
     progressLogs: false,

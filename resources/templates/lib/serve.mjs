@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { TokenStream } from './token-stream.mjs';
 
 /**
- * @typedef {{model: string | null, threads: number, contextTokens: number}} LoadRequest
+ * @typedef {{model: string | null, threads: number, contextTokens: number, gpu?: 'metal' | 'cuda' | 'vulkan'}} LoadRequest
  * @typedef {{output: unknown, tokens: number}} ItemResult `tokens` went through the model: prompt and answer.
  * @typedef {{[key: string]: unknown}} Params
  *
