@@ -317,7 +317,7 @@ export const NodeConfig = z.strictObject({
       pauseOnFullScreen: z
         .boolean()
         .default(true)
-        .describe('the same while a program fills the screen, where that can be told (X11)'),
+        .describe('the same while a program fills the screen, where the host tells of it'),
       checkMs: ms(15_000, 'how often the computer is looked at: its disk, its power'),
       checkBusyMs: ms(500, 'the same while there is work, so that it stands still soon after something forbids it'),
     })

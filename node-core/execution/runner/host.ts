@@ -31,7 +31,7 @@ export interface RunnerStart {
   /** 0…19, where the host can let a runner step back behind other programs. */
   readonly niceness: number;
   readonly contextTokens: number;
-  readonly gpu: Gpu | null;
+  readonly gpu?: Gpu | null;
   readonly limits: RunnerLimits;
 }
 

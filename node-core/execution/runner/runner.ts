@@ -179,7 +179,7 @@ export class Runner {
       this.#tail.push(chunk);
       this.#hear(chunk);
     });
-    this.#send({ type: 'load', model: modelPath, threads, contextTokens, ...(gpu === null ? {} : { gpu }) });
+    this.#send({ type: 'load', model: modelPath, threads, contextTokens, ...(gpu == null ? {} : { gpu }) });
   }
 
   /** Who writes and says nothing would keep this process busy until its time is over. */
