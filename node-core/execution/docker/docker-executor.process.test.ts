@@ -1,5 +1,6 @@
 /** The executor in containers of a real engine: runners that misbehave, and an engine that does. */
 import { execFileSync } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, vi } from 'vitest';
@@ -183,6 +184,26 @@ describe('a run in a container', () => {
     expect(executor?.warm?.()).toEqual([]);
     await vi.waitUntil(async () => (await containers()).length === 0, waitMsMax);
   });
+
+  needsEngine(
+    'leaves nothing behind: 50 containers one after the other, and 8 at once',
+    async () => {
+      const fresh = (await begin({ limits: { processesMax: 8 } })).get('fresh');
+      const run = () => ask(fresh, { params: { mode: 'who' }, inputs: [{ text: '' }] });
+      const allGone = () => vi.waitUntil(async () => (await containers()).length === 0, waitMsMax);
+      const openFiles = () => readdirSync('/proc/self/fd').length;
+      await run();
+      await allGone();
+      const before = openFiles();
+      for (let i = 0; i < 50; i++) expect(await run()).toMatchObject({ ok: true });
+      const together = await Promise.all(Array.from({ length: 8 }, run));
+      expect(together.every(({ ok }) => ok)).toBe(true);
+      await allGone();
+      // Sockets of the last calls close a moment later.
+      await vi.waitUntil(() => openFiles() <= before + 2, waitMsMax);
+    },
+    300_000,
+  );
 
   needsEngine('needs an image, and finds one that was built since', async () => {
     const found = await begin();
