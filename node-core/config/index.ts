@@ -1,7 +1,7 @@
 /** The configuration: its schema, its file, and where things lie by default. */
 export { ConfigError } from './config-error.ts';
 export { ConfigFile, ConfigFileError, type SettingsChange } from './config-file.ts';
-export { type JobShare, jobShareOf, offeredOf } from './job-share.ts';
+export { jobShareOf, offeredOf } from './job-share.ts';
 export { type Adoption, adopt } from './live.ts';
 export { type ConfigOverride, loadConfig } from './load.ts';
 export { defaultConfigFile, defaultDataFolder } from './paths.ts';
