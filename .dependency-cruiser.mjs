@@ -202,7 +202,7 @@ export default {
       name: 'no-dev-package-in-the-app',
       comment: 'What ships is in `dependencies`; the renderer is bundled, and electron brings itself',
       severity: 'error',
-      from: { path: '^(node-core|electron|resources)/', pathNot: test },
+      from: { path: '^(node-core|electron|resources)/', pathNot: [test, '/docker/hostile/'] },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'], pathNot: '(^|/)node_modules/electron/' },
     },
     {
