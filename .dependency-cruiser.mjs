@@ -24,7 +24,8 @@ const table = {
   store: ['journal', 'version.ts'],
   content: ['journal'],
   directory: ['journal', 'messaging'],
-  execution: ['content', 'journal'],
+  // The conformance test of a template compares outputs as jobs do.
+  execution: ['content', 'journal', 'verification'],
   verification: ['journal'],
   // The sequential test over what checks have shown is a projection of it.
   reputation: ['journal', 'messaging', 'verification'],

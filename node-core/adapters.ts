@@ -13,7 +13,7 @@ import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jobShareOf, type NodeConfig } from './config/index.ts';
-import { createExecutor, findEngine } from './execution/index.ts';
+import { type BuiltImage, buildImages, createExecutor, findEngine, type ImagesRequest } from './execution/index.ts';
 import {
   createSigner,
   createVerifier,
@@ -40,6 +40,14 @@ export async function recoveryPhraseIn(dataFolder: string): Promise<string> {
   return phraseOf(seed);
 }
 
+export {
+  conformanceOf,
+  imageOfTemplate,
+  type LoadedTemplate,
+  loadTemplates,
+  scaffoldTemplate,
+  TemplateExistsError,
+} from './execution/index.ts';
 export { findEngine } from './execution/index.ts';
 
 export interface RealPortsOptions {
@@ -99,6 +107,33 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
     host: { ...system, engine: (templates) => findEngine({ env: process.env, templates }), ...options.host?.(system) },
   };
   return { ports, newIdentity: created };
+}
+
+/** Folders of template folders, the shipped one first. */
+export function templateFoldersOf(
+  { execution }: NodeConfig,
+  { resourcesFolder }: Pick<RealPortsOptions, 'resourcesFolder'>,
+): string[] {
+  return [shippedTemplates(resourcesFolder), ...execution.templateFolders];
+}
+
+export function shippedTemplates(resourcesFolder?: string): string {
+  return join(resourcesFolder ?? nearestResources(dirname(fileURLToPath(import.meta.url))), 'templates');
+}
+
+/** Images of templates, on a base of the caller's choice or one of what this program itself runs. @throws Error without an engine. */
+export function buildTemplateImages(
+  config: NodeConfig,
+  options: Pick<RealPortsOptions, 'modulesFolder' | 'cacheFolder'>,
+  request: Pick<ImagesRequest, 'templates' | 'base' | 'env' | 'onLine'>,
+): Promise<BuiltImage[]> {
+  const isNode = process.versions['electron'] === undefined;
+  return buildImages({
+    ...request,
+    nodeBinary: config.execution.nodeBinary ?? (isNode ? process.execPath : null),
+    modulesFolder: options.modulesFolder ?? nearestModules(dirname(fileURLToPath(import.meta.url))),
+    cacheFolder: options.cacheFolder ?? join(config.dataFolder, 'cache'),
+  });
 }
 
 /** What runs jobs on this computer; also without a node, to look at what one would find. */
@@ -220,6 +255,14 @@ function nearestResources(from: string): string {
     const candidate = join(folder, 'resources');
     if (existsSync(join(candidate, 'templates'))) return candidate;
     if (dirname(folder) === folder) throw new Error(`expected resources/templates above ${from}; install again`);
+  }
+}
+
+function nearestModules(from: string): string | null {
+  for (let folder = from; ; folder = dirname(folder)) {
+    const modules = join(folder, 'node_modules');
+    if (existsSync(join(modules, 'node-llama-cpp'))) return modules;
+    if (dirname(folder) === folder) return null;
   }
 }
 

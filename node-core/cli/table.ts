@@ -17,6 +17,7 @@ import { plan } from './commands/plan.ts';
 import { results } from './commands/results.ts';
 import { status } from './commands/status.ts';
 import { submit } from './commands/submit.ts';
+import { templatesBuild, templatesList, templatesNew, templatesTest } from './commands/templates.ts';
 import { wallet } from './commands/wallet.ts';
 
 export const programName = 'infernet-desktop';
@@ -38,6 +39,10 @@ export const commands: readonly Command[] = [
   logs,
   exportCommand,
   doctor,
+  templatesList,
+  templatesBuild,
+  templatesTest,
+  templatesNew,
   identityExport,
   identityImport,
   configShow,
@@ -48,6 +53,7 @@ export const commands: readonly Command[] = [
 ];
 
 export const groups: Readonly<Record<string, string>> = {
+  templates: 'What this computer can run, and new templates.',
   identity: 'The node’s key, on paper.',
   config: 'The configuration.',
 };

@@ -7,3 +7,7 @@ export { createExecutor, type LocalExecutorOptions } from './create-executor.ts'
 export { findEngine } from './docker/find-engine.ts';
 export { createEmbeddedExecutor, type EmbeddedExecutor, type EmbeddedOptions } from './embedded/embedded-executor.ts';
 export { ModelEntry, ModelsManifest } from './models/manifest.ts';
+export { type BuiltImage, buildImages, type ImagesRequest, imageOfTemplate } from './templates/build-images.ts';
+export { type Conformance, conformanceOf } from './templates/conformance.ts';
+export { type LoadedTemplate, loadTemplates } from './templates/load-templates.ts';
+export { scaffoldTemplate, TemplateExistsError } from './templates/scaffold.ts';

@@ -2,7 +2,7 @@
  * Checks of results: which are checked, copies compared by class, claimed tokens judged, and disagreement weighed over many checks.
  */
 export { canBeCompared, compareCopies, tieBreakNeeded } from './compare-copies.ts';
-export { clusterCopies } from './numeric.ts';
+export { clusterCopies, isWithin } from './numeric.ts';
 export { auditChancePpm, type CheckStanding, isDrawn } from './sampling.ts';
 export {
   type DisagreementTest,
