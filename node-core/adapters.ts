@@ -42,13 +42,13 @@ export async function recoveryPhraseIn(dataFolder: string): Promise<string> {
 
 export {
   conformanceOf,
+  findEngine,
   imageOfTemplate,
   type LoadedTemplate,
   loadTemplates,
   scaffoldTemplate,
   TemplateExistsError,
 } from './execution/index.ts';
-export { findEngine } from './execution/index.ts';
 
 export interface RealPortsOptions {
   readonly log: Logger;
@@ -110,10 +110,7 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
 }
 
 /** Folders of template folders, the shipped one first. */
-export function templateFoldersOf(
-  { execution }: NodeConfig,
-  { resourcesFolder }: Pick<RealPortsOptions, 'resourcesFolder'>,
-): string[] {
+export function templateFoldersOf({ execution }: NodeConfig, resourcesFolder?: string): string[] {
   return [shippedTemplates(resourcesFolder), ...execution.templateFolders];
 }
 
@@ -125,7 +122,7 @@ export function shippedTemplates(resourcesFolder?: string): string {
 export function buildTemplateImages(
   config: NodeConfig,
   options: Pick<RealPortsOptions, 'modulesFolder' | 'cacheFolder'>,
-  request: Pick<ImagesRequest, 'templates' | 'base' | 'env' | 'onLine'>,
+  request: Pick<ImagesRequest, 'templates' | 'base' | 'env' | 'onLine' | 'onlyMissing'>,
 ): Promise<BuiltImage[]> {
   const isNode = process.versions['electron'] === undefined;
   return buildImages({

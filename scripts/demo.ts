@@ -2,19 +2,22 @@
  * The demo: five node processes on this computer find each other through the DHT from one address, and label 200 held-out
  * reviews by a real language model: every shard on two providers, compared, then paid.
  *
- *     npm run demo [-- --cheater | --sleeper] [--kill] [--report report.json]
+ *     npm run demo [-- --cheater | --sleeper] [--kill] [--docker] [--report report.json]
+ *     npm run demo -- --template ocr [--report report.json]
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { copiesOf, micro, type NodeEvent, z } from '../node-core/protocol/index.ts';
 import { runBatch } from './demo/batch.ts';
+import { buildImages, type DemoEngine, startEngine } from './demo/containers.ts';
 import { runDirectly } from './demo/direct.ts';
 import { removeLeftovers } from './demo/leftovers.ts';
 import { readLog } from './demo/log.ts';
 import { channels, type Network, reputations, settledBooks, startNetwork } from './demo/network.ts';
 import { NodeGroup, type RunningNode } from './demo/nodes.ts';
+import { ocr, type PagesReport, readPages } from './demo/pages.ts';
 import { runPrompts } from './demo/prompts.ts';
 import { type DemoReport, printReport } from './demo/report.ts';
 import { Screen } from './demo/screen.ts';
@@ -42,6 +45,8 @@ interface Options {
   readonly cheater?: boolean;
   readonly sleeper?: boolean;
   readonly kill?: boolean;
+  readonly docker?: boolean;
+  readonly template?: string;
 }
 
 const options = new Command('npm run demo --')
@@ -50,6 +55,10 @@ const options = new Command('npm run demo --')
   .option('--cheater', 'the last provider serves a smaller model than it says')
   .option('--sleeper', 'the last provider does so after some honest shards')
   .option('--kill', 'the last provider but one is killed in the middle')
+  .option('--docker', 'the runners are containers instead of processes')
+  .addOption(
+    new Option('--template <name>', 'instead of the reviews: rendered pages are read, in containers').choices([ocr]),
+  )
   .parse()
   .opts<Options>();
 if (options.cheater === true && options.sleeper === true) {
@@ -57,7 +66,18 @@ if (options.cheater === true && options.sleeper === true) {
   process.exit(2);
 }
 
+if (options.template !== undefined && (options.cheater === true || options.sleeper === true || options.kill === true)) {
+  process.stderr.write('demo: --cheater, --sleeper and --kill are about the reviews; leave out --template\n');
+  process.exit(2);
+}
+
 const screen = new Screen();
+let engine: DemoEngine | null = null;
+/** The nodes end their containers; then the engine goes, where it is the demo's own. */
+const stopAll = async (): Promise<void> => {
+  await group.stop();
+  await engine?.stop();
+};
 await removeLeftovers(folderPrefix);
 // The number says later whether this process still lives.
 const group = await NodeGroup.make(`${folderPrefix}${process.pid}-`);
@@ -69,19 +89,24 @@ for (const [signal, code] of [
 ] as const) {
   process.on(signal, () => {
     screen.say('\nstopping the nodes …');
-    void group.stop().finally(() => process.exit(code));
+    void stopAll().finally(() => process.exit(code));
   });
 }
 
 try {
-  const report = await demo(options);
+  const isOcr = options.template === ocr;
+  if (isOcr || options.docker === true) {
+    engine = await startEngine(screen);
+    await buildImages(screen, engine, isOcr ? [ocr] : [classify, generate]);
+  }
+  const report = isOcr ? await pagesDemo() : await demo(options);
   if (options.report !== undefined) await writeFile(options.report, `${JSON.stringify(report, null, 2)}\n`);
-  await group.stop();
-  process.exitCode = isWhole(report) ? 0 : 1;
+  await stopAll();
+  process.exitCode = ('pages' in report ? isRead(report) : isWhole(report)) ? 0 : 1;
 } catch (error) {
   // A signal that came first has its own exit code.
   const isStopping = group.isStopping;
-  await group.stop();
+  await stopAll();
   if (!isStopping) {
     process.stderr.write(`demo: ${error instanceof Error ? error.message : String(error)}\n`);
     process.exit(1);
@@ -107,6 +132,16 @@ function isWhole({ sameAsDirect, items, shards, ledger, streams, streamsSameAsDi
   );
 }
 
+function isRead({ pages, right, shards, ledger }: PagesReport): boolean {
+  return right === pages && shards.accepted === shards.total && ledger.differenceMicro === '0';
+}
+
+async function pagesDemo(): Promise<PagesReport> {
+  screen.say(screen.paint('bold', 'Infernet demo: rendered pages, 4 providers, 2 copies of every page'));
+  const network = await startNetwork(group, screen, { templates: [ocr], honestRuns: null, engine });
+  return await readPages(network, screen);
+}
+
 async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
   const startedAt = performance.now();
   const reviews = await readPrompts(reviewsFile);
@@ -122,6 +157,7 @@ async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
   const network = await startNetwork(group, screen, {
     templates: [classify, generate],
     honestRuns,
+    engine,
   });
   const { client, providers } = network;
   const onlineMs = Math.round(performance.now() - startedAt);

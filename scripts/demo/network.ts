@@ -1,6 +1,7 @@
 /** The demo's nodes: a client and four providers that know each other through the DHT, from one address. */
 import { fileURLToPath } from 'node:url';
 import { type MethodResult, micro } from '../../node-core/protocol/index.ts';
+import type { DemoEngine } from './containers.ts';
 import type { NodeGroup, NodeSettings, RunningNode } from './nodes.ts';
 import type { Screen } from './screen.ts';
 
@@ -22,16 +23,19 @@ export interface NetworkOptions {
   readonly templates: readonly string[];
   /** Runs that the last provider does honestly before it cheats; null = all. */
   readonly honestRuns: number | null;
+  /** Runs the runners of all nodes; null = they are processes. */
+  readonly engine: DemoEngine | null;
 }
 
 export async function startNetwork(group: NodeGroup, screen: Screen, options: NetworkOptions): Promise<Network> {
-  const { templates, honestRuns } = options;
+  const { templates, honestRuns, engine } = options;
   const config: NodeSettings['config'] = {
     provider: { templates: [...templates], models: ['infernet-tiny'] },
     directory: { heartbeatMs: 2_000, discoverEveryMs: 2_000 },
+    execution: { runIn: engine === null ? 'embedded' : 'docker' },
   };
   const start = async (name: string, settings: Omit<NodeSettings, 'name' | 'config'>): Promise<RunningNode> => {
-    const node = await group.start({ name, config, ...settings });
+    const node = await group.start({ name, config, ...(engine !== null && { env: engine.env }), ...settings });
     const address = node.addresses[0]?.replace(/\/p2p\/.*/, '') ?? '';
     const id = `${node.peerId.slice(0, 12)}…${node.peerId.slice(-4)}`;
     screen.say(`  ${name.padEnd(11)} process ${node.pid}, ${id}, ${address}`);

@@ -39,7 +39,10 @@ export const templatesList = defineCommand({
         runs: Object.fromEntries(
           places.map((place, i) => {
             const runnable = found[i]?.templates.find((one) => one.template.id === template.id)?.runnable;
-            return [place, runnable?.ok === false ? runnable.reason : runnable === undefined ? 'it is not known' : null];
+            return [
+              place,
+              runnable?.ok === false ? runnable.reason : runnable === undefined ? 'it is not known' : null,
+            ];
           }),
         ),
       }));
@@ -55,7 +58,9 @@ export const templatesList = defineCommand({
           ]),
         ),
         ...rows.flatMap(({ name, runs }) =>
-          places.flatMap((place) => (runs[place] ? [`${name} does not run in ${nameOf(place)}: ${plain(runs[place])}`] : [])),
+          places.flatMap((place) =>
+            runs[place] ? [`${name} does not run in ${nameOf(place)}: ${plain(runs[place])}`] : [],
+          ),
         ),
         ...own.faults.map(plain),
       ]);
@@ -79,7 +84,10 @@ export const templatesBuild = defineCommand({
       z
         .string()
         .max(512)
-        .regex(/^(?:[a-z0-9][a-z0-9._:/-]*@)?sha256:[0-9a-f]{64}$/, 'expected an image by its digest or id, not by a tag')
+        .regex(
+          /^(?:[a-z0-9][a-z0-9._:/-]*@)?sha256:[0-9a-f]{64}$/,
+          'expected an image by its digest or id, not by a tag',
+        )
         .optional(),
     ),
     folder: folderOption(),
@@ -173,7 +181,12 @@ export const templatesNew = defineCommand({
       'lower-case letters, digits and dashes',
       z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'expected lower-case letters, digits and dashes'),
     ),
-    folder: option('-f, --folder <folder>', 'where its folder is made; here where left out', text().optional(), 'folder'),
+    folder: option(
+      '-f, --folder <folder>',
+      'where its folder is made; here where left out',
+      text().optional(),
+      'folder',
+    ),
     json: json(),
     config: configFile(),
     data: data(),
@@ -240,14 +253,15 @@ async function ownTemplates(context: Context, folder: string | undefined): Promi
   const cache = await cacheOf(config.dataFolder);
   const { log } = createLogger({ level: 'error', destination: { write: () => {} } });
   const options = { log, cacheFolder: cache.path };
-  const { templates, faults } = await loadTemplates(templateFoldersOf(config, options));
+  const { templates, faults } = await loadTemplates(templateFoldersOf(config));
   const endings: (() => Promise<void>)[] = [];
   return {
     loaded: templates,
     faults,
-    build: (wanted, base, onLine) => buildTemplateImages(config, options, { templates: wanted, base, onLine, env: context.env }),
+    build: (wanted, base, onLine) =>
+      buildTemplateImages(config, options, { templates: wanted, base, onLine, env: context.env }),
     async start(place) {
-      const there: NodeConfig = { ...config, execution: { ...config.execution, runIn: place } };
+      const there: NodeConfig = { ...config, execution: { ...config.execution, ...{ runIn: place } } };
       const executor = realExecutor(there, options);
       endings.push(() => executor.stop());
       const inventory = await executor.start();

@@ -15,6 +15,8 @@ export interface ImagesRequest {
   readonly modulesFolder: string | null;
   readonly cacheFolder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Leaves alone what the engine has. */
+  readonly onlyMissing?: boolean;
   onLine(template: string, line: string): void;
 }
 
@@ -30,7 +32,7 @@ type Env = ImagesRequest['env'];
 
 /** @throws Error when no engine can be used. */
 export function buildImages(request: ImagesRequest): Promise<BuiltImage[]> {
-  const { templates, env, onLine, ...options } = request;
+  const { templates, env, onLine, onlyMissing = false, ...options } = request;
   return withEngine(env, async (docker) => {
     let current = '';
     const builder = createImageBuilder(docker, { ...options, onLine: (line) => onLine(current, line) });
@@ -39,7 +41,8 @@ export function buildImages(request: ImagesRequest): Promise<BuiltImage[]> {
       const { name, id } = loaded.template;
       current = name;
       try {
-        built.push({ template: name, id, image: await builder.build(loaded), fault: null });
+        const present = onlyMissing ? await imageOf(docker, id) : null;
+        built.push({ template: name, id, image: present ?? (await builder.build(loaded)), fault: null });
       } catch (error) {
         built.push({ template: name, id, image: null, fault: messageOf(error) });
       }

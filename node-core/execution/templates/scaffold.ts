@@ -22,7 +22,9 @@ serve({
 });
 `;
 
-const dockerfileOf = (name: string): string => `# Built by \`infernet-desktop templates build ${name}\`, from the files that template.json names and nothing else.
+const dockerfileOf = (
+  name: string,
+): string => `# Built by \`infernet-desktop templates build ${name}\`, from the files that template.json names and nothing else.
 ARG BASE
 FROM \${BASE}
 COPY ${name} /templates/${name}
