@@ -156,6 +156,7 @@ export function realExecutor(config: NodeConfig, options: RealPortsOptions): Exe
     }),
     contextTokens: execution.contextTokens,
     gpu: execution.gpu === 'off' ? null : execution.gpu,
+    customImages: () => ({ allow: execution.customImages, images: execution.customImagesListed }),
     log: options.log,
     docker: {
       owner: options.isNode === true ? resolve(dataFolder) : null,

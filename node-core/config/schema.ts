@@ -120,6 +120,22 @@ export const NodeConfig = z.strictObject({
         2 ** 20,
       ),
       containerAnswerMs: ms(30_000, 'time for one call to the container engine'),
+      customImages: z
+        .enum(['off', 'listed', 'any'])
+        .default('off')
+        .describe(
+          'images that jobs may name (template custom-image), always in containers: off = none; listed = those of customImagesListed; any = all that are on this computer. None is fetched for a job',
+        ),
+      customImagesListed: z
+        .array(
+          z
+            .string()
+            .max(512)
+            .regex(/^(?:[a-z0-9][a-z0-9._:/-]*@)?sha256:[0-9a-f]{64}$/, 'expected name@sha256:… or sha256:…'),
+        )
+        .max(256)
+        .default([])
+        .describe('images that jobs may name, by digest (name@sha256:…) or id (sha256:…)'),
       templateFolders: z
         .array(z.string())
         .default([])

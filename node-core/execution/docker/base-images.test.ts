@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ImageReference } from './images.ts';
+import { ImageReference } from '../templates/custom-image.ts';
 import { librariesIn } from './node-base.ts';
 import { packagesIn, placeOf } from './tesseract-base.ts';
 

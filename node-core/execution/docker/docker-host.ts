@@ -102,7 +102,8 @@ class DockerHost implements RunnerHost {
   refusal({ template }: LoadedTemplate): Failure | null {
     const { state } = this.#engine;
     if (state.is !== 'up') return { code: 'no-capacity', message: reasonOf(state) };
-    if (!this.#images.has(template.id)) return { code: 'template-missing', message: imageMissing(template.name) };
+    if (template.customImage !== true && !this.#images.has(template.id))
+      return { code: 'template-missing', message: imageMissing(template.name) };
     return null;
   }
 
@@ -114,7 +115,7 @@ class DockerHost implements RunnerHost {
     const { template } = start.template;
     const refused = this.refusal(start.template);
     const { state } = this.#engine;
-    const image = this.#images.get(template.id);
+    const image = start.image ?? this.#images.get(template.id);
     if (refused !== null || state.is !== 'up' || image === undefined) {
       return refused ?? { code: 'no-capacity', message: reasonOf(state) };
     }

@@ -23,7 +23,6 @@ export interface ImageConfig {
   readonly tag: (digest: string) => string;
   readonly env: readonly string[];
   readonly user: string;
-  readonly labels: Readonly<Record<string, string>>;
 }
 
 /** A layer being written. Parents come before what lies in them; a path that was there already is left out. */
@@ -109,12 +108,12 @@ const headerOf = (name: string, mode: number): Partial<Header> & Pick<Header, 'n
 /** Hands an image of one layer to the engine, unless it has it. @returns its id. */
 export async function loadImage(engine: Docker, layer: Layer, config: ImageConfig): Promise<string> {
   const diffId = await layer.finish();
-  const { env, user, labels } = config;
+  const { env, user } = config;
   const document = JSON.stringify({
     architecture: architectures[arch] ?? arch,
     os: 'linux',
     created,
-    config: { Env: env, User: user, WorkingDir: '/', Labels: labels },
+    config: { Env: env, User: user, WorkingDir: '/' },
     rootfs: { type: 'layers', diff_ids: [`sha256:${diffId}`] },
     history: [{ created, created_by: 'infernet-desktop templates build' }],
   });

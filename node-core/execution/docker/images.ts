@@ -17,17 +17,7 @@ import { addLlama, addNode, systemFiles } from './node-base.ts';
 import { addTesseract } from './tesseract-base.ts';
 
 export const templateLabel = 'network.infernet.template';
-const baseLabel = 'network.infernet.base';
 const dockerfileName = 'Dockerfile';
-
-/** A repository with a digest, or an image's id. A tag may be another image tomorrow. */
-export const ImageReference = z
-  .string()
-  .max(512)
-  .regex(
-    /^(?:[a-z0-9][a-z0-9._:/-]*@)?sha256:[0-9a-f]{64}$/,
-    'expected an image by its digest, name@sha256:…, or by its id, sha256:…',
-  );
 
 /** @returns the id of the newest image of a template; null where none was built. */
 export async function imageOf(engine: Docker, template: Cid): Promise<string | null> {
@@ -124,7 +114,6 @@ async function makeBase(engine: Docker, kind: BaseKind, options: BuildOptions): 
       tag: (digest) => `infernet/base-${kind}:${digest}`,
       env: ['PATH=/usr/local/bin:/usr/bin:/bin'],
       user: '65534:65534',
-      labels: { [baseLabel]: kind },
     });
     onLine(`base image ${kind}: ${id}`);
     return id;

@@ -21,6 +21,8 @@ export interface RunnerHost {
 
 export interface RunnerStart {
   readonly template: LoadedTemplate;
+  /** That the job named; null where the template has its own. */
+  readonly image: string | null;
   /** On this computer; null for a template without a model. */
   readonly modelPath: string | null;
   /** Memory that it will take: the model, and what a run of the template may use besides. */

@@ -84,6 +84,9 @@ export type HostMessage =
 export interface Workload {
   readonly template: Cid;
   readonly model: Cid | null;
+  /** Of a template whose jobs name it. */
+  readonly image?: string;
 }
 
-export const workloadKey = ({ template, model }: Workload): string => `${template} ${model ?? '-'}`;
+export const workloadKey = ({ template, model, image }: Workload): string =>
+  `${template} ${model ?? '-'}${image === undefined ? '' : ` ${image}`}`;

@@ -1,4 +1,5 @@
 import type { Logger } from '../../ports/index.ts';
+import type { CustomImages } from '../templates/custom-image.ts';
 import type { WarmBudget } from './warmth.ts';
 
 export interface ExecutorOptions {
@@ -23,6 +24,8 @@ export interface ExecutorOptions {
   readonly warm?: () => WarmOptions;
   /** Context of a model; its own limit if that is lower. Default 4096. */
   readonly contextTokens?: number;
+  /** Which images jobs may name; asked at each run. Default: none. */
+  readonly customImages?: () => CustomImages;
   readonly log?: Logger;
   readonly limits?: Partial<RunnerLimits>;
 }

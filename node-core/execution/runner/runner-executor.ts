@@ -18,6 +18,13 @@ import type {
 import type { Cid, Json } from '../../protocol/index.ts';
 import { detectHardware } from '../hardware/detect-hardware.ts';
 import { type LocalModel, ModelShelf } from '../models/model-shelf.ts';
+import {
+  type CustomImages,
+  customImageOf,
+  customImageRefusal,
+  customImagesOff,
+  noCustomImages,
+} from '../templates/custom-image.ts';
 import { type LoadedTemplate, loadTemplates } from '../templates/load-templates.ts';
 import type { Failure } from './failure.ts';
 import type { RunnerHost, RunnerStart } from './host.ts';
@@ -130,7 +137,7 @@ class TemplateExecutor implements RunnerExecutor {
   }
 
   async run(request: RunRequest, signal: CancelSignal): Promise<RunOutcome> {
-    const { template, model, params, inputs } = request;
+    const { template, params, inputs } = request;
     const refused = this.#refusal(request) ?? this.#streamRefusal(request);
     if (refused !== null) return { ok: false, ...refused };
     const streams = this.#templates.get(template)?.template.streaming === true;
@@ -144,7 +151,7 @@ class TemplateExecutor implements RunnerExecutor {
       ...(streams && stop !== undefined && { stop }),
       ...(prefixes !== undefined && { prefixes }),
     };
-    const result = await this.#runOnce({ template, model }, work, request, signal);
+    const result = await this.#runOnce(this.#workloadOf(request), work, request, signal);
     return result.ok ? { ok: true, outputs: result.outputs } : result;
   }
 
@@ -186,6 +193,8 @@ class TemplateExecutor implements RunnerExecutor {
   }: Pick<RunRequest, 'template' | 'model' | 'params' | 'inputs'>): Failure | null {
     const loaded = this.#templates.get(id);
     if (loaded === undefined) return { code: 'template-missing', message: `no template ${id} on this computer` };
+    const notAllowed = customImageRefusal(loaded.template, params, this.#customImages);
+    if (notAllowed !== null) return notAllowed;
     if (loaded.template.needsModel) {
       if (model === null) return { code: 'model-missing', message: `${loaded.template.name} needs a model` };
       if (!this.#models.has(model)) return { code: 'model-missing', message: this.#withoutModel(model) };
@@ -220,6 +229,16 @@ class TemplateExecutor implements RunnerExecutor {
       : { code: 'bad-input', message: `${claims.length} claims for ${inputs.length} inputs` };
   }
 
+  get #customImages(): CustomImages {
+    return this.#options.customImages?.() ?? noCustomImages;
+  }
+
+  #workloadOf({ template, model, params }: RunRequest): Workload {
+    const loaded = this.#templates.get(template);
+    const image = loaded === undefined ? null : customImageOf(loaded.template, params);
+    return { template, model, ...(image !== null && { image }) };
+  }
+
   #withoutModel(model: Cid): string {
     const fault = this.#modelFaults.find((text) => text.includes(model));
     return fault ?? `no model ${model} on this computer`;
@@ -231,7 +250,7 @@ class TemplateExecutor implements RunnerExecutor {
     return found.ok ? null : { code: 'model-missing', message: found.fault };
   }
 
-  #prepare({ template, model }: Workload): { start: RunnerStart; host: RunnerHost } | Failure {
+  #prepare({ template, model, image }: Workload): { start: RunnerStart; host: RunnerHost } | Failure {
     const loaded = this.#templates.get(template);
     const local = model === null ? null : this.#models.get(model);
     if (loaded === undefined || local === undefined) return { code: 'internal', message: 'asked for what is not here' };
@@ -241,6 +260,7 @@ class TemplateExecutor implements RunnerExecutor {
     if (tooLarge !== null) return { code: 'requirements', message: tooLarge };
     const start = {
       template: loaded,
+      image: image ?? null,
       modelPath: local?.path ?? null,
       bytes: bytesOf(loaded, local?.info.sizeBytes ?? 0),
       ...this.#share(),
@@ -288,7 +308,8 @@ class TemplateExecutor implements RunnerExecutor {
     const missing = [...this.#modelFaults, `no model in ${this.#options.modelFolders.join(', ') || 'any folder'}`];
     const host = this.#hostOf(loaded);
     const modelReason = template.needsModel && all.length === 0 ? missing.join('; ') : null;
-    const reason = 'code' in host ? host.message : (modelReason ?? tooLarge);
+    const imageReason = customImagesOff(template, this.#customImages);
+    const reason = imageReason ?? ('code' in host ? host.message : (modelReason ?? tooLarge));
     return {
       template,
       models,
@@ -325,3 +346,10 @@ function bytesOf({ template }: LoadedTemplate, modelBytes: number): number {
 }
 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
+
+/** Some templates need programs that only an image brings. */
+function placeRefusal({ template: { runsIn } }: LoadedTemplate, { name }: RunnerHost): Failure | null {
+  if (runsIn === undefined || runsIn.some((place) => place === name)) return null;
+  const places = runsIn.map((place) => (place === 'docker' ? 'containers' : 'processes'));
+  return { code: 'requirements', message: `it runs in ${places.join(' and ')} only` };
+}
