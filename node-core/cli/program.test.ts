@@ -50,6 +50,7 @@ describe('the command table', () => {
       'config',
       'plan',
       'completion',
+      'templates',
     ]) {
       expect(names).toContain(name);
     }
@@ -79,6 +80,9 @@ describe('wrong usage', () => {
     [['wallet', '--peer', 'abcd'], '--peer goes with --ledger'],
     [['logs', '--type', 'job.over'], '--type: expected one of'],
     [['export', '--since', 'yesterday'], '--since: expected how long ago'],
+    [['templates', 'build', '--base', 'node:24'], '--base: expected an image by its digest or id, not by a tag'],
+    [['templates', 'test', '--update'], '--update goes with one template and --in'],
+    [['templates', 'new', 'My Template'], '<name>: expected lower-case letters'],
     [['completion', 'tcsh'], '<shell>: expected one of bash, zsh, fish'],
   ])('%j is told apart and explained', async (words, message) => {
     const { exit, out, err } = await runCli(words);

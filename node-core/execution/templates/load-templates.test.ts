@@ -15,7 +15,7 @@ describe('loadTemplates', () => {
   it('reads the shipped templates, each with a sample that fits its own schema', async () => {
     const { templates, faults } = await loadTemplates([shippedTemplates]);
     expect(faults).toEqual([]);
-    const names = ['embeddings', 'null', 'text-classification', 'text-generation'];
+    const names = ['custom-image', 'embeddings', 'null', 'ocr', 'text-classification', 'text-generation'];
     expect(templates.map(({ template }) => template.name)).toEqual(names);
     for (const { sample, template } of templates) {
       expect(sample?.inputs.length).toBeGreaterThan(0);
