@@ -346,10 +346,3 @@ function bytesOf({ template }: LoadedTemplate, modelBytes: number): number {
 }
 
 const mebibytes = (bytes: number): string => `${Math.ceil(bytes / 2 ** 20)} MiB`;
-
-/** Some templates need programs that only an image brings. */
-function placeRefusal({ template: { runsIn } }: LoadedTemplate, { name }: RunnerHost): Failure | null {
-  if (runsIn === undefined || runsIn.some((place) => place === name)) return null;
-  const places = runsIn.map((place) => (place === 'docker' ? 'containers' : 'processes'));
-  return { code: 'requirements', message: `it runs in ${places.join(' and ')} only` };
-}
