@@ -19,14 +19,14 @@ export interface DemoEngine {
 
 /** @throws Error that says what to install. */
 export async function startEngine(screen: Screen): Promise<DemoEngine> {
-  const { found, problems } = await findEngine(process.env);
-  if (found !== null) {
-    screen.say(`containers run by ${found}`);
+  const { state, name, problems } = await findEngine({ env: process.env });
+  if (state === 'found') {
+    screen.say(`containers run by ${name}`);
     const named = process.env['DOCKER_HOST'];
     return { env: named === undefined ? {} : { DOCKER_HOST: named }, stop: async () => undefined };
   }
   if (process.getuid?.() !== 0 || !existsSync('/usr/sbin/dockerd')) {
-    const seen = problems.length === 0 ? '' : ` (${problems.join('; ')})`;
+    const seen = problems.length === 0 ? '' : ` (${problems.map(({ text }) => text).join('; ')})`;
     throw new Error(
       `--docker needs a container engine, and none can be used${seen}. On Debian: apt-get install --no-install-recommends docker.io, ` +
         'then `usermod -aG docker <you>` and a new login; or Podman with `systemctl --user start podman.socket`',

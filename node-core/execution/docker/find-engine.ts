@@ -12,7 +12,7 @@ const imagesMsMax = 5_000;
 
 export interface EngineLook extends Pick<EngineOptions, 'env' | 'limits'> {
   /** Of those that can run in a container, it is told which have no image. */
-  readonly templates?: ReadonlyArray<Pick<Template, 'id' | 'name' | 'runsIn'>>;
+  readonly templates?: ReadonlyArray<Pick<Template, 'id' | 'name' | 'runsIn' | 'customImage'>>;
   readonly gpus?: typeof askGpus;
 }
 
@@ -29,7 +29,10 @@ export async function findEngine({ templates = [], gpus = askGpus, ...where }: E
   await engine.start();
   const { state } = engine;
   engine.stop();
-  const wanted = templates.filter(({ runsIn }) => runsIn === undefined || runsIn.includes('docker'));
+  // A template whose jobs name the image needs none of its own.
+  const wanted = templates.filter(
+    ({ runsIn, customImage }) => customImage !== true && (runsIn === undefined || runsIn.includes('docker')),
+  );
   return engineStatusOf(state, found, state.is === 'up' ? await withoutImage(state.docker, wanted) : []);
 }
 
