@@ -35,7 +35,17 @@ function openRunner() {
     thaw: freeze,
   };
   const limits = { ...defaultLimits, chatterBytesMax: 1000 };
-  const start = { template, image: null, modelPath: null, bytes: 1, threads: 1, cpus: 1, niceness: 0, contextTokens: 1, limits };
+  const start = {
+    template,
+    image: null,
+    modelPath: null,
+    bytes: 1,
+    threads: 1,
+    cpus: 1,
+    niceness: 0,
+    contextTokens: 1,
+    limits,
+  };
   const runner = new Runner(start, Promise.resolve(channel));
   const say = (message: object): void => void stdout.write(`${JSON.stringify(message)}\n`);
   say({ type: 'ready' });
