@@ -1,10 +1,10 @@
 /** Builds the images of several templates on the engine of this computer. */
 import type Docker from 'dockerode';
-import { createEngine } from '../docker/engine.ts';
-import { engineFaults } from '../docker/engine-faults.ts';
-import { createImageBuilder, imageOf } from '../docker/images.ts';
 import { messageOf } from '../fault.ts';
-import type { LoadedTemplate } from './load-templates.ts';
+import type { LoadedTemplate } from '../templates/load-templates.ts';
+import { createEngine } from './engine.ts';
+import { engineFaults } from './engine-faults.ts';
+import { createImageBuilder, imageOf } from './images.ts';
 
 export interface ImagesRequest {
   readonly templates: readonly LoadedTemplate[];

@@ -2,15 +2,15 @@
  * Renders the pages that the template `ocr` reads in its sample and in the demo: printed text, of which it is known what it
  * says. Needs Chromium. What it makes is in the repository: fonts differ from computer to computer.
  *
- *     node scripts/run.mjs scripts/render-pages.ts
+ *     node scripts/run.mjs e2e/render-pages.ts
  */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32, deflateSync } from 'node:zlib';
 import { chromium } from '@playwright/test';
-import { chromiumPath } from '../e2e/capabilities.ts';
 import { z } from '../node-core/protocol/index.ts';
+import { chromiumPath } from './capabilities.ts';
 
 const folder = fileURLToPath(new URL('../resources/templates/ocr/', import.meta.url));
 
