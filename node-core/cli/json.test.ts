@@ -35,9 +35,15 @@ const lines: ReadonlyArray<readonly [name: string, words: readonly string[]]> = 
   ['config show', ['config', 'show']],
   ['config check', ['config', 'check', 'CONFIG']],
   ['config path', ['config', 'path']],
+  ['templates list', ['templates', 'list']],
+  ['templates test', ['templates', 'test', 'null', '--in', 'embedded']],
+  ['templates new', ['templates', 'new', 'mine', '--folder', 'NEW']],
 ];
-/** Those whose JSON is a line each, one that changes the running node's settings, and one that needs an empty folder and words. */
-const elsewhere = ['chat', 'config set', 'identity import', 'completion'];
+/**
+ * Those whose JSON is a line each, one that changes the running node's settings, one that needs an empty folder and words, and one
+ * that needs a container engine.
+ */
+const elsewhere = ['chat', 'config set', 'identity import', 'completion', 'templates build'];
 
 let folder: string;
 let world: World;
@@ -62,7 +68,7 @@ async function run(words: readonly string[]) {
     carrier.call = (method, params) => client.node.api.call(method, params);
     return carrier;
   };
-  const files: Readonly<Record<string, string>> = { FILE: 'items.jsonl', CONFIG: 'node.yaml' };
+  const files: Readonly<Record<string, string>> = { FILE: 'items.jsonl', CONFIG: 'node.yaml', NEW: 'templates' };
   const all = [...words.map((word) => (files[word] === undefined ? word : join(folder, files[word]))), '--json'];
   let isOver = false;
   const ended = runCli(all, { connect, dataFolder: folder }).finally(() => {
