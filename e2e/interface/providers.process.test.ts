@@ -71,7 +71,7 @@ describe('the owner', () => {
     await page.getByRole('button', { name: `Take back ${blocked.slice(-8)}` }).waitFor();
     await page.getByRole('switch', { name: /Nobody else/ }).click();
     await page.getByText(/^Only (this|these)/).waitFor();
-    await page.getByLabel('Name').fill('kept among friends');
+    await page.getByLabel('Name', { exact: true }).fill('kept among friends');
     await page.getByRole('button', { name: 'Start job' }).click();
     await page.getByRole('heading', { level: 1, name: 'kept among friends' }).waitFor();
     const [job] = (await client.api.call('jobs.list', { limit: 1 })).jobs;

@@ -118,7 +118,7 @@ describe('a node alone', () => {
 
   it('refuses what cannot be a job, and says what would do', async () => {
     expect(await refused({ template: 'text-clasification' })).toContain(
-      'no template is called "text-clasification"; known here: echo, embeddings, null, text-classification, text-generation',
+      'no template is called "text-clasification"; known here: custom-image, echo, embeddings, null, ocr, text-classification, text-generation',
     );
     expect(await refused({ model: 'infernet-huge' })).toMatch(
       /no model is called "infernet-huge"; known here: .*infernet-tiny/,

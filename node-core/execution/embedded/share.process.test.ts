@@ -38,7 +38,9 @@ it.skipIf(process.platform === 'win32')('runners step back behind other programs
 
 it('what needs more memory than jobs may take is not offered, and says why', async () => {
   const templates = await started(30 * 2 ** 20);
-  for (const { models, runnable } of templates) {
+  const here = templates.filter(({ template }) => template.runsIn?.includes('embedded') ?? true);
+  expect(here.length).toBeGreaterThan(0);
+  for (const { models, runnable } of here) {
     expect(models).toEqual([]);
     expect(runnable).toMatchObject({
       ok: false,
