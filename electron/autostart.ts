@@ -4,8 +4,8 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
+import { xdgConfigFolder } from '../node-core/config/index.ts';
 
 export interface Autostart {
   isOn(): boolean;
@@ -13,7 +13,7 @@ export interface Autostart {
 }
 
 /** @param command program and arguments. */
-export function autostart(command: readonly string[], configFolder = userConfigFolder()): Autostart {
+export function autostart(command: readonly string[], configFolder = xdgConfigFolder()): Autostart {
   const folder = join(configFolder, 'autostart');
   const file = join(folder, 'infernet-desktop.desktop');
   return {
@@ -27,11 +27,6 @@ export function autostart(command: readonly string[], configFolder = userConfigF
       await writeFile(file, entry(command));
     },
   };
-}
-
-function userConfigFolder(): string {
-  const named = process.env['XDG_CONFIG_HOME'];
-  return named === undefined || named === '' ? join(homedir(), '.config') : named;
 }
 
 function entry(command: readonly string[]): string {

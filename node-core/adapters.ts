@@ -13,7 +13,14 @@ import { availableParallelism, totalmem } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jobShareOf, type NodeConfig } from './config/index.ts';
-import { type BuiltImage, buildImages, createExecutor, findEngine, type ImagesRequest } from './execution/index.ts';
+import {
+  type BuiltImage,
+  buildImages,
+  createExecutor,
+  findEngine,
+  type ImagesRequest,
+  modulesAbove,
+} from './execution/index.ts';
 import {
   createSigner,
   createVerifier,
@@ -128,7 +135,7 @@ export function buildTemplateImages(
   return buildImages({
     ...request,
     nodeBinary: config.execution.nodeBinary ?? (isNode ? process.execPath : null),
-    modulesFolder: options.modulesFolder ?? nearestModules(dirname(fileURLToPath(import.meta.url))),
+    modulesFolder: options.modulesFolder ?? modulesAbove(dirname(fileURLToPath(import.meta.url))),
     cacheFolder: options.cacheFolder ?? join(config.dataFolder, 'cache'),
   });
 }
@@ -253,14 +260,6 @@ function nearestResources(from: string): string {
     const candidate = join(folder, 'resources');
     if (existsSync(join(candidate, 'templates'))) return candidate;
     if (dirname(folder) === folder) throw new Error(`expected resources/templates above ${from}; install again`);
-  }
-}
-
-function nearestModules(from: string): string | null {
-  for (let folder = from; ; folder = dirname(folder)) {
-    const modules = join(folder, 'node_modules');
-    if (existsSync(join(modules, 'node-llama-cpp'))) return modules;
-    if (dirname(folder) === folder) return null;
   }
 }
 

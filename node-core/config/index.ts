@@ -4,6 +4,6 @@ export { ConfigFile, ConfigFileError, type SettingsChange } from './config-file.
 export { jobShareOf, offeredOf } from './job-share.ts';
 export { type Adoption, adopt } from './live.ts';
 export { type ConfigOverride, loadConfig } from './load.ts';
-export { defaultConfigFile, defaultDataFolder } from './paths.ts';
+export { defaultConfigFile, defaultDataFolder, xdgConfigFolder } from './paths.ts';
 export { NodeConfig, type NodeConfigInput } from './schema.ts';
 export { parseSetting } from './setting-text.ts';

@@ -25,10 +25,15 @@ export function defaultDataFolder(around: Surroundings = here()): string {
 
 /** Read when no other file is named; need not exist. */
 export function defaultConfigFile(around: Surroundings = here()): string {
-  const { platform, env, home } = around;
+  const { platform } = around;
   if (platform === 'win32') return win32.join(defaultDataFolder(around), 'node.yaml');
   if (platform === 'darwin') return posix.join(defaultDataFolder(around), 'node.yaml');
-  return posix.join(xdg(env['XDG_CONFIG_HOME']) ?? posix.join(home, '.config'), 'infernet', 'node.yaml');
+  return posix.join(xdgConfigFolder(around), 'infernet', 'node.yaml');
+}
+
+/** Where programs of a Linux user keep their settings. */
+export function xdgConfigFolder({ env, home }: Surroundings = here()): string {
+  return xdg(env['XDG_CONFIG_HOME']) ?? posix.join(home, '.config');
 }
 
 /** A path in a configuration: `~/` is the home folder, and what is relative starts at `base`. */

@@ -2,7 +2,7 @@
  * The configuration of a node: every setting with its unit, default and bounds. A file of it is YAML or JSON
  * (`config/load.ts`); `settings.get` shows it; the interface's settings page is made of it.
  */
-import { Micro, PeerId, Price, z } from '../protocol/index.ts';
+import { Micro, PeerId, Price, pinnedImage, z } from '../protocol/index.ts';
 
 const ms = (fallback: number, description: string, min = 1) =>
   z.int().min(min).default(fallback).describe(`${description}, ms`);
@@ -127,12 +127,7 @@ export const NodeConfig = z.strictObject({
           'images that jobs may name (template custom-image), always in containers: off = none; listed = those of customImagesListed; any = all that are on this computer. None is fetched for a job',
         ),
       customImagesListed: z
-        .array(
-          z
-            .string()
-            .max(512)
-            .regex(/^(?:[a-z0-9][a-z0-9._:/-]*@)?sha256:[0-9a-f]{64}$/, 'expected name@sha256:… or sha256:…'),
-        )
+        .array(z.string().max(512).regex(pinnedImage, 'expected name@sha256:… or sha256:…'))
         .max(256)
         .default([])
         .describe('images that jobs may name, by digest (name@sha256:…) or id (sha256:…)'),

@@ -17,10 +17,10 @@ export function createExecutor(options: LocalExecutorOptions): RunnerExecutor {
 }
 
 function hostsOf({ runIn, docker, embedded, log }: LocalExecutorOptions): RunnerHost[] {
-  const containers = () =>
-    createDockerHost({ ...docker, isWanted: runIn === 'docker', ...(log !== undefined && { log }) });
-  const processes = () => createEmbeddedHost(embedded);
-  return { auto: () => [containers(), processes()], docker: () => [containers()], embedded: () => [processes()] }[
-    runIn
-  ]();
+  const hosts: RunnerHost[] = [];
+  if (runIn !== 'embedded') {
+    hosts.push(createDockerHost({ ...docker, isWanted: runIn === 'docker', ...(log !== undefined && { log }) }));
+  }
+  if (runIn !== 'docker') hosts.push(createEmbeddedHost(embedded));
+  return hosts;
 }

@@ -8,6 +8,7 @@ export { type BuiltImage, buildImages, type ImagesRequest, imageOfTemplate } fro
 export { findEngine } from './docker/find-engine.ts';
 export { createEmbeddedExecutor, type EmbeddedExecutor, type EmbeddedOptions } from './embedded/embedded-executor.ts';
 export { ModelEntry, ModelsManifest } from './models/manifest.ts';
+export { modulesAbove } from './modules-above.ts';
 export { type Conformance, conformanceOf } from './templates/conformance.ts';
 export { type LoadedTemplate, loadTemplates } from './templates/load-templates.ts';
 export { scaffoldTemplate, TemplateExistsError } from './templates/scaffold.ts';

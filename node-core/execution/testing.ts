@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CancelSignal, StopSignal } from '../ports/index.ts';
-import type { TemplateManifest } from '../protocol/index.ts';
+import type { CancelSignal, Executor, InstalledTemplate, RunOutcome, StopSignal } from '../ports/index.ts';
+import type { Json, TemplateManifest } from '../protocol/index.ts';
 
 export const shippedTemplates = fileURLToPath(new URL('../../resources/templates', import.meta.url));
 export const shippedModels = fileURLToPath(new URL('../../resources/models', import.meta.url));
@@ -42,6 +42,34 @@ export function stopSource(): StopSignal & { stop(item: number | null): void } {
       for (const run of listeners) run(item);
     },
   };
+}
+
+export interface Ask {
+  readonly params?: Record<string, Json>;
+  readonly inputs?: Json[];
+  readonly timeoutMs?: number;
+  readonly signal?: CancelSignal;
+  readonly onProgress?: (itemsDone: number) => void;
+}
+
+/** Runs three short texts, or what is asked, on a template without a model. */
+export function askOf(
+  executor: Executor,
+  installed: InstalledTemplate | undefined,
+  asked: Ask = {},
+): Promise<RunOutcome> {
+  return executor.run(
+    {
+      runId: 'test',
+      template: installed?.template.id ?? '',
+      model: null,
+      params: asked.params ?? {},
+      inputs: asked.inputs ?? [{ text: 'a' }, { text: 'b' }, { text: 'c' }],
+      timeoutMs: asked.timeoutMs ?? 20_000,
+      onProgress: asked.onProgress ?? (() => undefined),
+    },
+    asked.signal ?? cancelSource(),
+  );
 }
 
 export const manifestOf = (changes: Partial<TemplateManifest> = {}): TemplateManifest => ({

@@ -1,6 +1,4 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { ConfigError, NodeConfig } from '../../config/index.ts';
 import { type NodeApi, pauseAdvice } from '../../protocol/index.ts';
 import { defineCommand } from '../command.ts';
@@ -18,6 +16,7 @@ import {
 import { folderChecks } from '../doctor/folder.ts';
 import { bootstrapChecks, portChecks } from '../doctor/network.ts';
 import { CliError } from '../exit-codes.ts';
+import { lookCache } from '../look-cache.ts';
 import { offerTexts } from '../text/offers.ts';
 import { plain, type Style } from '../text/terminal.ts';
 import { countText } from '../text/units.ts';
@@ -91,7 +90,7 @@ async function configuration(context: Context): Promise<{ check: Check; config: 
 async function restingChecks(config: NodeConfig | null, folder: string, env: Context['env']): Promise<Check[]> {
   const resting = ok('node', 'not running');
   if (config === null) return [resting, ...(await containerChecks(env))];
-  const cache = await cacheFolder(folder);
+  const cache = await lookCache(folder);
   try {
     const [ports, bootstrap, execution, engine] = await Promise.all([
       portChecks(config.network.listen, config.control.listen),
@@ -103,17 +102,6 @@ async function restingChecks(config: NodeConfig | null, folder: string, env: Con
   } finally {
     await cache.remove();
   }
-}
-
-/** A look must not make the data folder. */
-async function cacheFolder(folder: string): Promise<{ path: string; remove(): Promise<void> }> {
-  const exists = await stat(folder).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (exists) return { path: join(folder, 'cache'), remove: async () => {} };
-  const path = await mkdtemp(join(tmpdir(), 'infernet-doctor-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
 async function runningChecks(node: NodeApi): Promise<Check[]> {

@@ -1,14 +1,13 @@
 /** Templates of this computer: what there is, their images, their conformance, and new ones. None of these needs a node. */
-import { mkdtemp, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { LoadedTemplate } from '../../adapters.ts';
 import type { NodeConfig } from '../../config/index.ts';
 import { createLogger } from '../../logging.ts';
-import { z } from '../../protocol/index.ts';
+import { pinnedImage, z } from '../../protocol/index.ts';
 import { argument, defineCommand, option, toggle } from '../command.ts';
 import { answer, type Context } from '../context.ts';
 import { CliError } from '../exit-codes.ts';
+import { lookCache } from '../look-cache.ts';
 import { tableLines } from '../text/table.ts';
 import { plain, type Style } from '../text/terminal.ts';
 import { choice, configFile, data, json, text } from '../values.ts';
@@ -81,14 +80,7 @@ export const templatesBuild = defineCommand({
     base: option(
       '--base <image>',
       'build on this image: name@sha256:… or sha256:…',
-      z
-        .string()
-        .max(512)
-        .regex(
-          /^(?:[a-z0-9][a-z0-9._:/-]*@)?sha256:[0-9a-f]{64}$/,
-          'expected an image by its digest or id, not by a tag',
-        )
-        .optional(),
+      z.string().max(512).regex(pinnedImage, 'expected an image by its digest or id, not by a tag').optional(),
     ),
     folder: folderOption(),
     json: json(),
@@ -250,7 +242,7 @@ async function ownTemplates(context: Context, folder: string | undefined): Promi
     ...given,
     execution: { ...given.execution, templateFolders: [...more, ...given.execution.templateFolders] },
   };
-  const cache = await cacheOf(config.dataFolder);
+  const cache = await lookCache(config.dataFolder);
   const { log } = createLogger({ level: 'error', destination: { write: () => {} } });
   const options = { log, cacheFolder: cache.path };
   const { templates, faults } = await loadTemplates(templateFoldersOf(config));
@@ -278,15 +270,4 @@ async function ownTemplates(context: Context, folder: string | undefined): Promi
       await cache.remove();
     },
   };
-}
-
-/** A look must not make the data folder. */
-async function cacheOf(dataFolder: string): Promise<{ path: string; remove(): Promise<void> }> {
-  const exists = await stat(dataFolder).then(
-    (found) => found.isDirectory(),
-    () => false,
-  );
-  if (exists) return { path: join(dataFolder, 'cache'), remove: async () => {} };
-  const path = await mkdtemp(join(tmpdir(), 'infernet-templates-'));
-  return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }

@@ -4,7 +4,8 @@ import { messageOf } from '../fault.ts';
 import type { LoadedTemplate } from '../templates/load-templates.ts';
 import { createEngine } from './engine.ts';
 import { engineFaults } from './engine-faults.ts';
-import { createImageBuilder, imageOf } from './images.ts';
+import { createImageBuilder } from './images.ts';
+import { imageOf } from './template-images.ts';
 
 export interface ImagesRequest {
   readonly templates: readonly LoadedTemplate[];

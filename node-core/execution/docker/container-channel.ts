@@ -10,7 +10,7 @@ import { z } from '../../protocol/index.ts';
 import type { Failure } from '../runner/failure.ts';
 import type { Exit, RunnerChannel } from '../runner/host.ts';
 import type { ContainerSpec } from './container-spec.ts';
-import { type ContainerEnd, engineGone, failureOfEnd, failureOfStart } from './end.ts';
+import { type ContainerEnd, engineGone, failureOfContainer, failureOfStart } from './end.ts';
 import { EngineSilent, isEngineGone, statusOf, within } from './engine-call.ts';
 import { demultiplex } from './frames.ts';
 import { specFaults } from './spec-faults.ts';
@@ -81,7 +81,7 @@ export async function openContainer(start: ContainerStart): Promise<RunnerChanne
         await within(allRead, outputMsMax).catch(() => undefined);
         const end = killed ? null : await howItEnded(container);
         return (lastWords) =>
-          end === null ? { code: 'container', message: 'the runner was ended' } : failureOfEnd(end, lastWords);
+          end === null ? { code: 'container', message: 'the runner was ended' } : failureOfContainer(end, lastWords);
       } catch (error) {
         // One that was removed at our word has ended, too.
         if (statusOf(error) === null) await onEngineGone();

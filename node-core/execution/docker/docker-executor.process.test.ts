@@ -6,11 +6,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, vi } from 'vitest';
 import { requires } from '../../../e2e/capabilities.ts';
 import type { InstalledTemplate, RunOutcome } from '../../ports/index.ts';
-import type { Json, TemplateManifest } from '../../protocol/index.ts';
+import type { TemplateManifest } from '../../protocol/index.ts';
 import { createExecutor, type LocalExecutorOptions } from '../create-executor.ts';
 import type { RunnerExecutor } from '../runner/runner-executor.ts';
 import { loadTemplates } from '../templates/load-templates.ts';
-import { cancelSource, manifestOf, misbehaviours, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
+import { type Ask, askOf, manifestOf, misbehaviours, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
 import type { DockerHostOptions } from './docker-host.ts';
 import { startTestEngine, type TestEngine } from './testing.ts';
 
@@ -85,28 +85,9 @@ async function begin(
   return new Map(started.templates.map((installed) => [installed.template.name, installed]));
 }
 
-interface Ask {
-  readonly params?: Record<string, Json>;
-  readonly inputs?: Json[];
-  readonly timeoutMs?: number;
-  readonly signal?: ReturnType<typeof cancelSource>;
-  readonly onProgress?: () => void;
-}
-
-function ask(installed: InstalledTemplate | undefined, asked: Ask = {}): Promise<RunOutcome> {
+function ask(installed: InstalledTemplate | undefined, asked?: Ask): Promise<RunOutcome> {
   if (executor === null || installed === undefined) throw new Error('not begun');
-  return executor.run(
-    {
-      runId: 'test',
-      template: installed.template.id,
-      model: null,
-      params: asked.params ?? {},
-      inputs: asked.inputs ?? [{ text: 'a' }, { text: 'b' }, { text: 'c' }],
-      timeoutMs: asked.timeoutMs ?? 20_000,
-      onProgress: asked.onProgress ?? (() => undefined),
-    },
-    asked.signal ?? cancelSource(),
-  );
+  return askOf(executor, installed, asked);
 }
 
 async function containers(): Promise<string[]> {

@@ -15,6 +15,7 @@ import { createEngine, type Engine, type EngineLimits } from './engine.ts';
 import { isEngineGone, statusOf, within } from './engine-call.ts';
 import { engineFaults } from './engine-faults.ts';
 import { systemCallsFor } from './seccomp.ts';
+import { imagesOf, templateLabel } from './template-images.ts';
 
 export interface DockerHostOptions {
   /**
@@ -52,7 +53,7 @@ export const defaultContainerLimits: ContainerLimits = {
 const label = {
   node: `${labelPrefix}node`,
   session: `${labelPrefix}session`,
-  template: `${labelPrefix}template`,
+  template: templateLabel,
 } as const;
 const modelsFolder = '/models';
 
@@ -224,12 +225,7 @@ class DockerHost implements RunnerHost {
     const { state } = this.#engine;
     if (state.is !== 'up' || this.#stopped) return;
     try {
-      const listed = await within(
-        state.docker.listImages({ filters: { label: [label.template] } }),
-        this.#limits.answerMsMax,
-      );
-      const newestLast = [...listed].sort((a, b) => a.Created - b.Created || (a.Id < b.Id ? 1 : -1));
-      const images = new Map(newestLast.map(({ Id, Labels }) => [Labels[label.template] ?? '', Id]));
+      const images = await within(imagesOf(state.docker), this.#limits.answerMsMax);
       const before = this.#images;
       this.#images = images;
       const isSame = before.size === images.size && [...images].every(([id, image]) => before.get(id) === image);

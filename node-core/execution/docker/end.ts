@@ -1,6 +1,6 @@
 /** Why did a container end, or not begin? */
 import { messageOf } from '../fault.ts';
-import { type Failure, saysOutOfMemory } from '../runner/failure.ts';
+import { type Failure, failureOfEnd } from '../runner/failure.ts';
 import { isEngineGone, statusOf } from './engine-call.ts';
 
 /** `State` of a container that has ended. */
@@ -12,16 +12,11 @@ export interface ContainerEnd {
 }
 
 const signals: Readonly<Record<number, string>> = { 132: 'SIGILL', 134: 'SIGABRT', 137: 'SIGKILL', 139: 'SIGSEGV' };
-const tailCharsMax = 500;
 
-export function failureOfEnd({ exitCode, oomKilled, error }: ContainerEnd, lastWords: string): Failure {
+export function failureOfContainer({ exitCode, oomKilled, error }: ContainerEnd, lastWords: string): Failure {
   const signal = signals[exitCode];
   const how = signal === undefined ? `with exit code ${exitCode}` : `by ${signal}`;
-  const tail = lastWords === '' ? '' : `; it last wrote: ${lastWords.slice(-tailCharsMax)}`;
-  const also = error === '' ? '' : ` (${error})`;
-  return oomKilled || saysOutOfMemory(lastWords)
-    ? { code: 'out-of-memory', message: `the runner ran out of memory and ended ${how}${also}${tail}` }
-    : { code: 'container', message: `the runner ended ${how}${also}${tail}` };
+  return failureOfEnd(error === '' ? how : `${how} (${error})`, oomKilled, lastWords);
 }
 
 /** As when the whole provider dies: nothing was wrong with the runner or its work. */

@@ -6,7 +6,7 @@ import { engineStatusOf } from './engine-advice.ts';
 import { within } from './engine-call.ts';
 import { engineFaults } from './engine-faults.ts';
 import { askGpus, containerGpusOf } from './gpu.ts';
-import { imageOf } from './images.ts';
+import { imagesOf } from './template-images.ts';
 
 const imagesMsMax = 5_000;
 
@@ -40,11 +40,6 @@ async function withoutImage(
   docker: Docker,
   templates: ReadonlyArray<Pick<Template, 'id' | 'name'>>,
 ): Promise<string[]> {
-  const missing = await Promise.all(
-    templates.map(async ({ id, name }) => {
-      const image = await within(imageOf(docker, id), imagesMsMax).catch(() => null);
-      return image === null ? [name] : [];
-    }),
-  );
-  return missing.flat();
+  const images = await within(imagesOf(docker), imagesMsMax).catch(() => null);
+  return templates.filter(({ id }) => images?.has(id) !== true).map(({ name }) => name);
 }

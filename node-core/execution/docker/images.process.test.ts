@@ -6,7 +6,8 @@ import { afterAll, beforeAll, expect } from 'vitest';
 import { requires } from '../../../e2e/capabilities.ts';
 import { type LoadedTemplate, loadTemplates } from '../templates/load-templates.ts';
 import { shippedTemplates, temporaryFolder } from '../testing.ts';
-import { createImageBuilder, imageOf } from './images.ts';
+import { createImageBuilder } from './images.ts';
+import { imageOf } from './template-images.ts';
 import { startTestEngine, type TestEngine } from './testing.ts';
 
 const needsEngine = requires('container-engine');

@@ -10,20 +10,14 @@ import { basename, join, posix } from 'node:path';
 import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
-import { type Cid, z } from '../../protocol/index.ts';
+import { z } from '../../protocol/index.ts';
 import type { LoadedTemplate } from '../templates/load-templates.ts';
 import { Layer, loadImage, packedAt } from './image-archive.ts';
 import { addLlama, addNode, systemFiles } from './node-base.ts';
+import { imageOf, templateLabel } from './template-images.ts';
 import { addTesseract } from './tesseract-base.ts';
 
-export const templateLabel = 'network.infernet.template';
 const dockerfileName = 'Dockerfile';
-
-/** @returns the id of the newest image of a template; null where none was built. */
-export async function imageOf(engine: Docker, template: Cid): Promise<string | null> {
-  const images = await engine.listImages({ filters: { label: [`${templateLabel}=${template}`] } });
-  return images.sort((a, b) => b.Created - a.Created || (a.Id < b.Id ? -1 : 1))[0]?.Id ?? null;
-}
 
 export interface BuildOptions {
   /** Builds on this instead of on what this computer has: by digest or id. */

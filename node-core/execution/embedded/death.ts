@@ -1,6 +1,6 @@
 /** Why did a runner die? */
 import { readFileSync } from 'node:fs';
-import { type Failure, saysOutOfMemory } from '../runner/failure.ts';
+import { type Failure, failureOfEnd } from '../runner/failure.ts';
 
 export interface Death {
   readonly exitCode: number | null;
@@ -16,10 +16,7 @@ export function failureOf(death: Death): Failure {
   const killed =
     signal === 'SIGKILL' && oomKillsBefore !== null && oomKillsAfter !== null && oomKillsAfter > oomKillsBefore;
   const how = signal === null ? `with exit code ${exitCode}` : `by ${signal}`;
-  const tail = stderrTail === '' ? '' : `; it last wrote: ${stderrTail.slice(-500)}`;
-  return killed || saysOutOfMemory(stderrTail)
-    ? { code: 'out-of-memory', message: `the runner ran out of memory and ended ${how}${tail}` }
-    : { code: 'container', message: `the runner ended ${how}${tail}` };
+  return failureOfEnd(how, killed, stderrTail);
 }
 
 /** How often Linux has killed a process for want of memory since boot. */

@@ -8,7 +8,16 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { InstalledTemplate, RunOutcome, TokenPiece } from '../../ports/index.ts';
 import type { Json } from '../../protocol/index.ts';
-import { cancelSource, manifestOf, misbehaviours, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
+import {
+  type Ask,
+  askOf,
+  cancelSource,
+  manifestOf,
+  misbehaviours,
+  moodyRunner,
+  temporaryFolder,
+  writeTemplate,
+} from '../testing.ts';
 import { createEmbeddedExecutor, type EmbeddedExecutor, type EmbeddedOptions } from './embedded-executor.ts';
 
 let folder: string;
@@ -35,28 +44,8 @@ async function begin(options: Partial<EmbeddedOptions> = {}): Promise<InstalledT
   return [...(await executor.start()).templates];
 }
 
-interface Ask {
-  params?: Record<string, Json>;
-  inputs?: Json[];
-  timeoutMs?: number;
-  signal?: ReturnType<typeof cancelSource>;
-  onProgress?: (itemsDone: number) => void;
-}
-
-function ask(template: InstalledTemplate | undefined, asked: Ask = {}): Promise<RunOutcome> {
-  return executor.run(
-    {
-      runId: 'test',
-      template: template?.template.id ?? '',
-      model: null,
-      params: asked.params ?? {},
-      inputs: asked.inputs ?? [{ text: 'a' }, { text: 'b' }, { text: 'c' }],
-      timeoutMs: asked.timeoutMs ?? 20_000,
-      onProgress: asked.onProgress ?? (() => undefined),
-    },
-    asked.signal ?? cancelSource(),
-  );
-}
+const ask = (template: InstalledTemplate | undefined, asked?: Ask): Promise<RunOutcome> =>
+  askOf(executor, template, asked);
 
 const pidsOf = ({ ids }: EmbeddedExecutor): number[] => ids.map(Number);
 

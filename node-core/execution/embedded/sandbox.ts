@@ -5,8 +5,9 @@
  * user's files and from starting programs. It does not keep them from the network (Node 24 has no permission for it),
  * and native code (llama.cpp) is under none of it. Arbitrary programs need Docker.
  */
-import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { realpathSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { modulesAbove } from '../modules-above.ts';
 import type { LoadedTemplate } from '../templates/load-templates.ts';
 
 export interface Launch {
@@ -57,12 +58,4 @@ export function launchOf(template: LoadedTemplate, modelPath: string | null, opt
       template.runnerPath,
     ],
   };
-}
-
-function modulesAbove(folder: string): string | null {
-  for (let here = folder; ; here = dirname(here)) {
-    const modules = join(here, 'node_modules');
-    if (existsSync(join(modules, 'node-llama-cpp', 'package.json'))) return modules;
-    if (dirname(here) === here) return null;
-  }
 }

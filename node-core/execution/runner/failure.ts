@@ -8,8 +8,18 @@ export interface Failure {
 
 const memoryWords = /heap out of memory|bad_alloc|failed to allocate|unable to allocate|cannot allocate memory/i;
 
-/** Do these last words of a program say that it ran out of memory? */
-export const saysOutOfMemory = (lastWords: string): boolean => memoryWords.test(lastWords);
+const lastWordsMax = 500;
+
+/**
+ * A runner that ended although nobody ended it.
+ * @param how as in "with exit code 1". @param ranOut the system says that it took too much memory; its last words may say so too.
+ */
+export function failureOfEnd(how: string, ranOut: boolean, lastWords: string): Failure {
+  const tail = lastWords === '' ? '' : `; it last wrote: ${lastWords.slice(-lastWordsMax)}`;
+  return ranOut || memoryWords.test(lastWords)
+    ? { code: 'out-of-memory', message: `the runner ran out of memory and ended ${how}${tail}` }
+    : { code: 'container', message: `the runner ended ${how}${tail}` };
+}
 
 const messageCharsMax = 1000;
 

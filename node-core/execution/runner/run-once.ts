@@ -6,6 +6,9 @@ import type { Workload } from './messages.ts';
 import type { RunResult, RunWork } from './process-run.ts';
 import type { Lease, RunnerPool } from './runner-pool.ts';
 
+/** Of a run that nobody cancels. */
+export const neverCancelled: CancelSignal = { cancelled: false, onCancel: () => undefined };
+
 export interface RunOnce {
   readonly workload: Workload;
   readonly work: RunWork;

@@ -32,7 +32,7 @@ import { openSpeedCache, type SpeedCache, tokensPerSecondMilli } from './measure
 import { TokenCheckOutput, type Workload } from './messages.ts';
 import { defaultLimits, type ExecutorOptions, type RunnerLimits, type RunnerShare } from './options.ts';
 import type { RunResult, RunWork } from './process-run.ts';
-import { runOnce } from './run-once.ts';
+import { neverCancelled, runOnce } from './run-once.ts';
 import { RunnerPool } from './runner-pool.ts';
 
 export interface RunnerExecutor extends Executor {
@@ -53,8 +53,6 @@ function placeRefusal({ template: { name, runsIn } }: LoadedTemplate, host: Runn
   if (runsIn === undefined || runsIn.some((place) => place === host.name)) return null;
   return { code: 'template-missing', message: `${name} runs in ${runsIn.join(' or ')} only` };
 }
-
-const never: CancelSignal = { cancelled: false, onCancel: () => undefined };
 
 class TemplateExecutor implements RunnerExecutor {
   readonly #hosts: readonly RunnerHost[];
@@ -327,7 +325,7 @@ class TemplateExecutor implements RunnerExecutor {
       workload,
       work: { id: this.#nextId(), params: sample.params, inputs, onProgress: () => undefined },
       timeoutMs: this.#limits.measureMsMax,
-      signal: never,
+      signal: neverCancelled,
       hold,
       check: async () => null,
     });

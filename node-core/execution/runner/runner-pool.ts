@@ -50,7 +50,7 @@ interface Entry {
   readonly bytes: number;
   readonly places: Set<Place>;
   /** How many places are taken. */
-  leases: number;
+  readonly leases: number;
   frozen: boolean;
   usedAt: number;
   idleTimer: NodeJS.Timeout | null;
@@ -164,7 +164,9 @@ export class RunnerPool {
       runner,
       bytes: start.bytes,
       places: new Set(),
-      leases: 0,
+      get leases() {
+        return this.places.size;
+      },
       frozen: false,
       usedAt: performance.now(),
       idleTimer: null,
@@ -193,7 +195,6 @@ export class RunnerPool {
   }
 
   #lease(entry: Entry): Lease {
-    entry.leases++;
     if (entry.idleTimer !== null) clearTimeout(entry.idleTimer);
     entry.idleTimer = null;
     const place: Place = { state: 'live', crowded: () => undefined };
@@ -213,7 +214,6 @@ export class RunnerPool {
       release: () => {
         if (!entry.places.delete(place)) return;
         this.#turn(entry);
-        entry.leases--;
         entry.usedAt = performance.now();
         if (entry.isSingle) this.#retire(entry, 'its run is over');
         else if (entry.leases === 0 && entry.runner.alive) {

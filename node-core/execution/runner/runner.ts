@@ -8,6 +8,7 @@ import { ProcessRun, type RunResult, type RunWork } from './process-run.ts';
 
 /** `{"type":"output","id":…,"index":…,"output":}` around an output. */
 const lineOverheadBytes = 1024;
+
 export class Runner {
   /** Settles when the model is loaded or that has failed. */
   readonly ready: Promise<Failure | null>;
@@ -110,9 +111,14 @@ export class Runner {
         if (frozen) timer.hold();
         else timer.resume();
       }
-      this.#turning = this.#turning.catch(() => undefined).then(() => this.#turn());
+      this.#turnNext();
     }
     return this.#turning;
+  }
+
+  /** After what it is being turned to now. */
+  #turnNext(): void {
+    this.#turning = this.#turning.catch(() => undefined).then(() => this.#turn());
   }
 
   async #turn(): Promise<void> {
@@ -151,7 +157,7 @@ export class Runner {
       this.#channel = opened;
       if (this.#ended === null) this.#begin(opened);
       else opened.kill();
-      this.#turning = this.#turning.catch(() => undefined).then(() => this.#turn());
+      this.#turnNext();
       this.#turning.catch(() => undefined);
       const exit = await opened.exited;
       failure = exit(this.#tail.text());

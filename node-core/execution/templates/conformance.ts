@@ -4,11 +4,12 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { CancelSignal, Executor, ExecutorInventory } from '../../ports/index.ts';
+import type { Executor, ExecutorInventory } from '../../ports/index.ts';
 import { canonicalJson, Json, normaliseOutput, type Template, z } from '../../protocol/index.ts';
 import { isWithin } from '../../verification/index.ts';
 import { messageOf, systemCodeOf } from '../fault.ts';
 import { StreamedOutput } from '../runner/messages.ts';
+import { neverCancelled } from '../runner/run-once.ts';
 import type { LoadedTemplate } from './load-templates.ts';
 
 const expectedName = 'expected.json';
@@ -33,7 +34,6 @@ export interface ConformanceOptions {
   readonly update?: boolean;
 }
 
-const never: CancelSignal = { cancelled: false, onCancel: () => undefined };
 const shownLettersMax = 200;
 
 /** @param executor that was started, with this inventory. */
@@ -67,7 +67,7 @@ export async function conformanceOf(
     timeoutMs: template.resources.timeoutMs,
     onProgress: () => undefined,
   };
-  const outcome = await executor.run(run, never);
+  const outcome = await executor.run(run, neverCancelled);
   if (!outcome.ok) return failed(`${outcome.code}: ${outcome.message}`);
   const { outputs } = outcome;
   if (update) {
@@ -103,7 +103,7 @@ async function tokensAgree(
 ): Promise<string | null> {
   if (tokenDivergence === undefined) return null;
   const claims = wanted.map((output) => ({ tokenIds: StreamedOutput.parse(output).tokenIds, given: 0 }));
-  const outcome = await executor.check({ ...run, claims }, never);
+  const outcome = await executor.check({ ...run, claims }, neverCancelled);
   if (!outcome.ok) return null;
   const tokens = outcome.checks.reduce((sum, check) => sum + check.tokens, 0);
   const agreed = outcome.checks.reduce((sum, check) => sum + check.agreed, 0);

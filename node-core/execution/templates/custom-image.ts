@@ -1,15 +1,11 @@
 /** Jobs that name the image that they run in: which the owner of this computer allows. Nothing is ever fetched for them. */
-import { type Json, type Template, z } from '../../protocol/index.ts';
+import { type Json, pinnedImage, type Template, z } from '../../protocol/index.ts';
 import type { Failure } from '../runner/failure.ts';
 
-/** A repository with a digest, or an image's id. A tag may be another image tomorrow. */
 export const ImageReference = z
   .string()
   .max(512)
-  .regex(
-    /^(?:[a-z0-9][a-z0-9._:/-]*@)?sha256:[0-9a-f]{64}$/,
-    'expected an image by its digest, name@sha256:…, or by its id, sha256:…',
-  );
+  .regex(pinnedImage, 'expected an image by its digest, name@sha256:…, or by its id, sha256:…');
 
 export interface CustomImages {
   readonly allow: 'off' | 'listed' | 'any';

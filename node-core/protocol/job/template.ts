@@ -36,6 +36,9 @@ export type TokenDivergence = z.infer<typeof TokenDivergence>;
 export const RunnerPlace = z.enum(['embedded', 'docker']);
 export type RunnerPlace = z.infer<typeof RunnerPlace>;
 
+/** A repository with a digest, or an image’s id. A tag may be another image tomorrow. */
+export const pinnedImage = /^(?:[a-z0-9][a-z0-9._:/-]*@)?sha256:[0-9a-f]{64}$/;
+
 /** `template.json` in a template's folder. */
 export const TemplateManifest = z.strictObject({
   name: z.string().regex(/^[a-z][a-z0-9-]{0,62}$/, 'lower-case letters, digits and dashes'),
