@@ -23,7 +23,8 @@ const reviewsFile = join(resources, 'models/data/reviews-200.jsonl');
 const modelFile = join(resources, 'models/infernet-tiny.gguf');
 
 const pollMs = 50;
-const waitMsMax = 30_000;
+/** For what hangs: a busy computer takes long. */
+const waitMsMax = 60_000;
 
 type Config = NonNullable<NodeSettings['config']>;
 

@@ -66,6 +66,18 @@ describe('the simulated disk', () => {
     expect(lengths.size).toBe(7);
   });
 
+  it('loses or keeps at a loss of power all of a transaction: its entries and its blobs', async () => {
+    const ends = new Set<string>();
+    for (let seed = 1; seed <= 20; seed++) {
+      const { disk, mount, pass } = computer();
+      void mount().append([entry(1), entry(2), entry(3)], 'normal', [{ hash, bytes }]);
+      await pass();
+      disk.losePower(new Chance(seed));
+      ends.add(`${disk.length} entries, blob: ${disk.blobs.has(hash)}`);
+    }
+    expect([...ends].toSorted()).toEqual(['0 entries, blob: false', '3 entries, blob: true']);
+  });
+
   it('has no blob after a loss of power whose entry was not synced', async () => {
     const { disk, mount, pass } = computer();
     const store = mount();

@@ -52,6 +52,8 @@ export class Disk {
   readonly blobs = new Map<Sha256, Uint8Array>();
   /** Blobs that go with an entry which is not synced, by its number: one transaction. */
   readonly #unsynced = new Map<Sha256, number>();
+  /** Lengths of the log after each transaction since the last sync. */
+  #ends: number[] = [];
   #mounted: SimulatedStore | null = null;
 
   /** @param events of the world that it is in. */
@@ -71,10 +73,13 @@ export class Disk {
     this.#mounted = null;
   }
 
-  /** Power is lost: what was not synced survives only up to some point. */
+  /**
+   * Power is lost: of what was not synced, transactions survive only up to some point. One that is torn is gone as a whole, with
+   * its blobs: SQLite's log of writes ends before the first frame whose checksum does not fit (https://sqlite.org/walformat.html).
+   */
   losePower(chance: Chance): void {
     this.kill();
-    this.#entries.length = this.#synced + chance.below(this.#entries.length - this.#synced + 1);
+    this.#entries.length = [this.#synced, ...this.#ends][chance.below(this.#ends.length + 1)] ?? this.#synced;
     if (this.snapshot !== null && this.snapshot.seq > this.#entries.length) this.snapshot = null;
     for (const [hash, seq] of this.#unsynced) if (seq > this.#entries.length) this.blobs.delete(hash);
     // What is read back from now on is on the disk.
@@ -99,6 +104,7 @@ export class Disk {
     this.#synced = by.entries.length;
     this.snapshot = by.snapshot;
     this.#unsynced.clear();
+    this.#ends = [];
     this.blobs.clear();
     for (const [hash, bytes] of by.blobs) this.blobs.set(hash, bytes);
     this.watch?.changed('replaced');
@@ -148,6 +154,7 @@ export class Disk {
       if (!this.blobs.has(hash)) this.#unsynced.set(hash, this.#entries.length);
       this.blobs.set(hash, bytes.slice());
     }
+    this.#ends.push(this.#entries.length);
     if (durability === 'full') this.sync();
     this.watch?.written(entries);
   }
@@ -155,6 +162,7 @@ export class Disk {
   sync(): void {
     this.#synced = this.#entries.length;
     this.#unsynced.clear();
+    this.#ends = [];
   }
 }
 
