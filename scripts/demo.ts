@@ -5,7 +5,7 @@
  *     npm run demo [-- --cheater | --sleeper] [--kill] [--docker] [--report report.json]
  *     npm run demo -- --template ocr [--report report.json]
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Command, Option } from 'commander';
@@ -21,10 +21,10 @@ import { ocr, type PagesReport, readPages } from './demo/pages.ts';
 import { runPrompts } from './demo/prompts.ts';
 import { type DemoReport, printReport } from './demo/report.ts';
 import { Screen } from './demo/screen.ts';
+import { readPrompts, tasksInCopies, tasksUntilFound } from './demo/tasks.ts';
 
 const resources = fileURLToPath(new URL('../resources', import.meta.url));
 const reviewsFile = join(resources, 'models/data/reviews-200.jsonl');
-const tasksFile = join(resources, 'models/data/mixed-1000.jsonl');
 const questionsFile = join(resources, 'models/data/questions-40.jsonl');
 const modelFile = join(resources, 'models/infernet-tiny.gguf');
 const classify = 'text-classification';
@@ -36,7 +36,6 @@ const itemsPerShard = 10;
 const sleeperHonestRuns = 15;
 const folderPrefix = 'infernet-demo-';
 
-const Prompt = z.object({ id: z.string(), prompt: z.string(), expected: z.string() });
 const Label = z.object({ label: z.string() });
 const Text = z.object({ text: z.string() });
 
@@ -197,7 +196,12 @@ async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
     },
   );
 
-  const tasks = cheater === true || sleeper === true ? await runTasks(network, sleeper === true) : null;
+  const tasks =
+    cheater === true
+      ? await tasksInCopies(network, screen, group.folder)
+      : sleeper === true
+        ? await tasksUntilFound(network, screen, group.folder)
+        : null;
 
   const labels = batch.outputs.map((output) => Label.safeParse(output).data?.label ?? '');
   screen.say('running the model directly, to compare …');
@@ -250,39 +254,6 @@ async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
   return report;
 }
 
-/**
- * Tasks whose answers tell the two models apart, in two copies; with a sleeper in one, of which some are checked, so that it
- * is found late and what rested on its word is checked again.
- */
-async function runTasks(network: Network, isSleeper: boolean): Promise<DemoReport['tasks']> {
-  const tasks = await readPrompts(tasksFile);
-  const some = tasks.slice(0, isSleeper ? 400 : 200);
-  screen.say(`${some.length} mixed tasks, ${isSleeper ? 'one copy, some checked' : `${copies} copies of every shard`}`);
-  const { outputs, jobId } = await runBatch(network, screen, {
-    spec: {
-      template: generate,
-      model,
-      inputs: some.map(({ prompt }) => ({ prompt })),
-      itemsPerShard: isSleeper ? 5 : itemsPerShard,
-      policy: isSleeper ? { type: 'adaptive', floorPpm: 250_000 } : { type: 'replicate', copies, quorum: 2 },
-      label: `demo: ${some.length} mixed tasks`,
-    },
-  });
-  const someFile = join(group.folder, 'tasks.jsonl');
-  await writeFile(someFile, some.map((task) => JSON.stringify(task)).join('\n'));
-  const { answers } = await runDirectly(modelFile, someFile);
-  const texts = outputs.map((output) => Text.safeParse(output).data?.text.trim() ?? null);
-  const reopened = await readLog(network.client.api, ['shard.reopened']);
-  const again = reopened.flatMap(({ event }) =>
-    event.type === 'shard.reopened' && event.jobId === jobId ? [event.shardId] : [],
-  );
-  return {
-    items: some.length,
-    sameAsDirect: texts.filter((text, i) => text === answers[i]?.trim()).length,
-    reaudited: new Set(again).size,
-  };
-}
-
 /** Of the replicas that were run to a commitment. */
 function extraWork(log: readonly NodeEvent[]): number {
   const copiesOfJob = new Map(
@@ -294,11 +265,6 @@ function extraWork(log: readonly NodeEvent[]): number {
   const run = log.filter((event) => event.type === 'replica.committed').length;
   const needed = asked.reduce((sum, count) => sum + count, 0);
   return (run - needed) / needed;
-}
-
-async function readPrompts(file: string): Promise<Array<z.infer<typeof Prompt>>> {
-  const lines = (await readFile(file, 'utf8')).trim().split('\n');
-  return lines.map((line) => Prompt.parse(JSON.parse(line)));
 }
 
 async function providerReports(

@@ -20,6 +20,7 @@ export interface BatchResult {
 export interface BatchOptions {
   readonly spec: Omit<JobSpecInput, 'budgetMicro' | 'deadlineMs' | 'ownNode'> & {
     readonly itemsPerShard: number;
+    /** Of no other job of this client. */
     readonly label: string;
   };
   /** Called as shards are accepted. */
