@@ -154,7 +154,7 @@ export function realExecutor(config: NodeConfig, options: RealPortsOptions): Exe
       const { runnerThreads, runnerCpus } = share();
       return { threads: runnerThreads, cpus: runnerCpus, niceness: execution.niceness };
     },
-    memoryBytesMax: share().memoryBytes,
+    memoryBytesMax: () => share().memoryBytes,
     runsMax: () => provider.runsMax,
     warm: () => ({
       processesMax: execution.warmModelsMax,

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { NodeConfig } from './config/schema.ts';
 import { createMemoryHub } from './network/memory/hub.ts';
 import { createNode } from './node.ts';
-import type { Host, HostConditions, Ports } from './ports/index.ts';
+import type { ExecutorInventory, Host, HostConditions, Ports } from './ports/index.ts';
 import { sha256Hex, utf8 } from './protocol/index.ts';
 import { Chance } from './simulation/chance.ts';
 import { NodeClock, VirtualTime } from './simulation/clock.ts';
@@ -121,6 +121,39 @@ describe('a start', () => {
     expect(await market.end(jobId)).toMatchObject({ state: 'done' });
     for (const id of [finished.jobId, jobId])
       expect(await market.outcome(id)).toEqual({ wrong: 0, missing: 0, how: ['checked'] });
+  });
+});
+
+describe('settings that change while it runs', () => {
+  it('take back the offer of what does not fit into the memory for jobs any more', async () => {
+    let fits = true;
+    const { node, done } = alone(({ executor }) => {
+      const start = executor.start.bind(executor);
+      let found: ExecutorInventory | null = null;
+      return {
+        executor: Object.assign(executor, {
+          start: async () => {
+            found = await start();
+            return found;
+          },
+          installed: () =>
+            found?.templates.map((one) => (fits ? one : { ...one, runnable: { ok: false, reason: 'too large' } })) ??
+            [],
+        }),
+      };
+    });
+    await done(node.start(), 1_000);
+    const offered = async () => (await done(node.api.call('provider.status', {}), 10)).offers.length;
+    expect(await offered()).toBe(1);
+    const config = (memoryPercentMax: number) =>
+      NodeConfig.parse({ dataFolder: 'x', provider: { enabled: true }, execution: { memoryPercentMax } });
+    fits = false;
+    expect(node.configure(config(1)).changed).toEqual(['execution.memoryPercentMax']);
+    expect(await offered()).toBe(0);
+    fits = true;
+    node.configure(config(60));
+    expect(await offered()).toBe(1);
+    await done(node.stop());
   });
 });
 

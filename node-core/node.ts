@@ -96,7 +96,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     network,
     clock,
     log,
-    ...config.messaging,
+    limits: config.messaging,
     addressesOf: (peer) => directory.addressesOf(peer),
   });
   const directory = new Directory({
@@ -132,7 +132,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     log,
     config: config.reputation,
   });
-  const checks = new Checks({ journal, clock, ...config.verification });
+  const checks = new Checks({ journal, clock, config: config.verification });
   const pauses = new Pauses({
     journal,
     clock,
@@ -219,8 +219,10 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       log.info({ changed: [...changed] }, 'settings changed');
     }
     if (changed.some((path) => path.startsWith('host.'))) void pauses.look();
-    if (changed.includes('execution.cpuPercentMax') && state === 'online') void announce();
-    if (inventory !== null && changed.some((path) => path.startsWith('provider.'))) {
+    // What fits into the memory for jobs, and what an image is allowed for, is offered anew.
+    if (inventory !== null && changed.some((path) => path.startsWith('execution.')))
+      inventory = { ...inventory, templates: executor.installed?.() ?? inventory.templates };
+    if (inventory !== null && changed.some((path) => path.startsWith('provider.') || path.startsWith('execution.'))) {
       provider.configured(makeCatalogue(inventory, config.provider));
       void announce();
     }

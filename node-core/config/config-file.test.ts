@@ -153,6 +153,8 @@ describe('settings in force', () => {
     expect(strayLiveSettings(config())).toEqual([]);
     expect(isLive('provider.queueMax')).toBe(true);
     expect(isLive('network.listen')).toBe(false);
+    // A replay with another value would give another state.
+    for (const path of ['directory.knownGoodMax', 'reputation.receiptsMax']) expect(isLive(path)).toBe(false);
   });
 });
 

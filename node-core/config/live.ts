@@ -1,22 +1,39 @@
 /**
  * Which settings take effect while the node runs. The rooms read them from the configuration object that they were given,
- * each time that they need them; {@link adopt} changes that object in place. Everything else was built in at the start (a
- * socket, a timer, a copy in a room) and takes effect at the next one.
+ * each time that they need them; {@link adopt} changes that object in place. All others take effect at the next start:
+ *
+ * - they were built into something that is only made then: sockets and the limits of libp2p (`network`, `control`), folders,
+ *   programs and containers (`execution`), the database (`store`);
+ * - the state of a room is a function of the log and of them, so that a change would make a replay give another state
+ *   (`directory.peersMax`, `directory.knownGoodMax`, `reputation.receipts…Max`);
+ * - what is under way counts on the value that it began with: a provider keeps what it was told of leases and grace, and a
+ *   price stays reserved as long as that (`aggregator.lease…`, `graceMs`, `suspectMs`); peers count on the last heartbeat's rhythm
+ *   (`directory.…Ms`).
  */
 import type { NodeConfig } from './schema.ts';
 
 const live = new Set([
   'aggregator.attemptsPerShardMax',
+  'aggregator.auditWaitMs',
   'aggregator.blockedProviders',
   'aggregator.candidatesMax',
+  'aggregator.discoverMs',
   'aggregator.favouredProviders',
   'aggregator.inFlightPerProviderMax',
   'aggregator.jobsActiveMax',
   'aggregator.quoteMs',
   'aggregator.replicaMs',
   'aggregator.resultsKeepMs',
+  'aggregator.revealMs',
+  'aggregator.stragglerFactorPercent',
+  'aggregator.stragglerMs',
+  'aggregator.streamedItemsMax',
   'execution.cpuPercentMax',
+  'execution.customImages',
+  'execution.customImagesListed',
+  'execution.memoryPercentMax',
   'execution.niceness',
+  'execution.threads',
   'execution.warmBytesMax',
   'execution.warmModelsMax',
   'execution.warmMs',
@@ -26,6 +43,11 @@ const live = new Set([
   'host.pauseOnBattery',
   'host.pauseOnFullScreen',
   'log.level',
+  'messaging.channelsMax',
+  'messaging.connectMs',
+  'messaging.messagesPerSecondMax',
+  'messaging.requestMs',
+  'messaging.sendQueueBytesMax',
   'provider.allowedClients',
   'provider.blockedClients',
   'provider.clientLimits',
@@ -47,8 +69,20 @@ const live = new Set([
   'provider.storageBytesMax',
   'provider.strangersPerHourMicro',
   'provider.templates',
+  'reputation.batchMs',
+  'reputation.bytesPerDayMax',
+  'reputation.bytesPerSignerPerDayMax',
+  'reputation.meetMs',
   'spending.dayMicroMax',
   'spending.peerDayMicroMax',
+  'verification.badProbabilityPpm',
+  'verification.canariesMax',
+  'verification.canaryBytesMax',
+  'verification.canaryPpm',
+  'verification.exclusionMs',
+  'verification.falseAlarmPpm',
+  'verification.reAuditMax',
+  'verification.trapPpm',
 ]);
 
 /** Paths of settings that take effect at once. */

@@ -42,21 +42,23 @@ export function readFrame(bytes: Uint8Array): ReadFrame {
 /** A bucket that refills with time: how many messages a peer may still send. */
 export class RateLimit {
   readonly #clock: Clock;
-  readonly #perSecond: number;
+  readonly #perSecond: () => number;
   #left: number;
   #at: number;
 
-  constructor(clock: Clock, perSecond: number) {
+  /** @param perSecond asked at each frame. */
+  constructor(clock: Clock, perSecond: () => number) {
     this.#clock = clock;
     this.#perSecond = perSecond;
-    this.#left = perSecond;
+    this.#left = perSecond();
     this.#at = clock.elapsed();
   }
 
   /** @param count messages of a frame; a frame without any counts too. @returns false when the peer is over its limit. */
   take(count: number): boolean {
     const now = this.#clock.elapsed();
-    this.#left = Math.min(this.#perSecond, this.#left + ((now - this.#at) / 1000) * this.#perSecond);
+    const perSecond = this.#perSecond();
+    this.#left = Math.min(perSecond, this.#left + ((now - this.#at) / 1000) * perSecond);
     this.#at = now;
     this.#left -= Math.max(1, count);
     return this.#left >= 0;

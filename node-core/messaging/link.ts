@@ -22,8 +22,7 @@ interface Pending {
 export interface LinkOptions {
   readonly peer: PeerId;
   readonly clock: Clock;
-  readonly messagesPerSecondMax: number;
-  readonly sendQueueBytesMax: number;
+  readonly limits: { readonly messagesPerSecondMax: number; readonly sendQueueBytesMax: number };
   /** The last channel to the peer is gone. */
   onDown(reason: string): void;
 }
@@ -39,8 +38,12 @@ export class Link {
 
   constructor(options: LinkOptions) {
     this.#options = options;
-    this.rate = new RateLimit(options.clock, options.messagesPerSecondMax);
-    this.#outbox = new Outbox(options.sendQueueBytesMax, (reason) => this.close(reason));
+    const { clock, limits } = options;
+    this.rate = new RateLimit(clock, () => limits.messagesPerSecondMax);
+    this.#outbox = new Outbox(
+      () => limits.sendQueueBytesMax,
+      (reason) => this.close(reason),
+    );
   }
 
   get peer(): PeerId {

@@ -7,7 +7,7 @@ import { Chance } from '../simulation/chance.ts';
 import { NodeClock, VirtualTime } from '../simulation/clock.ts';
 import { KeyRing } from '../simulation/keys.ts';
 import { MessageRefused, PeerUnreachable } from './errors.ts';
-import { Messenger, type MessengerOptions } from './messenger.ts';
+import { type MessagingLimits, Messenger } from './messenger.ts';
 
 const limits = {
   requestMs: 1_000,
@@ -27,22 +27,22 @@ class Wire {
   readonly #first: PeerId[] = [];
 
   /** A peer with a messenger. */
-  async peer(change: Partial<MessengerOptions> = {}) {
+  async peer(change: Partial<MessagingLimits> = {}) {
     const { network, peerId } = this.#join();
+    const inForce = { ...limits, ...change };
     const messenger = new Messenger({
       network,
       clock: this.clock,
       log: { debug() {}, info() {}, warn() {}, error() {} },
       addressesOf: () => [],
-      ...limits,
-      ...change,
+      limits: inForce,
     });
     const up: PeerId[] = [];
     const down: string[] = [];
     messenger.onUp((peer) => up.push(peer));
     messenger.onDown((_, reason) => down.push(reason));
     await this.#start(network, (channel) => messenger.accept(channel));
-    return { messenger, peerId, up, down, network };
+    return { messenger, peerId, up, down, network, limits: inForce };
   }
 
   /** A peer that speaks bytes. */
@@ -131,7 +131,7 @@ const acked = (state: 'running' | 'unknown' = 'running'): AnyMessage => ({
   body: { replicas: [{ replicaId, state, itemsDone: 1 }] },
 });
 
-async function two(change: Partial<MessengerOptions> = {}) {
+async function two(change: Partial<MessagingLimits> = {}) {
   const wire = new Wire();
   const a = await wire.peer(change);
   const b = await wire.peer(change);
@@ -327,6 +327,22 @@ describe('frames', () => {
       expect(end.closed).toHaveLength(1);
     }
   });
+
+  it('that come too fast for a limit that was set since close the channel', async () => {
+    const wire = new Wire();
+    const a = await wire.peer();
+    a.messenger.handle('lease.renew', async () => null);
+    const raw = await wire.raw();
+    const end = await raw.open(a.peerId);
+    a.limits.messagesPerSecondMax = 5;
+    for (let i = 0; i < 5; i++) await end.send([renewal(String(i))]);
+    await wire.pass(100);
+    expect(end.closed).toEqual([]);
+    for (let i = 0; i < 5; i++) void end.send([renewal(String(i))]).catch(() => undefined);
+    await wire.pass(100);
+    expect(end.said().at(-1)).toMatchObject({ body: { message: 'more than 5 messages a second' } });
+    expect(end.closed).toHaveLength(1);
+  });
 });
 
 describe('channels', () => {
@@ -382,6 +398,19 @@ describe('channels', () => {
     expect(a.down[0]).toMatch(/reads too slowly/);
     const asked = a.messenger.request(raw.peerId, renew, ['lease.ack'], 200);
     await expect(wire.done(asked)).rejects.toThrow(PeerUnreachable);
+  });
+
+  it('of a peer that does not read are closed at once where less may wait since', async () => {
+    const wire = new Wire();
+    const a = await wire.peer();
+    const raw = await wire.raw();
+    const payload = { type: 'error', body: { code: 'internal', message: 'x'.repeat(500) } } as const;
+    await wire.done(a.messenger.send(raw.peerId, payload));
+    expect(a.down).toEqual([]);
+    a.limits.sendQueueBytesMax = 100;
+    await a.messenger.send(raw.peerId, payload).catch(() => undefined);
+    await wire.pass(1);
+    expect(a.down).toEqual(['more than 100 bytes wait to be sent: the peer reads too slowly']);
   });
 
   it('are at most so many: idle ones make room, busy ones do not', async () => {

@@ -27,6 +27,14 @@ export interface MessengerOptions {
   readonly network: Network;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Read whenever they are needed: they may change while the node runs, for channels that are open too. */
+  readonly limits: MessagingLimits;
+  /** Where a peer is thought to listen. */
+  addressesOf(peer: PeerId): readonly string[];
+}
+
+/** The section `messaging` of the node's config. */
+export interface MessagingLimits {
   /** Time for the answer to a request, ms. */
   readonly requestMs: number;
   /** Time to open a channel, ms. */
@@ -34,8 +42,6 @@ export interface MessengerOptions {
   readonly channelsMax: number;
   readonly messagesPerSecondMax: number;
   readonly sendQueueBytesMax: number;
-  /** Where a peer is thought to listen. */
-  addressesOf(peer: PeerId): readonly string[];
 }
 
 type Handler = (from: PeerId, body: unknown) => Promise<AnyMessage | null>;
@@ -105,7 +111,7 @@ export class Messenger {
     peer: PeerId,
     message: AnyMessage,
     answers: readonly T[],
-    deadlineMs = this.#options.requestMs,
+    deadlineMs = this.#options.limits.requestMs,
   ): Promise<MessageOf<T>> {
     const link = await this.#linkTo(peer);
     const envelope = await link.ask(message, deadlineMs);
@@ -148,7 +154,8 @@ export class Messenger {
   }
 
   async #open(peer: PeerId): Promise<Link> {
-    const { network, addressesOf, connectMs, channelsMax } = this.#options;
+    const { network, addressesOf, limits } = this.#options;
+    const { connectMs, channelsMax } = limits;
     if (!this.#makeRoom()) throw new PeerUnreachable(`all ${channelsMax} channels are in use (messaging.channelsMax)`);
     let channel: Channel;
     try {
@@ -167,15 +174,14 @@ export class Messenger {
   }
 
   #attach(channel: Channel): Link {
-    const { clock, messagesPerSecondMax, sendQueueBytesMax } = this.#options;
+    const { clock, limits } = this.#options;
     const { peer } = channel;
     let link = this.#links.get(peer);
     if (link === undefined) {
       const made = new Link({
         peer,
         clock,
-        messagesPerSecondMax,
-        sendQueueBytesMax,
+        limits,
         onDown: (reason) => {
           if (this.#links.get(peer) === made) this.#links.delete(peer);
           for (const listener of this.#downListeners) listener(peer, reason);
@@ -196,7 +202,7 @@ export class Messenger {
    * @returns false when all are in use.
    */
   #makeRoom(): boolean {
-    if (this.#links.size < this.#options.channelsMax) return true;
+    if (this.#links.size < this.#options.limits.channelsMax) return true;
     for (const link of this.#links.values()) {
       if (!link.idle) continue;
       link.close('too many channels');
@@ -212,7 +218,7 @@ export class Messenger {
       return;
     }
     if (!link.rate.take(read.envelopes.length)) {
-      const message = `more than ${this.#options.messagesPerSecondMax} messages a second`;
+      const message = `more than ${this.#options.limits.messagesPerSecondMax} messages a second`;
       link.refuse(channel, { type: 'error', body: { code: 'rate-limit', message } });
       return;
     }

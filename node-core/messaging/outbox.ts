@@ -17,15 +17,18 @@ const OPEN = 0x5b;
 const CLOSE = 0x5d;
 
 export class Outbox {
-  readonly #bytesMax: number;
+  readonly #bytesMax: () => number;
   readonly #broken: (reason: string) => void;
   #queue: Queued[] = [];
   #bytes = 0;
   #channel: Channel | null = null;
   #flushing = false;
 
-  /** @param broken the channel failed or the peer is too slow. */
-  constructor(bytesMax: number, broken: (reason: string) => void) {
+  /**
+   * @param bytesMax asked at each message.
+   * @param broken the channel failed or the peer is too slow.
+   */
+  constructor(bytesMax: () => number, broken: (reason: string) => void) {
     this.#bytesMax = bytesMax;
     this.#broken = broken;
   }
@@ -51,8 +54,9 @@ export class Outbox {
       );
     }
     this.#bytes += bytes.length;
-    if (this.#bytes > this.#bytesMax) {
-      const reason = `more than ${this.#bytesMax} bytes wait to be sent: the peer reads too slowly`;
+    const bytesMax = this.#bytesMax();
+    if (this.#bytes > bytesMax) {
+      const reason = `more than ${bytesMax} bytes wait to be sent: the peer reads too slowly`;
       this.#broken(reason);
       left?.(new Error(reason));
       return;

@@ -20,7 +20,7 @@ function book(falseAlarmPpm = 10) {
       },
     }),
   } as unknown as Journal;
-  const checks = new Checks({ journal, clock, falseAlarmPpm, exclusionMs });
+  const checks = new Checks({ journal, clock, config: { falseAlarmPpm, exclusionMs } });
   const subject = { provider: 'p', template: 't', model: null, unit: 'items', honestPpm: 10_000 } as const;
   return {
     checks,

@@ -24,8 +24,8 @@ export interface ChecksOptions {
   /** Not yet opened: the projection `checks` is registered on it. */
   readonly journal: Journal;
   readonly clock: Clock;
-  readonly falseAlarmPpm: number;
-  readonly exclusionMs: number;
+  /** From the section `verification` of the node's config; read at each check, as it may change while the node runs. */
+  readonly config: { readonly falseAlarmPpm: number; readonly exclusionMs: number };
 }
 
 /** Of one provider with one template and model. */
@@ -108,14 +108,15 @@ export class Checks {
     counted: { readonly compared: number; readonly differed: number },
   ): boolean {
     const before = this.#view.state.records[keyOf(subject)]?.cases[subject.unit];
-    const of = { honestPpm: subject.honestPpm, falseAlarmPpm: this.#o.falseAlarmPpm };
+    const of = { honestPpm: subject.honestPpm, falseAlarmPpm: this.#o.config.falseAlarmPpm };
     const after = withCheck(before, of, { replicaId: '', witnesses: [], ...counted });
     return after === null || !isTooMuch(after);
   }
 
   /** To be committed with the verdict. */
   record(results: readonly CheckResult[]): NodeEvent[] {
-    const { falseAlarmPpm, exclusionMs, clock } = this.#o;
+    const { clock, config } = this.#o;
+    const { falseAlarmPpm, exclusionMs } = config;
     const distrusted = new Set(this.excluded());
     const events: NodeEvent[] = [];
     const fresh = new Set<PeerId>();

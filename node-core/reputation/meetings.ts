@@ -22,8 +22,8 @@ export interface MeetingsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  /** How often this node asks somebody, ms. */
-  readonly meetMs: number;
+  /** How often this node asks somebody, ms; read after each time. */
+  readonly config: { readonly meetMs: number };
   /** Everything that may be passed on. */
   held(): readonly Held[];
   /** From the log; null when it is not there any more. */
@@ -94,7 +94,7 @@ export class Meetings {
       // An older version, or it shares none: it is asked again when it connects anew.
       if (error instanceof MessageRefused && error.code === 'unsupported') this.#acquaintances.delete(peer);
     }
-    this.#schedule(hasMore ? limits.meetSoonMs : this.#o.meetMs);
+    this.#schedule(hasMore ? limits.meetSoonMs : this.#o.config.meetMs);
   }
 
   /** @returns true when something was learned: there may be more. */

@@ -11,7 +11,8 @@ export interface PublisherOptions {
   readonly network: Pick<Network, 'publish'>;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly batchMs: number;
+  /** Read whenever a batch begins. */
+  readonly config: { readonly batchMs: number };
 }
 
 /** What a batch has besides its receipts, and a comma for each. */
@@ -44,7 +45,7 @@ export class Publisher {
   }
 
   #schedule(): void {
-    this.#cancel ??= this.#o.clock.after(this.#o.batchMs, () => {
+    this.#cancel ??= this.#o.clock.after(this.#o.config.batchMs, () => {
       this.#cancel = null;
       this.#flush();
       if (this.#outbox.length > 0) this.#schedule();

@@ -100,11 +100,10 @@ export class Reputation {
     this.#memory = journal.register(memoryProjection(this.#self));
     this.#testimony = journal.register(testimonyProjection(config));
     this.#door = new ReceiptDoor({ ...options, self: this.#self, memory: this.#memory, testimony: this.#testimony });
-    this.#publisher = new Publisher({ ...options, batchMs: config.batchMs });
+    this.#publisher = new Publisher(options);
     this.#meetings = config.gossip
       ? new Meetings({
           ...options,
-          meetMs: config.meetMs,
           held: () => held(this.#testimony.state),
           read: (each) => this.#read(each),
           // Whether it is a stranger's shows when it is here.

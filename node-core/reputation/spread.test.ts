@@ -70,11 +70,13 @@ describe.each<[string, () => World]>([
       network,
       clock,
       log: silent,
-      requestMs: 10_000,
-      connectMs: 5_000,
-      channelsMax: 32,
-      messagesPerSecondMax: 2_000,
-      sendQueueBytesMax: 8 * 1024 * 1024,
+      limits: {
+        requestMs: 10_000,
+        connectMs: 5_000,
+        channelsMax: 32,
+        messagesPerSecondMax: 2_000,
+        sendQueueBytesMax: 8 * 1024 * 1024,
+      },
       addressesOf: () => [],
     });
     const reputation = new Reputation({

@@ -38,8 +38,9 @@ Generated from \`node-core/config/schema.ts\` by \`npm run docs\`; do not edit. 
 An unknown key is an error. The last part of a name is the unit: \`Ms\` milliseconds, \`Bytes\`, \`Micro\` micro-credits (as a decimal
 string in quotes); \`Max\` is a limit.
 
-Settings marked \`live\` take effect while the node runs: after \`infernet-desktop config set KEY VALUE\`, \`settings.set\` of the
-[control API](control-api.md), or a change of the file and SIGHUP (\`systemctl reload infernet\`). All others are for the next start.
+Settings marked \`live\` take effect while the node runs, for what begins from then on: after \`infernet-desktop config set KEY VALUE\`, \`settings.set\` of the
+[control API](control-api.md), or a change of the file and SIGHUP (\`systemctl reload infernet\`). All others take effect
+at the next start; the answer to a change names those of them that were changed.
 `,
     ...groups.map((group) => {
       const meaning = groupMeanings[group];
@@ -52,10 +53,10 @@ Settings marked \`live\` take effect while the node runs: after \`infernet-deskt
           types.typeOf(node),
           defaultOf(key, node),
           meaningOf(node),
-          isLive(key) ? 'live' : '',
+          isLive(key) ? 'live' : 'next start',
         ]);
       const title = group === '' ? '' : `## ${group}\n\n`;
-      return `${title}${meaning}\n\n${table(['key', 'type', 'default', 'meaning', ''], rows)}`;
+      return `${title}${meaning}\n\n${table(['key', 'type', 'default', 'meaning', 'takes effect'], rows)}`;
     }),
   );
 }

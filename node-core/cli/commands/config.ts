@@ -95,7 +95,7 @@ export const configPath = defineCommand({
 export const configSet = defineCommand({
   name: 'config set',
   summary: 'Change a setting: in the configuration file, and in the running node where that needs no restart.',
-  detail: `Limits, lists, prices and the level of the log take effect at once; the answer says which need a restart. The file
+  detail: `Limits, lists, prices and the level of the log take effect at once; docs/configuration.md says of each setting whether it does, and the answer which need a restart. The file
 keeps its comments. Lists and sections are written as in the file: [a, b], {shardMicro: "1000", itemMicro: "100"}.`,
   shape: {
     key: argument('<key>', 'as provider.queueMax; `config show` lists all', text(200)),

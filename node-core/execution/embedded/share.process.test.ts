@@ -21,7 +21,7 @@ async function started(memoryBytesMax: number) {
     modelFolders: [shippedModels],
     cacheFolder: join(folder.path, 'cache'),
     share: () => ({ threads: 1, cpus: 1, niceness: 7 }),
-    memoryBytesMax,
+    memoryBytesMax: () => memoryBytesMax,
   });
   const { templates } = await executor.start();
   return templates;

@@ -16,8 +16,8 @@ export interface ExecutorOptions {
   readonly share?: () => RunnerShare;
   /** Graphics card for runners that are child processes; without it, or where it cannot be used: none. Unverified on hardware. */
   readonly gpu?: Gpu | null;
-  /** For all runners together: what needs more does not run here. Default: as much as there is. */
-  readonly memoryBytesMax?: number;
+  /** For all runners together: what needs more does not run here. Asked whenever a runner is started. Default: as much as there is. */
+  readonly memoryBytesMax?: () => number;
   /** Runs at one time in one process; they take turns item by item. A function is asked at each run. Default 4. */
   readonly runsMax?: number | (() => number);
   /** What is kept warm; asked whenever a runner is started or falls idle. Default: by the limits, in any memory. */

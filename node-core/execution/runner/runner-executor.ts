@@ -276,7 +276,7 @@ class TemplateExecutor implements RunnerExecutor {
 
   /** Why a runner of it would take more memory than the owner gives to jobs, or null. */
   #tooLarge(loaded: LoadedTemplate, modelBytes: number): string | null {
-    const { memoryBytesMax = Number.POSITIVE_INFINITY } = this.#options;
+    const memoryBytesMax = this.#options.memoryBytesMax?.() ?? Number.POSITIVE_INFINITY;
     const needed = bytesOf(loaded, modelBytes);
     if (needed <= memoryBytesMax) return null;
     return `it needs ${mebibytes(needed)} of memory, and jobs may take ${mebibytes(memoryBytesMax)} (execution.memoryPercentMax)`;
