@@ -29,7 +29,7 @@ beforeAll(async () => {
   network = await startNetwork(group, {
     providers: 4,
     // An attempt whose provider does not come back is given up soon after.
-    client: briskWith({ aggregator: { replicaMs: 30_000, graceMs: 5_000, leaseMs: 5_000 } }),
+    client: briskWith({ aggregator: { replicaMs: 15_000, graceMs: 3_000, leaseMs: 5_000 } }),
   });
 });
 afterAll(() => group?.stop());

@@ -14,6 +14,7 @@ import { contentIdOf, type Json, type Template, utf8 } from '../protocol/index.t
 import type { Chance } from './chance.ts';
 import { afterHeld } from './held-timer.ts';
 import { checkStories, StoryTeller, storiesTemplate, storyTruth } from './stories.ts';
+import { runVectors, vectorsTemplate, vectorTruth } from './vectors.ts';
 
 /** Labels a number by its remainder: cheap, and everybody can know the right answer. */
 export const labels = ['red', 'green', 'blue', 'yellow', 'black'] as const;
@@ -52,6 +53,8 @@ export interface Manner {
   cheat: { share: number; label: string; afterItems?: number } | null;
   /** Has the template that streams, too. */
   stories: boolean;
+  /** Has the template whose answers are numbers, too. */
+  vectors: boolean;
   /** ms per token of a story. */
   tokenMs: number;
   /** Share of runs that show another story than they commit to. */
@@ -74,6 +77,7 @@ export const honest: Manner = {
   disagreement: 0,
   cheat: null,
   stories: false,
+  vectors: false,
   tokenMs: 10,
   twoFaced: 0,
   otherTokens: 0,
@@ -97,7 +101,11 @@ export class SimulatedExecutor implements Executor {
   async start(): Promise<ExecutorInventory> {
     return {
       hardware: { os: 'simulated', cpu: { model: 'simulated', cores: 1 }, memoryBytes: 2 ** 30, gpus: [], tier: 'cpu' },
-      templates: [simulatedTemplate, ...(this.manner.stories ? [storiesTemplate] : [])].map((template) => ({
+      templates: [
+        simulatedTemplate,
+        ...(this.manner.stories ? [storiesTemplate] : []),
+        ...(this.manner.vectors ? [vectorsTemplate] : []),
+      ].map((template) => ({
         template,
         models: [],
         runnable: { ok: true },
@@ -152,6 +160,8 @@ export class SimulatedExecutor implements Executor {
   #outcome(request: RunRequest): RunOutcome {
     if (this.#chance.happens(this.manner.failure))
       return { ok: false, code: 'container', message: 'the simulated run failed' };
+    if (request.template === vectorsTemplate.id)
+      return { ok: true, outputs: runVectors(request, this.#chance, this.manner) };
     return { ok: true, outputs: request.inputs.map((input) => ({ label: this.#answer(input) })) };
   }
 
@@ -169,6 +179,7 @@ export class SimulatedExecutor implements Executor {
 /** Null when it is the right output for the input. */
 export function truth(input: unknown, output: unknown): string | null {
   if (typeof output === 'object' && output !== null && 'finish' in output) return storyTruth(input, output);
+  if (typeof output === 'object' && output !== null && 'vector' in output) return vectorTruth(input, output);
   const n = typeof input === 'object' && input !== null && 'n' in input ? Number(input.n) : 0;
   const label = typeof output === 'object' && output !== null && 'label' in output ? output.label : undefined;
   return label === rightLabel(n) ? null : `${n} is ${rightLabel(n)}, not ${String(label)}`;

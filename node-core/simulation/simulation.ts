@@ -70,7 +70,7 @@ export interface SubmittedJob {
 export interface JobWish extends Omit<Partial<JobSpecInput>, 'inputs' | 'template'> {
   readonly items: number;
   /** Default: colours. */
-  readonly template?: 'colours' | 'stories';
+  readonly template?: 'colours' | 'stories' | 'vectors';
   /** It need not be done: its budget or deadline is too tight for that. */
   readonly mayFail?: boolean;
 }
@@ -263,6 +263,12 @@ export class Simulation {
     return node.subject.client.jobs.get(jobId);
   }
 
+  /** Answers of a job so far that are not true. */
+  wrongIn(job: SubmittedJob): number {
+    const facts = this.facts(job);
+    return facts === undefined ? 0 : countWrong(job.node.subject, facts, truth, job.inputs);
+  }
+
   /** Something goes wrong, unless this run leaves it out. @param act draws from a source of its own. */
   fault(what: string, act: (chance: Chance) => void): void {
     const number = this.#faultNumber++;
@@ -399,10 +405,7 @@ export class Simulation {
   }
 
   #checkAnswers(): void {
-    for (const job of this.jobs) {
-      const facts = this.facts(job);
-      if (facts !== undefined) this.wrongAnswers += countWrong(job.node.subject, facts, truth, job.inputs);
-    }
+    for (const job of this.jobs) this.wrongAnswers += this.wrongIn(job);
   }
 
   /** I9, and what the API says of each job is what the log says. */

@@ -14,6 +14,7 @@ import { flashCrowd } from './flash-crowd.ts';
 import { forgeries } from './forgeries.ts';
 import { gossip } from './gossip.ts';
 import { lostDisk } from './lost-disk.ts';
+import { numeric } from './numeric.ts';
 import { partitionAndHeal } from './partition-and-heal.ts';
 import { pauses } from './pauses.ts';
 import { restoredBackup } from './restored-backup.ts';
@@ -54,6 +55,7 @@ export const scenarios: readonly Scenario[] = [
   canaries,
   gossip,
   tokenChecks,
+  numeric,
   starved,
   streaming,
   thousand,
