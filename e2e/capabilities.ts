@@ -18,7 +18,8 @@ export type Capability =
   | 'electron'
   | 'gpu'
   | 'systemd-analyze'
-  | 'systemd-notify';
+  | 'systemd-notify'
+  | 'x11';
 
 const chromiumPaths = [
   '/usr/bin/chromium',
@@ -62,6 +63,10 @@ const needs: Readonly<Record<Capability, Need>> = {
   'systemd-notify': {
     isThere: () => onPath('systemd-notify') && onPath('python3'),
     remedy: 'apt-get install --no-install-recommends systemd python3',
+  },
+  x11: {
+    isThere: () => ['Xvfb', 'xprop', 'openbox'].every(onPath),
+    remedy: 'apt-get install --no-install-recommends xvfb x11-utils openbox',
   },
   gpu: { isThere: () => existsSync('/dev/nvidia0') || existsSync('/dev/kfd') },
 };

@@ -43,6 +43,7 @@ export function providerStatus({ provider, pauses, inventory, ports }: Rooms): M
   return {
     on: provider.on,
     pauses: [...pauses.all],
+    fullScreenUnseen: pauses.fullScreenUnseen,
     hardware: inventory().hardware,
     offers: [...offers],
     notOffered: [...notOffered],

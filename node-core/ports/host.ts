@@ -25,6 +25,8 @@ export interface HostConditions {
   readonly suspended: boolean | null;
   /** A program other than this one fills the screen: a game, a film, a talk. */
   readonly fullScreen: boolean | null;
+  /** Where it cannot tell: why, and what would help; `fix` is empty where nothing does. */
+  readonly fullScreenUnseen?: { readonly reason: string; readonly fix: string };
 }
 
 export interface HostVitals {

@@ -59,6 +59,7 @@ export class Pauses {
   #again = false;
   #stopped = false;
   #isBusy = false;
+  #unseen: NonNullable<HostConditions['fullScreenUnseen']> | null = null;
 
   constructor(options: PausesOptions) {
     this.#o = options;
@@ -68,6 +69,11 @@ export class Pauses {
   /** The one that weighs most first. */
   get all(): readonly Pause[] {
     return causes.flatMap((by) => this.#view.state[by] ?? []);
+  }
+
+  /** Why a full screen is not noticed here, where it should be; null where it is. */
+  get fullScreenUnseen(): NonNullable<HostConditions['fullScreenUnseen']> | null {
+    return this.#o.config.pauseOnFullScreen ? this.#unseen : null;
   }
 
   /** The owner's word. */
@@ -154,6 +160,7 @@ export class Pauses {
   async #judge(conditions: HostConditions): Promise<void> {
     if (this.#stopped) return;
     const { journal, config, log } = this.#o;
+    this.#unseen = conditions.fullScreenUnseen ?? null;
     const events = watched.flatMap((by): NodeEvent[] => {
       const reason = reasons[by](conditions, config, this.#view.state[by] !== undefined);
       if ((reason !== null) === (this.#view.state[by] !== undefined)) return [];

@@ -6,23 +6,36 @@ import { readdir, readFile, statfs } from 'node:fs/promises';
 import { availableParallelism, cpus, freemem, totalmem } from 'node:os';
 import { join } from 'node:path';
 import type { Host } from '../ports/index.ts';
+import { type FullScreenLook, fullScreenWatch } from './full-screen.ts';
 import { gpuWatch } from './gpu.ts';
 
 export interface SystemHostOptions {
   readonly dataFolder: string;
   /** Linux: one folder for each battery and each mains adapter. */
   readonly powerFolder?: string;
+  /** Does another program fill the screen? */
+  readonly fullScreen?: () => Promise<FullScreenLook>;
 }
 
 export function createSystemHost({
   dataFolder,
   powerFolder = '/sys/class/power_supply',
+  fullScreen = fullScreenWatch(),
 }: SystemHostOptions): Host & Required<Pick<Host, 'conditions'>> {
   return {
     gpus: gpuWatch(),
     async conditions() {
-      const [diskFreeBytes, onBattery] = await Promise.all([freeBytesOf(dataFolder), isOnBattery(powerFolder)]);
-      return { diskFreeBytes, onBattery, suspended: null, fullScreen: null };
+      const [diskFreeBytes, onBattery, screen] = await Promise.all([
+        freeBytesOf(dataFolder),
+        isOnBattery(powerFolder),
+        fullScreen(),
+      ]);
+      return {
+        diskFreeBytes,
+        onBattery,
+        suspended: null,
+        ...('unseen' in screen ? { fullScreen: null, fullScreenUnseen: screen.unseen } : { fullScreen: screen.fills }),
+      };
     },
     vitals() {
       let idle = 0;

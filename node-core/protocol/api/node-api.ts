@@ -65,6 +65,11 @@ export const ProviderStatus = z.object({
   pauses: z
     .array(z.object({ by: PauseCause, reason: z.string(), since: EpochMs }))
     .describe('why the computer takes no work for now, though it is switched on'),
+  fullScreenUnseen: z
+    .object({ reason: z.string(), fix: z.string().describe('empty where nothing helps') })
+    .nullable()
+    .default(null)
+    .describe('why a program that fills the screen is not noticed on this computer; null = it is, or need not be'),
   hardware: HardwarePassport,
   offers: z.array(Offer),
   notOffered: z.array(z.object({ template: z.string(), reason: z.string() })),
