@@ -14,11 +14,16 @@ import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { jobShareOf, type NodeConfig } from './config/index.ts';
 import {
+  askGpus,
   type BuiltImage,
   buildImages,
   createExecutor,
   findEngine,
+  type GpuBackend,
+  type GpuBuilds,
+  gpuBuilds,
   type ImagesRequest,
+  installGpuBuild,
   modulesAbove,
 } from './execution/index.ts';
 import {
@@ -37,6 +42,7 @@ import { ApiError, jobProtocol } from './protocol/index.ts';
 import { StoreError } from './store/errors.ts';
 import { createSqliteStore } from './store/sqlite-store.ts';
 import { createSystemClock } from './system/clock.ts';
+import { type FullScreenLook, fullScreenWatch } from './system/full-screen.ts';
 import { createSystemHost } from './system/host.ts';
 import { createSystemRandom } from './system/random.ts';
 
@@ -50,6 +56,7 @@ export async function recoveryPhraseIn(dataFolder: string): Promise<string> {
 export {
   conformanceOf,
   findEngine,
+  type GpuBuilds,
   imageOfTemplate,
   type LoadedTemplate,
   loadTemplates,
@@ -61,7 +68,7 @@ export interface RealPortsOptions {
   readonly log: Logger;
   /** Holds the shipped `templates` and `models`. Default: the nearest `resources` above the running code. */
   readonly resourcesFolder?: string;
-  /** The `node_modules` with what runners import. Default: the nearest one above each template. */
+  /** The `node_modules` with what runners import. Default: the nearest one above each template, else this program's. */
   readonly modulesFolder?: string;
   /** Hashes and measured speeds; may be shared by nodes of one computer. Default: `cache` in the data folder. */
   readonly cacheFolder?: string;
@@ -135,9 +142,41 @@ export function buildTemplateImages(
   return buildImages({
     ...request,
     nodeBinary: config.execution.nodeBinary ?? (isNode ? process.execPath : null),
-    modulesFolder: options.modulesFolder ?? modulesAbove(dirname(fileURLToPath(import.meta.url))),
+    modulesFolder: options.modulesFolder ?? ownModules(),
     cacheFolder: options.cacheFolder ?? join(config.dataFolder, 'cache'),
   });
+}
+
+/** Builds of llama.cpp for graphics cards beside the one that this program uses. */
+export function gpuBuildsHere(): Promise<GpuBuilds> {
+  return gpuBuilds({ modulesFolder: ownModules() });
+}
+
+/** @param registry of packages; npm's own where undefined. @throws Error that says what is in the way. */
+export function installGpuBuildHere(
+  backend: GpuBackend,
+  registry: string | undefined,
+  onLine: (line: string) => void,
+): Promise<void> {
+  return installGpuBuild({
+    modulesFolder: ownModules(),
+    backend,
+    onLine,
+    ...(registry !== undefined && { registry }),
+  });
+}
+
+export async function hasNvidiaDriver(): Promise<boolean> {
+  return (await askGpus()).smi !== null;
+}
+
+function ownModules(): string | null {
+  return modulesAbove(dirname(fileURLToPath(import.meta.url)));
+}
+
+/** Does a program fill the screen of this computer, or why can it not be told? */
+export function lookAtScreen(): Promise<FullScreenLook> {
+  return fullScreenWatch()();
 }
 
 /** What runs jobs on this computer; also without a node, to look at what one would find. */
@@ -167,6 +206,7 @@ export function realExecutor(config: NodeConfig, options: RealPortsOptions): Exe
     log: options.log,
     docker: {
       owner: options.isNode === true ? resolve(dataFolder) : null,
+      gpus: { use: execution.containerGpu },
       limits: {
         pidsMax: execution.containerPidsMax,
         openFilesMax: execution.containerOpenFilesMax,

@@ -22,7 +22,7 @@ export const exitMeanings: Readonly<Record<ExitKind, string>> = {
   'not-allowed': 'the node, or the file system, does not allow it',
   'not-found': 'no such job or peer, or its results were deleted',
   refused: 'the node refuses what was asked; the message says why',
-  declined: 'nothing was submitted: the question was not answered with yes',
+  declined: 'nothing was submitted, or fetched: the question was not answered with yes',
   internal: 'a fault of ours',
   config: 'the configuration is wrong',
   interrupted: 'ended by Ctrl-C; a submitted job goes on',

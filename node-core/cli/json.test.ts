@@ -31,6 +31,7 @@ const lines: ReadonlyArray<readonly [name: string, words: readonly string[]]> = 
   ['logs', ['logs']],
   ['export', ['export']],
   ['doctor', ['doctor']],
+  ['gpu status', ['gpu', 'status']],
   ['identity export', ['identity', 'export', '--force']],
   ['config show', ['config', 'show']],
   ['config check', ['config', 'check', 'CONFIG']],
@@ -40,10 +41,10 @@ const lines: ReadonlyArray<readonly [name: string, words: readonly string[]]> = 
   ['templates new', ['templates', 'new', 'mine', '--folder', 'NEW']],
 ];
 /**
- * Those whose JSON is a line each, one that changes the running node's settings, one that needs an empty folder and words, and one
- * that needs a container engine.
+ * Those whose JSON is a line each, one that changes the running node's settings, one that needs an empty folder and words, one
+ * that needs a container engine, and one that fetches.
  */
-const elsewhere = ['chat', 'config set', 'identity import', 'completion', 'templates build'];
+const elsewhere = ['chat', 'config set', 'identity import', 'completion', 'templates build', 'gpu install'];
 
 let folder: string;
 let world: World;

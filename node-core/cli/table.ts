@@ -6,6 +6,7 @@ import { completion } from './commands/completion.ts';
 import { configCheck, configPath, configSet, configShow } from './commands/config.ts';
 import { doctor } from './commands/doctor.ts';
 import { exportCommand } from './commands/export.ts';
+import { gpuInstall, gpuStatus } from './commands/gpu.ts';
 import { identityExport, identityImport } from './commands/identity.ts';
 import { job } from './commands/job.ts';
 import { jobs } from './commands/jobs.ts';
@@ -43,6 +44,8 @@ export const commands: readonly Command[] = [
   templatesBuild,
   templatesTest,
   templatesNew,
+  gpuStatus,
+  gpuInstall,
   identityExport,
   identityImport,
   configShow,
@@ -54,6 +57,7 @@ export const commands: readonly Command[] = [
 
 export const groups: Readonly<Record<string, string>> = {
   templates: 'What this computer can run, and new templates.',
+  gpu: 'Builds of llama.cpp for graphics cards.',
   identity: 'The node’s key, on paper.',
   config: 'The configuration.',
 };

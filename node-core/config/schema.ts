@@ -119,6 +119,12 @@ export const NodeConfig = z.strictObject({
         'what a container may write, bytes; it lies in memory, in addition to the template’s own',
         2 ** 20,
       ),
+      containerGpu: z
+        .enum(['off', 'auto'])
+        .default('off')
+        .describe(
+          'graphics card for containers of templates that ask for one, unverified on hardware: auto = NVIDIA’s card with the most memory, where driver and container toolkit are found and the toolkit is no version with a known way out',
+        ),
       containerAnswerMs: ms(30_000, 'time for one call to the container engine'),
       customImages: z
         .enum(['off', 'listed', 'any'])
@@ -161,7 +167,7 @@ export const NodeConfig = z.strictObject({
         .enum(['off', 'metal', 'cuda', 'vulkan'])
         .default('off')
         .describe(
-          'graphics card for embedded runners, unverified on hardware: metal on a Mac; cuda and vulkan after `npm run gpu:install`. Where it cannot be used the processor is',
+          'graphics card for embedded runners, unverified on hardware: metal on a Mac; cuda and vulkan after `infernet-desktop gpu install`. Where it cannot be used the processor is',
         ),
       contextTokens: count(512, 'context window, tokens', 64),
       warmModelsMax: count(

@@ -49,6 +49,8 @@ export interface InstalledTemplate {
   readonly runnable: { readonly ok: true } | { readonly ok: false; readonly reason: string };
   /** Measured speed in thousandths of a token per second, by model; 0 = not measured. */
   readonly tokensPerSecondMilli: Readonly<Record<string, number>>;
+  /** Model of the graphics card that its runners get; left out where they get none, or it cannot be told. */
+  readonly gpu?: string;
 }
 
 export type Measurement =

@@ -78,3 +78,12 @@ it('keeps what was found out when the owner changes settings', () => {
   expect(next.notOffered).toEqual([{ template: 'bench', reason: 'it crashes' }]);
   expect([...next.served.keys()]).toEqual([plain.template]);
 });
+
+it('says in an offer which graphics card its runs get, and nothing where they get none', () => {
+  const { provider } = NodeConfig.parse({ dataFolder: 'x', provider: { templates: ['plain', 'bench'] } });
+  const templates = inventory.templates.map((installed) =>
+    installed.template.name === 'bench' ? { ...installed, gpu: 'NVIDIA GeForce RTX 3090' } : installed,
+  );
+  const { offers } = makeCatalogue({ ...inventory, templates }, provider);
+  expect(offers.map((offer) => ('gpu' in offer ? offer.gpu : null))).toEqual([null, 'NVIDIA GeForce RTX 3090']);
+});

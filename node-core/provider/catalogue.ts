@@ -106,6 +106,7 @@ export function makeCatalogue(inventory: ExecutorInventory, config: NodeConfig['
         price,
         tokensPerSecondMilli: (model === null ? undefined : installed.tokensPerSecondMilli[model]) ?? 0,
         itemsPerShardMax: config.itemsPerShardMax,
+        ...(installed.gpu !== undefined && { gpu: installed.gpu.slice(0, 128) }),
       });
     }
   }

@@ -116,7 +116,10 @@ function install(stamp) {
     const started = Date.now();
     npm(['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], 'Installing packages');
     say(`packages installed in ${Math.round((Date.now() - started) / 1000)} s`);
-    if (gpuThere) say('the GPU builds of llama.cpp were removed by this; get them back with `npm run gpu:install`');
+    if (gpuThere)
+      say(
+        'the GPU builds of llama.cpp were removed by this; get them back with `npm run gpu:install` (infernet-desktop gpu install)',
+      );
   }
   if (!existsSync(nodeBinary)) {
     say('fetching Node 24 …');

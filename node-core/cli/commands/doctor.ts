@@ -10,10 +10,13 @@ import {
   containerChecks,
   engineChecks,
   executionChecks,
+  fullScreenCheck,
   hardwareCheck,
   nodeCheck,
+  screenChecks,
 } from '../doctor/computer.ts';
 import { folderChecks } from '../doctor/folder.ts';
+import { gpuChecksOf } from '../doctor/gpu.ts';
 import { bootstrapChecks, portChecks } from '../doctor/network.ts';
 import { CliError } from '../exit-codes.ts';
 import { lookCache } from '../look-cache.ts';
@@ -92,13 +95,14 @@ async function restingChecks(config: NodeConfig | null, folder: string, env: Con
   if (config === null) return [resting, ...(await containerChecks(env))];
   const cache = await lookCache(folder);
   try {
-    const [ports, bootstrap, execution, engine] = await Promise.all([
+    const [ports, bootstrap, execution, engine, screen] = await Promise.all([
       portChecks(config.network.listen, config.control.listen),
       bootstrapChecks(config.network.bootstrap, config.network),
       executionChecks(config, cache.path),
       containerChecks(env),
+      screenChecks(config),
     ]);
-    return [resting, ...ports, ...bootstrap, ...execution, ...engine];
+    return [resting, ...ports, ...bootstrap, ...execution, ...engine, ...screen];
   } finally {
     await cache.remove();
   }
@@ -134,12 +138,14 @@ async function runningChecks(node: NodeApi): Promise<Check[]> {
       ? [ok('bootstrap', `none is needed: ${peers} connected`)]
       : await bootstrapChecks(addresses, { mdns: false })),
     hardwareCheck(provider.hardware),
+    ...(await gpuChecksOf(provider.hardware, NodeConfig.safeParse(config).data?.execution.gpu ?? 'off')),
     ok('provider', provider.on ? `offers ${offerTexts(provider.offers).join(', ') || 'nothing'}` : 'off'),
     ...provider.notOffered
       // What the owner chose is no fault.
       .filter(({ reason }) => !/provider\.(templates|models)/.test(reason))
       .map(({ template, reason }) => templateCheck(template, reason)),
     ...provider.pauses.map(({ by, reason }) => warn('provider', `takes no work: ${reason}`, pauseAdvice[by])),
+    ...(provider.fullScreenUnseen === null ? [] : [fullScreenCheck(provider.fullScreenUnseen)]),
     ...faultChecks(status.faults),
     ...(engine === null ? [] : engineChecks(engine)),
   ];

@@ -38,6 +38,7 @@ export const offers = defineCommand({
           (a.modelName ?? '').localeCompare(b.modelName ?? '') ||
           compare(a, b),
       );
+    const hasGpu = found.some(({ gpu }) => gpu !== undefined);
     const lines = found.length === 0 ? await emptyLines(node, context.commandLine('plan --help')) : null;
     answer(
       context,
@@ -57,6 +58,7 @@ export const offers = defineCommand({
             { title: 'speed', align: 'right' },
             { title: 'items at most', align: 'right' },
             { title: 'reputation', align: 'right' },
+            ...(hasGpu ? [{ title: 'graphics card' }] : []),
           ],
           found.map((row) => [
             plain(row.templateName),
@@ -68,6 +70,7 @@ export const offers = defineCommand({
             speedText(row.tokensPerSecondMilli),
             String(row.itemsPerShardMax),
             row.self ? '' : row.score.toFixed(2),
+            ...(hasGpu ? [plain(row.gpu ?? '')] : []),
           ]),
         ),
     );

@@ -66,14 +66,24 @@ function lines(context: Context, own: Status, provider: Provider, wallet: Wallet
         : 'off: runs no jobs of others; start the node with --provider',
     ],
     ...provider.pauses.map(({ reason }) => ['paused', warn(reason)] as const),
+    // What nobody can help is in `doctor`.
+    ...(provider.on && provider.fullScreenUnseen !== null && provider.fullScreenUnseen.fix !== ''
+      ? [
+          [
+            'full screen',
+            warn(`not noticed: ${provider.fullScreenUnseen.reason} → ${provider.fullScreenUnseen.fix}`),
+          ] as const,
+        ]
+      : []),
     ...(provider.on && provider.offers.length > 0
       ? [
           [
             'offers',
-            provider.offers.map(({ template, templateName, model, modelName, tokensPerSecondMilli }) => {
+            provider.offers.map(({ template, templateName, model, modelName, tokensPerSecondMilli, gpu }) => {
               const isWarm = provider.warm.some((each) => each.template === template && each.model === model);
               const what = `${templateName}${modelName === null ? '' : ` with ${modelName}`}`;
-              return plain(`${what} (${speedText(tokensPerSecondMilli)}${isWarm ? ', in memory' : ''})`);
+              const card = gpu === undefined ? '' : `, on ${gpu}`;
+              return plain(`${what} (${speedText(tokensPerSecondMilli)}${isWarm ? ', in memory' : ''}${card})`);
             }),
           ] as const,
         ]

@@ -7,6 +7,7 @@ import { type EngineStatus, type HardwarePassport, protocolLimits } from '../../
 import { bytesText, countText, timeText } from '../text/units.ts';
 import { faultChecks, setClock as fix, templateCheck } from './advice.ts';
 import { type Check, fail, ok, reasonOf, warn } from './check.ts';
+import { gpuChecksOf } from './gpu.ts';
 
 /** The first that runs our TypeScript as it is without a flag, of the line that we pin. */
 const nodeMajorMin = 24;
@@ -98,6 +99,7 @@ export async function executionChecks(config: NodeConfig, cacheFolder: string): 
     );
     return [
       hardwareCheck(hardware),
+      ...(await gpuChecksOf(hardware, config.execution.gpu)),
       models.length === 0
         ? warn('models', 'none is here', 'put GGUF files into a folder of execution.modelFolders')
         : ok(
@@ -156,6 +158,22 @@ export function engineChecks({ state, name: found, problems, gpus }: EngineStatu
   function withName(text: string): string {
     return state === 'refused' && found !== null ? `${found} is refused: ${text}` : text;
   }
+}
+
+/** @param unseen why it is not noticed; null where it is. */
+export function fullScreenCheck(unseen: { readonly reason: string; readonly fix: string } | null): Check {
+  const name = 'full screen';
+  if (unseen === null) return ok(name, 'work stands still while a program fills it (host.pauseOnFullScreen)');
+  const found = `a program that fills the screen is not noticed: ${unseen.reason}`;
+  return unseen.fix === '' ? ok(name, found) : warn(name, found, unseen.fix);
+}
+
+/** Without a running node. */
+export async function screenChecks({ host }: NodeConfig): Promise<Check[]> {
+  if (!host.pauseOnFullScreen) return [];
+  const { lookAtScreen } = await import('../../adapters.ts');
+  const look = await lookAtScreen();
+  return [fullScreenCheck('unseen' in look ? look.unseen : null)];
 }
 
 /** Without a running node. */

@@ -14,6 +14,7 @@ import { imageMissing } from './end.ts';
 import { createEngine, type Engine, type EngineLimits } from './engine.ts';
 import { isEngineGone, statusOf, within } from './engine-call.ts';
 import { engineFaults } from './engine-faults.ts';
+import { type GpuGrant, type GpuSource, gpuFor, gpuRefusal, gpusOff, lookForGpu, noGpus } from './gpu-grant.ts';
 import { systemCallsFor } from './seccomp.ts';
 import { imagesOf, templateLabel } from './template-images.ts';
 
@@ -27,6 +28,8 @@ export interface DockerHostOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Is a computer without an engine a fault? Not where runners may also run elsewhere. */
   readonly isWanted?: boolean;
+  /** Graphics cards for containers. Default: none. */
+  readonly gpus?: GpuSource;
   readonly limits?: Partial<ContainerLimits>;
   readonly engineLimits?: Partial<EngineLimits>;
   readonly log?: Logger;
@@ -74,6 +77,7 @@ class DockerHost implements RunnerHost {
   /** Containers that were to be removed when no engine was there, by name. */
   readonly #left = new Set<string>();
   #images: ReadonlyMap<Cid, string> = new Map();
+  #gpu: GpuGrant = gpusOff;
   #made = 0;
   #refreshing: Promise<void> | null = null;
   #stopped = false;
@@ -105,7 +109,11 @@ class DockerHost implements RunnerHost {
     if (state.is !== 'up') return { code: 'no-capacity', message: reasonOf(state) };
     if (template.customImage !== true && !this.#images.has(template.id))
       return { code: 'template-missing', message: imageMissing(template.name) };
-    return null;
+    return gpuRefusal(template, this.#gpu);
+  }
+
+  gpu({ template }: LoadedTemplate): string | null {
+    return gpuFor(template, this.#gpu)?.model ?? null;
   }
 
   onChange(run: () => void): void {
@@ -156,6 +164,7 @@ class DockerHost implements RunnerHost {
   #request(start: RunnerStart, image: string, modelPath: string | null): ContainerRequest {
     const { pidsMax, openFilesMax, scratchBytes } = this.#limits;
     const { template, bytes, cpus } = start;
+    const gpu = gpuFor(template.template, this.#gpu);
     return {
       image,
       labels: {
@@ -170,7 +179,7 @@ class DockerHost implements RunnerHost {
       pidsMax,
       scratchBytes,
       openFilesMax,
-      gpus: [],
+      gpus: gpu === null ? [] : [gpu.id],
       env: {},
     };
   }
@@ -195,6 +204,9 @@ class DockerHost implements RunnerHost {
       this.#options.log?.warn({ error: messageOf(error) }, 'containers of an earlier run could not be removed');
     }
     for (const name of this.#left) this.#remove(docker, name);
+    this.#gpu = await lookForGpu(docker, this.#options.gpus ?? noGpus, this.#limits.answerMsMax).catch(
+      (error: unknown) => ({ none: `the engine did not say whether it has one: ${messageOf(error)}` }),
+    );
     await this.#refresh();
   }
 

@@ -35,11 +35,15 @@ export async function addNode(layer: Layer, node: string): Promise<void> {
   await addLibraries(layer, [await realpath(node)]);
 }
 
+/** Builds for NVIDIA’s cards, where their owner fetched them (`infernet-desktop gpu install cuda`). */
+const cudaBuilds = ['cuda', 'cuda-ext'].map((build) => `@node-llama-cpp/linux-${process.arch}-${build}`);
+
 /** @param modulesFolder the `node_modules` with node-llama-cpp in it. */
 export async function addLlama(layer: Layer, modulesFolder: string): Promise<void> {
   const modules = await realpath(modulesFolder);
   const natives: string[] = [];
-  for (const folder of await packagesOf(modules, [llama, `@node-llama-cpp/linux-${process.arch}`])) {
+  const cuda = cudaBuilds.filter((name) => placeOf(name, modules, modules) !== null);
+  for (const folder of await packagesOf(modules, [llama, `@node-llama-cpp/linux-${process.arch}`, ...cuda])) {
     for (const file of await filesOf(folder)) {
       const path = join('node_modules', relative(modules, file)).replaceAll(sep, '/');
       await layer.file(path, file, 0o644);

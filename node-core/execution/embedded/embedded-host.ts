@@ -11,8 +11,7 @@ export interface EmbeddedHostOptions {
   /** Added to the otherwise nearly empty environment of runners. Nothing secret: runners work on strangers' input. */
   readonly env?: Readonly<Record<string, string>>;
   /**
-   * The `node_modules` with node-llama-cpp in it. Default: the nearest one above the template. In the packaged app
-   * templates lie outside of it, so it must be said.
+   * The `node_modules` with node-llama-cpp in it. Default: the nearest one above the template, else the one of this program.
    */
   readonly modulesFolder?: string;
 }
@@ -22,7 +21,11 @@ export function createEmbeddedHost(options: EmbeddedHostOptions): RunnerHost {
   return {
     name: 'embedded',
     start: async () => [],
-    refusal: () => null,
+    // A card helps here where it can (`execution.gpu`), which is no promise.
+    refusal: ({ template: { name, resources } }) =>
+      resources.gpu === 'needed'
+        ? { code: 'requirements', message: `${name} needs a graphics card, which only containers are given` }
+        : null,
     open: ({ template, modelPath, niceness }) =>
       openChild(
         launchOf(template, modelPath, {

@@ -7,6 +7,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { modulesAbove } from '../modules-above.ts';
 import type { LoadedTemplate } from '../templates/load-templates.ts';
 
@@ -37,7 +38,11 @@ export function launchOf(template: LoadedTemplate, modelPath: string | null, opt
     if (value !== undefined) env[name] = value;
   }
   if (modelPath !== null) {
-    const modules = options.modulesFolder ?? modulesAbove(dirname(template.runnerPath));
+    // Templates of a packed app, and those of users, may lie outside of what has it: then this program's own counts.
+    const modules =
+      options.modulesFolder ??
+      modulesAbove(dirname(template.runnerPath)) ??
+      modulesAbove(dirname(fileURLToPath(import.meta.url)));
     if (modules !== null) {
       reads.push(modules, realpathSync(modules));
       env['INFERNET_NODE_MODULES'] = modules;

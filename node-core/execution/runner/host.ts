@@ -11,6 +11,8 @@ export interface RunnerHost {
   start(): Promise<readonly string[]>;
   /** Why it cannot run a template now; null where it can. Asked whenever a runner is to be started. */
   refusal(template: LoadedTemplate): Failure | null;
+  /** Model of the graphics card that runners of the template get; null without one. A host without it hands out none. */
+  gpu?(template: LoadedTemplate): string | null;
   /** @param run after what it refuses has changed. A host without it does not change. */
   onChange?(run: () => void): void;
   /** Starts a runner's program; what went wrong comes as a value. */

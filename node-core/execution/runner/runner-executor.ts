@@ -262,7 +262,8 @@ class TemplateExecutor implements RunnerExecutor {
       modelPath: local?.path ?? null,
       bytes: bytesOf(loaded, local?.info.sizeBytes ?? 0),
       ...this.#share(),
-      gpu: host.name === 'embedded' ? (this.#options.gpu ?? null) : null,
+      // A container has the card that its host gave it, and those are NVIDIA’s.
+      gpu: host.name === 'embedded' ? (this.#options.gpu ?? null) : host.gpu?.(loaded) == null ? null : 'cuda',
       contextTokens: this.#options.contextTokens ?? 4096,
       limits: this.#limits,
     };
@@ -308,11 +309,13 @@ class TemplateExecutor implements RunnerExecutor {
     const modelReason = template.needsModel && all.length === 0 ? missing.join('; ') : null;
     const imageReason = customImagesOff(template, this.#customImages);
     const reason = imageReason ?? ('code' in host ? host.message : (modelReason ?? tooLarge));
+    const gpu = 'code' in host ? null : (host.gpu?.(loaded) ?? null);
     return {
       template,
       models,
       runnable: reason === null ? { ok: true } : { ok: false, reason },
       tokensPerSecondMilli: Object.fromEntries(speeds),
+      ...(gpu !== null && { gpu }),
     };
   }
 

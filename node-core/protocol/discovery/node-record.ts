@@ -47,6 +47,7 @@ export const Offer = z.object({
   price: Price,
   tokensPerSecondMilli: z.int().min(0).describe('measured speed, thousandths of a token per second; 0 = not measured'),
   itemsPerShardMax: z.int().min(1).max(protocolLimits.itemsPerShardMax),
+  gpu: z.string().max(128).optional().describe('model of the graphics card that its runs get; left out without one'),
 });
 export type Offer = z.infer<typeof Offer>;
 

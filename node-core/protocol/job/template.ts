@@ -89,7 +89,17 @@ export const TemplateManifest = z.strictObject({
     .max(64)
     .describe('further files that the template’s hash covers, relative to the folder'),
   needsModel: z.boolean(),
-  resources: z.strictObject({ memoryMiB: z.int().min(1), timeoutMs: z.int().min(1), outputBytesMax: z.int().min(1) }),
+  resources: z.strictObject({
+    memoryMiB: z.int().min(1),
+    timeoutMs: z.int().min(1),
+    outputBytesMax: z.int().min(1),
+    gpu: z
+      .enum(['wanted', 'needed'])
+      .optional()
+      .describe(
+        'a graphics card for its container, where the provider gives cards away: `wanted` = it runs without one too; `needed` = it does not. None where left out',
+      ),
+  }),
   params: z.record(z.string(), Json).describe('JSON Schema of the parameters of a job'),
   input: z.record(z.string(), Json).describe('JSON Schema of one input item'),
   output: z.record(z.string(), Json).describe('JSON Schema of one output item'),
