@@ -56,7 +56,8 @@ requires('x11', 'chromium')(
   'a program that fills the screen is noticed, and so is its end',
   async () => {
     const display = await startServer();
-    const watch = (ownPid: number) => fullScreenWatch({ platform: 'linux', env: { ...process.env, DISPLAY: display }, ownPid });
+    const watch = (ownPid: number) =>
+      fullScreenWatch({ platform: 'linux', env: { ...process.env, DISPLAY: display }, ownPid });
     const look = watch(process.pid);
     expect(await look()).toEqual({ unseen: { reason: expect.stringMatching(/window manager/), fix: '' } });
     start('openbox', ['--sm-disable'], display);

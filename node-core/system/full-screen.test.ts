@@ -42,7 +42,9 @@ describe('a full screen on X11', () => {
     const unseen = (reason: RegExp) => ({ unseen: { reason: expect.stringMatching(reason), fix: '' } });
     expect(await onX11(root, null, {})).toEqual(unseen(/without a display/));
     expect(await onX11(root, null, { WAYLAND_DISPLAY: 'wayland-0' })).toEqual(unseen(/Wayland/));
-    expect(await onX11('_NET_ACTIVE_WINDOW:  not found.\n_NET_SUPPORTING_WM_CHECK:  not found.\n')).toEqual(unseen(/window manager/));
+    expect(await onX11('_NET_ACTIVE_WINDOW:  not found.\n_NET_SUPPORTING_WM_CHECK:  not found.\n')).toEqual(
+      unseen(/window manager/),
+    );
   });
 
   it('is not seen without xprop, and what brings it is named', async () => {
