@@ -254,7 +254,10 @@ export const NodeConfig = z.strictObject({
       recordRefreshMs: ms(600_000, 'how often it is published anew'),
       heartbeatMs: ms(10_000, 'presence heartbeat; jittered by a fifth'),
       goneMs: ms(25_000, 'silence after which a peer counts as gone'),
-      discoverEveryMs: ms(15_000, 'how often capability keys are looked up'),
+      discoverEveryMs: ms(
+        15_000,
+        'how often capability keys are looked up; up to eight times as seldom while nobody comes, changes or goes',
+      ),
       lookupMs: ms(5_000, 'time for one look-up in the DHT'),
       peersMax: count(10_000, 'peers kept in mind'),
       knownGoodMax: count(64, 'peers remembered over a restart'),

@@ -170,6 +170,38 @@ describe('Directory', () => {
     expect(client.told()).toHaveLength(3);
   });
 
+  it('looks less often the longer nobody comes or goes, and as before when somebody does', async () => {
+    const { clock, join, provider, crash } = await setUp();
+    const client = await join(3);
+    await provider(1);
+    const mortal = await provider(2);
+    let walks = 0;
+    const find = client.network.findProviders.bind(client.network);
+    client.network.findProviders = (...asked) => {
+      walks++;
+      return find(...asked);
+    };
+    const during = async (ms: number) => {
+      walks = 0;
+      await clock.advance(ms);
+      return walks;
+    };
+    expect(await during(60_000)).toBeGreaterThanOrEqual(2);
+    await clock.advance(240_000);
+    // Every two minutes, give or take a fifth.
+    const quiet = await during(1_200_000);
+    expect(quiet).toBeGreaterThanOrEqual(8);
+    expect(quiet).toBeLessThanOrEqual(13);
+    crash(mortal);
+    await clock.advance(30_000);
+    expect(await during(60_000)).toBeGreaterThanOrEqual(2);
+    // Who asks for a job does not wait for the loop.
+    await clock.advance(400_000);
+    walks = 0;
+    await clock.run(client.directory.discover(query, 5, 4000));
+    expect(walks).toBe(1);
+  });
+
   it('hears a tombstone at once, and lets no older record or heartbeat undo it', async () => {
     const { clock, join, provider, signer, id } = await setUp();
     const client = await join(3);

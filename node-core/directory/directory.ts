@@ -65,6 +65,10 @@ export class Directory {
   readonly #interests = new Map<string, Capability>();
   readonly #sweepTimer: Timer;
   readonly #discoverTimer: Timer;
+  /** Rounds of the discovery loop in a row after which nobody had come, changed or gone. */
+  #quietRounds = 0;
+  #isLooking = false;
+  #unfollow = () => {};
   #running = false;
 
   /** Before `journal.open`: registers its projection. */
@@ -121,6 +125,7 @@ export class Directory {
     this.#discoverSoon(0);
     if (this.#running) return;
     this.#running = true;
+    this.#unfollow = this.#roll.onChange(() => this.#stirred());
     this.#chronicle.begin();
     // Connections that came up while the network started.
     for (const peer of this.#vitals.connected) void this.#fetcher.want(peer);
@@ -145,6 +150,7 @@ export class Directory {
 
   stop(): void {
     this.#running = false;
+    this.#unfollow();
     this.#announcer.stop();
     this.#walks.stop();
     this.#fetcher.stop();
@@ -334,10 +340,29 @@ export class Directory {
     this.#discoverTimer.setEarlier(ms, () => void this.#discoverAll());
   }
 
+  /** The network moves: it is looked at in the usual time again. */
+  #stirred(): void {
+    if (this.#quietRounds === 0 || !this.#running) return;
+    this.#quietRounds = 0;
+    // A round under way sets the timer itself when it is over.
+    if (!this.#isLooking) this.#discoverSoon(this.#discoverMs());
+  }
+
+  /**
+   * Until the next round. Walks are what a node at rest spends most on, and whoever comes is heard by gossip or a connection,
+   * and jobs look for themselves: so where a round brought nothing the next one waits twice as long, up to a limit.
+   */
+  #discoverMs(): number {
+    const { config, random } = this.#options;
+    const factor = Math.min(2 ** Math.max(0, this.#quietRounds - 1), limits.quietFactorMax);
+    return config.discoverEveryMs * factor * (0.8 + 0.4 * random.fraction());
+  }
+
   /** Looks for what this node may want and knows few live providers of, a few at a time, then waits. */
   async #discoverAll(): Promise<void> {
-    const { config, network, random } = this.#options;
+    const { config, network } = this.#options;
     if (!this.#running) return;
+    this.#quietRounds = network.status().connectedPeers > 0 ? this.#quietRounds + 1 : 0;
     const wanted = [...this.#interests.values()].filter(
       (capability) => this.#roll.liveProviders(capability).length < limits.liveEnough,
     );
@@ -347,9 +372,11 @@ export class Directory {
           await this.#walks.look(next, limits.liveEnough, config.lookupMs);
         }
       };
+      this.#isLooking = true;
       await Promise.all(Array.from({ length: limits.walksMax }, walker));
+      this.#isLooking = false;
     }
-    if (this.#running) this.#discoverSoon(config.discoverEveryMs * (0.8 + 0.4 * random.fraction()));
+    if (this.#running) this.#discoverSoon(this.#discoverMs());
   }
 
   #rank(facts: readonly Facts[], query: FitQuery, terms: FitTerms, limit: number): Candidate[] {

@@ -19,6 +19,8 @@ export const directoryLimits = {
   walksMax: 4,
   /** The loop looks no further for a capability that has so many live providers. */
   liveEnough: 16,
+  /** The loop's pauses double while its rounds bring nothing, up to so many times `discoverEveryMs`. */
+  quietFactorMax: 8,
   /** Capabilities that a node can be interested in. */
   interestsMax: 256,
   /** The first connection after being alone brings what waited for it after this time: the DHT has to learn of it. */

@@ -41,8 +41,8 @@ Times are the defaults of [the configuration](configuration.md#directory).
 4. A provider also provides one key per [capability](#capability) in the DHT, joins the gossip topic of each, and sends its
    [Presence](#presence) there.
 
-Who looks for providers asks the DHT for the capability's key (every ${duration(discoverEveryMs)} while interested, ${duration(lookupMs)} per
-look-up), reads their records, and joins the capability's topic.
+Who looks for providers asks the DHT for the capability's key (every ${duration(discoverEveryMs)} while interested, and up to eight
+times as seldom while nobody comes, changes or goes; ${duration(lookupMs)} per look-up), reads their records, and joins the capability's topic.
 
 ### Leaving
 
