@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { LogEntry, NodeEvent } from '../../node-core/protocol/index.ts';
-import { itemsDone, newStory, tell, tellProgress } from './job-model.ts';
+import { itemsDone, newStory, standingOf, tell, tellProgress } from './job-model.ts';
 
 const jobId = 'a'.repeat(32);
 const provider = `12D3KooW${'A'.repeat(44)}`;
@@ -98,4 +98,19 @@ it('does not say that somebody checked where nobody could', () => {
     { type: 'shard.accepted', jobId, shardId, how: 'unchecked-by-policy', outputsHash: 'b'.repeat(64) },
   );
   expect(told.shards[1]).toMatchObject({ state: 'accepted', notes: ['unaudited'] });
+});
+
+it('counts as the squares do where its log is read, and as the node does before', () => {
+  const summary = { state: 'running', shardsAccepted: 1, shardsTotal: 2 } as const;
+  expect(standingOf(newStory(), summary)).toEqual(summary);
+  const accepted = (index: number): NodeEvent => ({
+    type: 'shard.accepted',
+    jobId,
+    shardId: `${jobId}.${index}`,
+    how: 'checked',
+    outputsHash: 'b'.repeat(64),
+  });
+  const told = story({ type: 'job.planned', jobId, counts: [10, 5] }, accepted(0), accepted(1));
+  // The summary is of the moment before.
+  expect(standingOf(told, summary)).toEqual({ state: 'running', shardsAccepted: 2, shardsTotal: 2 });
 });

@@ -2,7 +2,14 @@
  * A job as its log tells it: shards, attempts, verdicts. The same for one that runs and for one that ended a month ago,
  * since both are told by the same entries.
  */
-import type { EventOf, LogEntry, NodeEvent, ReplicaState, ShardState } from '../../node-core/protocol/index.ts';
+import type {
+  EventOf,
+  JobState,
+  LogEntry,
+  NodeEvent,
+  ReplicaState,
+  ShardState,
+} from '../../node-core/protocol/index.ts';
 
 export interface Attempt {
   readonly replicaId: string;
@@ -224,6 +231,25 @@ export function itemsDone(story: JobStory): number {
     if (shard.state === 'accepted') return sum + shard.count;
     return sum + Math.max(0, ...shard.attempts.map((attempt) => (attempt.endedAt === null ? attempt.itemsDone : 0)));
   }, 0);
+}
+
+export interface Standing {
+  readonly state: JobState;
+  readonly shardsAccepted: number;
+  readonly shardsTotal: number;
+}
+
+/**
+ * What head, count and squares of a job's page say alike: they are of one source, the log, as far as it is read. The node's
+ * summary is asked for a moment later, and is for what the log does not tell yet.
+ */
+export function standingOf({ ended, shards }: JobStory, summary: Standing): Standing {
+  return {
+    state: ended?.state ?? summary.state,
+    shardsAccepted:
+      shards.length === 0 ? summary.shardsAccepted : shards.filter(({ state }) => state === 'accepted').length,
+    shardsTotal: shards.length === 0 ? summary.shardsTotal : shards.length,
+  };
 }
 
 const shardOf = (story: JobStory, shardId: string): ShardOfJob | undefined =>

@@ -1,7 +1,7 @@
 /** What a look at this computer finds, each with what would help. */
 import type { MethodResult } from '../../node-core/protocol/index.ts';
 import { t } from '../text/en.ts';
-import { bytes, count } from '../text/format.ts';
+import { bytes, count, sentence } from '../text/format.ts';
 
 export interface Check {
   readonly name: string;
@@ -69,5 +69,5 @@ function containerCheck(engine: MethodResult<'node.computer'>['engine']): Check 
       : { name, health: 'ok', says: engine.name };
   }
   const says = [...(engine.name === null ? [] : [engine.name]), ...engine.problems.map(({ text }) => text)].join('; ');
-  return { name, health: 'info', says, fix: problem.fix || t.checks.containerText };
+  return { name, health: 'info', says: sentence(says), fix: sentence(problem.fix || t.checks.containerText) };
 }

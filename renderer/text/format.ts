@@ -16,6 +16,10 @@ export function count(value: number, one: string, many = `${one}s`): string {
   return `${whole.format(value)} ${value === 1 ? one : many}`;
 }
 
+/** The node's own words begin small, since they may stand within others. */
+export const sentence = (words: string): string =>
+  `${words.charAt(0).toUpperCase()}${words.slice(1)}${words === '' || /[.!?…]$/.test(words) ? '' : '.'}`;
+
 /** Exact: all six digits where they are needed, none that say nothing. */
 export function creditNumber(micro: Micro): string {
   const amount = BigInt(micro);
