@@ -19,6 +19,7 @@ import { watchPower } from './power.ts';
 import { createTray } from './tray.ts';
 import { checkForUpdates } from './updates.ts';
 import { createAppWindow } from './window.ts';
+import { underWay } from './words.ts';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const preload = join(here, '../preload/preload.cjs');
@@ -51,7 +52,6 @@ async function run(): Promise<void> {
   const { log, lines } = logTail(fullLog);
   let window: BrowserWindow | null = null;
   let bridge: Bridge | null = null;
-  let ownPeerId: string | null = null;
   let isQuitting = false;
   /** A place that was asked for before there was a page to show it. */
   let pendingGo: string | null = linkIn(process.argv);
@@ -83,12 +83,11 @@ async function run(): Promise<void> {
     }
     const api = node.api;
     if (api === null) return;
-    const { peerId, logSeq } = await api.call('node.status', {});
-    ownPeerId = peerId;
+    const { logSeq } = await api.call('node.status', {});
     api.subscribe(logSeq, (item) => {
       if (item.kind !== 'event') return;
       if (/^(provider|work|job)\./.test(item.event.type)) tray?.update();
-      const news = newsOf(item.event, ownPeerId);
+      const news = newsOf(item.event);
       if (news === null || window?.isFocused() || !Notification.isSupported()) return;
       const notification = new Notification({ title: news.title, body: news.body });
       notification.on('click', () => show(news.to));
@@ -134,14 +133,14 @@ async function run(): Promise<void> {
     if (isQuitting) return;
     const status = await node.api?.call('node.status', {}).catch(() => null);
     const running = (status?.provider.running ?? 0) + (status?.jobsActive ?? 0);
-    if (running > 0) {
+    if (status != null && running > 0) {
       const { response } = await dialog.showMessageBox({
         type: 'question',
         buttons: ['Finish, then quit', 'Quit now', 'Stay'],
         defaultId: 0,
         cancelId: 2,
         message: 'Work is under way',
-        detail: `${status?.jobsActive ?? 0} of your own jobs and ${status?.provider.running ?? 0} shards of others are running. Your own jobs go on at the next start.`,
+        detail: underWay(status),
       });
       if (response === 2) return;
       isQuitting = true;

@@ -8,7 +8,7 @@ export interface News {
   readonly to: string;
 }
 
-export function newsOf(event: NodeEvent, ownPeerId: string | null): News | null {
+export function newsOf(event: NodeEvent): News | null {
   if (event.type === 'job.ended') {
     const to = `#/jobs/${event.jobId}`;
     if (event.state === 'done') {
@@ -23,15 +23,13 @@ export function newsOf(event: NodeEvent, ownPeerId: string | null): News | null 
   if (event.type === 'provider.paused' && event.by === 'disk') {
     return { title: 'Low disk space', body: `No work is taken: ${event.reason}.`, to: '#/dashboard' };
   }
-  if (event.type === 'receipt.stored') {
-    const { body } = event.receipt;
-    if (body.kind === 'bad' && body.provider === ownPeerId) {
-      return {
-        title: 'Penalty',
-        body: 'A wrong answer of this computer was proven.',
-        to: `#/providers/${body.provider}`,
-      };
-    }
+  // Its client's word comes first, and always; the receipt that proves it goes to others, and not to the one it is about.
+  if (event.type === 'work.judged' && event.verdict === 'rejected') {
+    return {
+      title: 'Penalty',
+      body: 'An answer of this computer was rejected: it is not paid, and counts against its reputation.',
+      to: `#/logs?job=${event.jobId}`,
+    };
   }
   return null;
 }

@@ -3,6 +3,7 @@ import { Menu, nativeImage, Tray } from 'electron';
 import type { Logger } from '../node-core/ports/index.ts';
 import type { NodeApi } from '../node-core/protocol/index.ts';
 import type { NodeState } from './node-host.ts';
+import { statusLine } from './words.ts';
 
 export interface TrayOptions {
   readonly icon: string;
@@ -49,7 +50,7 @@ export function createTray({ icon, api, state, show, quit, log }: TrayOptions): 
         ? `Work for others stands still: ${paused}`
         : status == null
           ? { starting: 'Starting', online: 'Online', stopping: 'Stopping', failed: 'The node does not run' }[state()]
-          : `${status.connectedPeers} peers · ${status.provider.running} shards running · ${status.jobsActive} own jobs`;
+          : statusLine(status);
     tray.setToolTip(`Infernet: ${words}`);
     const isOn = status?.provider.on ?? false;
     tray.setContextMenu(

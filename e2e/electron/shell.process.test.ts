@@ -76,6 +76,11 @@ describe('the desktop app', () => {
     await app.act('person', { answers: { onBattery: false } });
     await app.act('power', { signal: 'on-ac' });
     await eventually('it goes on', async () => /0 peers/.test((await app.seen()).tray.tip ?? ''));
+    // The lid is shut, and opened.
+    await app.act('power', { signal: 'suspend' });
+    await eventually('the tray says why', async () => /going to sleep/.test((await app.seen()).tray.tip ?? ''));
+    await app.act('power', { signal: 'resume' });
+    await eventually('it goes on', async () => /0 peers/.test((await app.seen()).tray.tip ?? ''));
     // A disk that is nearly full, by what the owner calls full.
     const control = await connectControl(options.dataFolder);
     await control.call('settings.set', { values: { 'host.diskFreeBytesMin': 2 ** 50 } });

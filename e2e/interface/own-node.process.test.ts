@@ -148,6 +148,69 @@ describe('a person with a new node', () => {
     expect((await own.api.call('jobs.list', {})).total).toBe(0);
   });
 
+  testInBrowser('follows the light and dark of the system, until another is chosen', async () => {
+    const { page } = await show(own);
+    await goTo(page, 'Settings');
+    const isDark = () => page.evaluate<boolean>('matchMedia("(prefers-color-scheme: dark)").matches');
+    const ground = async (system: 'light' | 'dark') => {
+      await page.emulateMedia({ colorScheme: system });
+      expect(await isDark()).toBe(system === 'dark');
+      return page.evaluate<string>('getComputedStyle(document.body).backgroundColor');
+    };
+    const [light, dark] = [await ground('light'), await ground('dark')];
+    expect(dark).not.toBe(light);
+    await page.getByRole('button', { name: 'Light', exact: true }).click();
+    expect(await ground('dark')).toBe(light);
+    await page.reload();
+    await page.getByRole('heading', { level: 1, name: 'Settings' }).waitFor();
+    expect(await ground('dark')).toBe(light);
+    await page.getByRole('button', { name: 'As the system' }).click();
+    expect([await ground('light'), await ground('dark')]).toEqual([light, dark]);
+  });
+
+  testInBrowser('finds every setting of the configuration in words, and changes one of each kind', async () => {
+    const { page } = await show(own);
+    await goTo(page, 'Settings');
+    const { schema } = await own.api.call('settings.schema', {});
+    const config = async () => (await own.api.call('settings.get', {})).config;
+    const inside = await config();
+    const parts = (from: unknown): [string, unknown][] =>
+      Object.entries<unknown>(Object(Object(from).properties)).filter(([name]) => !name.startsWith('$'));
+    const paths = parts(schema).flatMap(([room, its]) =>
+      parts(its).length > 0 && inside[room] !== undefined ? parts(its).map(([name]) => `${room}.${name}`) : [room],
+    );
+    expect(paths.length).toBeGreaterThan(60);
+    // A letter that each has in its name or its description.
+    await page.getByLabel('Search settings').fill('e');
+    await page.getByRole('combobox', { name: 'log.level' }).waitFor();
+    const rows = page.locator('.setting');
+    expect((await rows.locator('dt .mono').allTextContents()).sort()).toEqual(paths.sort());
+    const words = await rows.locator('dt > span').allTextContents();
+    expect(words.filter((one) => !one.includes(' '))).toEqual([]);
+
+    await page.getByRole('switch', { name: 'host.pauseOnFullScreen' }).click();
+    await page.getByRole('combobox', { name: 'log.level' }).selectOption('debug');
+    const folders = page.getByRole('textbox', { name: 'execution.modelFolders' });
+    await folders.fill('/models');
+    await folders.press('Enter');
+    await page.getByText('Enter JSON, as ["a", "b"].').waitFor();
+    await folders.fill('["/models"]');
+    await folders.press('Enter');
+    await eventually('they are in force', async () => {
+      const { host, log, execution } = await config();
+      const isSet = !Object(host).pauseOnFullScreen && Object(log).level === 'debug';
+      return isSet && Object(execution).modelFolders[0] === '/models';
+    });
+    await page.getByText(/^Changed in the file, in force from the next start on: .*execution\.modelFolders/).waitFor();
+    for (const path of ['host.pauseOnFullScreen', 'log.level', 'execution.modelFolders'])
+      await rows.filter({ hasText: path }).getByRole('button', { name: 'Default' }).click();
+    await eventually('they have their defaults', async () => {
+      const { host, log, execution } = await config();
+      const isSet = Object(host).pauseOnFullScreen && Object(log).level === 'info';
+      return isSet && Object(execution).modelFolders.length === 0;
+    });
+  });
+
   testInBrowser('sets prices in credits, by the keyboard, and is told which are none', async () => {
     const { page } = await show(own);
     await goTo(page, 'Settings');
@@ -217,5 +280,11 @@ describe('a person with a new node', () => {
     expect(await page.getByText(/The node does not answer/).count()).toBe(0);
     await own.api.call('provider.switch', { on: true });
     await page.getByText('This computer provides').waitFor();
+    // In order, by its owner's word.
+    await goTo(page, 'Settings');
+    await page.getByRole('button', { name: 'Stop the node' }).click();
+    await page.getByRole('button', { name: 'Stop it' }).click();
+    expect(await own.exited).toBe(0);
+    await page.getByText(/The node does not answer/).waitFor();
   });
 });
