@@ -37,7 +37,7 @@ describe('each control', () => {
     await page.getByRole('button', { name: button }).click();
     const file = join(group.folder, button);
     await (await downloading).saveAs(file);
-    return (await readFile(file, 'utf8')).trim().split('\n');
+    return (await readFile(file, 'utf8')).trim().split(/\r?\n/);
   }
 
   testInBrowser('of a new job is in what the node is asked for', async () => {
@@ -57,7 +57,7 @@ describe('each control', () => {
     const [job] = (await client.api.call('jobs.list', { limit: 1 })).jobs;
     const jobId = job?.jobId ?? '';
     expect(await client.api.call('jobs.spec', { jobId })).toMatchObject({
-      inputs: [{ prompt: 'Lovely.' }, { prompt: 'Never again.' }],
+      inputs: [{ text: 'Lovely.' }, { text: 'Never again.' }],
       policy: { type: 'sample', ratePpm: 125_000 },
       itemsPerShard: 1,
       budgetMicro: '1500000',

@@ -185,30 +185,36 @@ describe('a person with a new node', () => {
     await page.getByRole('combobox', { name: 'log.level' }).waitFor();
     const rows = page.locator('.setting');
     expect((await rows.locator('dt .mono').allTextContents()).sort()).toEqual(paths.sort());
-    const words = await rows.locator('dt > span').allTextContents();
+    const words = await rows.locator('dt > span:first-child').allTextContents();
     expect(words.filter((one) => !one.includes(' '))).toEqual([]);
 
     await page.getByRole('switch', { name: 'host.pauseOnFullScreen' }).click();
     await page.getByRole('combobox', { name: 'log.level' }).selectOption('debug');
-    const folders = page.getByRole('textbox', { name: 'execution.modelFolders' });
-    await folders.fill('/models');
-    await folders.press('Enter');
+    const peer = `12D3KooW${'A'.repeat(44)}`;
+    const blocked = page.getByRole('textbox', { name: 'provider.blockedClients' });
+    await blocked.fill(peer);
+    await blocked.press('Enter');
+    const limits = page.getByRole('textbox', { name: 'provider.clientLimits' });
+    await limits.fill('few');
+    await limits.press('Enter');
     await page.getByText('Enter JSON, as ["a", "b"].').waitFor();
-    await folders.fill('["/models"]');
-    await folders.press('Enter');
     await eventually('they are in force', async () => {
-      const { host, log, execution } = await config();
+      const { host, log, provider } = await config();
       const isSet = !Object(host).pauseOnFullScreen && Object(log).level === 'debug';
-      return isSet && Object(execution).modelFolders[0] === '/models';
+      return isSet && Object(provider).blockedClients.join() === peer;
     });
-    await page.getByText(/^Changed in the file, in force from the next start on: .*execution\.modelFolders/).waitFor();
-    for (const path of ['host.pauseOnFullScreen', 'log.level', 'execution.modelFolders'])
+    for (const path of ['host.pauseOnFullScreen', 'log.level', 'provider.blockedClients'])
       await rows.filter({ hasText: path }).getByRole('button', { name: 'Default' }).click();
     await eventually('they have their defaults', async () => {
-      const { host, log, execution } = await config();
+      const { host, log, provider } = await config();
       const isSet = Object(host).pauseOnFullScreen && Object(log).level === 'info';
-      return isSet && Object(execution).modelFolders.length === 0;
+      return isSet && Object(provider).blockedClients.length === 0;
     });
+    // What only a start can change is said to be so.
+    const memory = page.getByRole('textbox', { name: 'execution.memoryPercentMax' });
+    await memory.fill('60');
+    await memory.press('Enter');
+    await page.getByText('in force from the next start on: execution.memoryPercentMax').waitFor();
   });
 
   testInBrowser('sets prices in credits, by the keyboard, and is told which are none', async () => {
@@ -285,6 +291,6 @@ describe('a person with a new node', () => {
     await page.getByRole('button', { name: 'Stop the node' }).click();
     await page.getByRole('button', { name: 'Stop it' }).click();
     expect(await own.exited).toBe(0);
-    await page.getByText(/The node does not answer/).waitFor();
+    await page.getByText(/The node does not answer. Reconnecting/).waitFor();
   });
 });

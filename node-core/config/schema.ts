@@ -365,7 +365,10 @@ export const NodeConfig = z.strictObject({
 
   log: z
     .strictObject({
-      level: z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+      level: z
+        .enum(['debug', 'info', 'warn', 'error'])
+        .default('info')
+        .describe('what is written to the log of the program: this and what weighs more'),
     })
     .prefault({}),
 });

@@ -17,6 +17,18 @@ test.each<[string, Setting['schema'], string, ReturnType<typeof readSetting>]>([
   ['nothing for a number', { type: 'number' }, '', null],
   ['a list', { type: 'array', items: { type: 'string' } }, 'a, b\nc', { value: ['a', 'b', 'c'] }],
   [
+    'folders with spaces',
+    { type: 'array', items: { type: 'string' } },
+    '/my models, /b',
+    { value: ['/my models', '/b'] },
+  ],
+  [
+    'addresses side by side',
+    { type: 'array', items: { type: 'string' } },
+    '/ip4/1 /dns/a',
+    { value: ['/ip4/1', '/dns/a'] },
+  ],
+  [
     'no list where there may be none',
     { anyOf: [{ type: 'array', items: { type: 'string' } }, { type: 'null' }] },
     '',

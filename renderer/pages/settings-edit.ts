@@ -62,7 +62,11 @@ export function readSetting(setting: Setting, typed: string): { value: Json } | 
       return micro === null ? null : { value: micro };
     }
     case 'list': {
-      const parts = text.split(/[\s,]+/).filter((part) => part !== '');
+      // A folder may have spaces in its name; ids and addresses are also pasted with nothing but spaces between them.
+      const parts = text
+        .split(/[,\n]+|\s+(?=\/(?:ip|dns)|12D3KooW)/)
+        .map((part) => part.trim())
+        .filter((part) => part !== '');
       return { value: parts.length === 0 && Array.isArray(setting.schema['anyOf']) ? null : parts };
     }
     case 'json':
