@@ -8,7 +8,7 @@ import { sha256Hex, utf8 } from './protocol/index.ts';
 import { Chance } from './simulation/chance.ts';
 import { NodeClock, VirtualTime } from './simulation/clock.ts';
 import { Disk } from './simulation/disk.ts';
-import { honest, SimulatedExecutor } from './simulation/executor.ts';
+import { honest, SimulatedExecutor, simulatedTemplate } from './simulation/executor.ts';
 import { KeyRing } from './simulation/keys.ts';
 import { Market } from './simulation/market.ts';
 
@@ -95,6 +95,35 @@ describe('a start', () => {
       const lives = types().filter((type) => type.startsWith('node.'));
       expect(lives.length).toBeLessThanOrEqual(2);
     }
+  });
+
+  it('takes over what its executor could run no more while the other rooms started', async () => {
+    const reason = 'the container engine went away';
+    const { node, done } = alone(({ executor, network }) => {
+      let tell = () => {};
+      const begin = network.start.bind(network);
+      return {
+        executor: Object.assign(executor, {
+          onChange: (run: () => void) => {
+            tell = run;
+          },
+          installed: () => [
+            { template: simulatedTemplate, models: [], runnable: { ok: false, reason }, tokensPerSecondMilli: {} },
+          ],
+        }),
+        network: Object.assign(network, {
+          start: (hooks: Parameters<typeof begin>[0]) => {
+            tell();
+            return begin(hooks);
+          },
+        }),
+      };
+    });
+    await done(node.start(), 1_000);
+    const status = await done(node.api.call('provider.status', {}), 0);
+    expect(status.offers).toEqual([]);
+    expect(status.notOffered).toEqual([{ template: simulatedTemplate.name, reason }]);
+    await done(node.stop());
   });
 
   it('tells whether the last run ended in order', async () => {

@@ -77,6 +77,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
   let starting: Promise<void> | null = null;
   let stopping: Promise<void> | null = null;
   let executorUp = false;
+  let executorChanged = false;
   const endListeners: Array<(error: Error | null) => void> = [];
   const ended = (error: Error | null): void => {
     for (const listener of endListeners) listener(error);
@@ -211,6 +212,16 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       load: () => provider.load,
     });
 
+  /** What the executor can run changed, as when a container engine comes or goes. */
+  function takeInventory(): void {
+    // Before that the rooms that hear of it have not begun, so it is only noted; after that nothing more is offered.
+    executorChanged = state !== 'online';
+    if (executorChanged || inventory === null) return;
+    inventory = { ...inventory, templates: executor.installed?.() ?? inventory.templates };
+    provider.configured(makeCatalogue(inventory, config.provider));
+    void announce();
+  }
+
   function configure(next: NodeConfig): Adoption {
     const adoption = adopt(config, next);
     const { changed } = adoption;
@@ -251,6 +262,8 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     await journal.open();
     orStop();
     const unclean = runs.state.running;
+    // What happens from its first look on counts, and also while the rooms start.
+    executor.onChange?.(takeInventory);
     const found = await executor.start();
     executorUp = true;
     inventory = found;
@@ -260,12 +273,6 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     await journal.commit([{ type: 'node.started', version: nodeVersion, peerId: signer.peerId, unclean }]);
     await pauses.start();
     await provider.start(makeCatalogue(found, config.provider));
-    executor.onChange?.(() => {
-      if (stopping !== null || inventory === null) return;
-      inventory = { ...inventory, templates: executor.installed?.() ?? inventory.templates };
-      provider.configured(makeCatalogue(inventory, config.provider));
-      void announce();
-    });
     await sweepBlobs();
     orStop();
     await network.start({
@@ -286,7 +293,8 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
     orStop();
     state = 'online';
     // The DHT may be slow or alone: nobody waits for it.
-    void announce();
+    if (executorChanged) takeInventory();
+    else void announce();
     provider.calibrate();
     vitals.start();
     log.info({ peerId: signer.peerId, addresses: network.status().addresses }, 'the node is online');
@@ -361,7 +369,12 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
       pauses,
       aggregator,
       vitals,
-      engine: new EngineLook(ports.host, clock, () => inventory?.templates.map(({ template }) => template) ?? []),
+      engine: new EngineLook({
+        host: ports.host,
+        clock,
+        templates: () => inventory?.templates.map(({ template }) => template) ?? [],
+        watched: () => executor.engine?.() ?? null,
+      }),
       inventory: () => {
         if (inventory === null) throw new Error('the node has not started');
         return inventory;
