@@ -6,17 +6,24 @@ import { isEngineGone, statusOf } from './engine-call.ts';
 /** `State` of a container that has ended. */
 export interface ContainerEnd {
   readonly exitCode: number;
+  /** Something in it was ended for memory: the runner, or a child of it, perhaps long ago. */
   readonly oomKilled: boolean;
   /** The engine's own words, where it has any. */
   readonly error: string;
 }
 
-const signals: Readonly<Record<number, string>> = { 132: 'SIGILL', 134: 'SIGABRT', 137: 'SIGKILL', 139: 'SIGSEGV' };
+const killedCode = 137;
+const signals: Readonly<Record<number, string>> = { 132: 'SIGILL', 134: 'SIGABRT', [killedCode]: 'SIGKILL', 139: 'SIGSEGV' };
 
 export function failureOfContainer({ exitCode, oomKilled, error }: ContainerEnd, lastWords: string): Failure {
   const signal = signals[exitCode];
   const how = signal === undefined ? `with exit code ${exitCode}` : `by ${signal}`;
-  return failureOfEnd(error === '' ? how : `${how} (${error})`, oomKilled, lastWords);
+  // The kernel ends for memory by SIGKILL: a runner that ended otherwise had only lost a child by it.
+  const ranOut = oomKilled && exitCode === killedCode;
+  const notes = [error, oomKilled && !ranOut ? 'a process of it was ended for memory before' : ''].filter(
+    (note) => note !== '',
+  );
+  return failureOfEnd(notes.length === 0 ? how : `${how} (${notes.join('; ')})`, ranOut, lastWords);
 }
 
 /** As when the whole provider dies: nothing was wrong with the runner or its work. */

@@ -64,6 +64,11 @@ export const attacks: Readonly<Record<string, Attack>> = {
   'a fork bomb': says('fork-bomb', timesOut, { timeoutMs: attackMs }),
   'a memory bomb': says('memory', { code: 'out-of-memory' }, { timeoutMs: honestMs }),
   'a memory bomb in a child': says('child-memory', (report) => expect(report).toEqual({ signal: 'SIGKILL' })),
+  // The engine goes on saying that memory ended something in it, whatever ends the runner later.
+  'an end after a memory bomb in a child': says(
+    'child-memory-then-exit',
+    broken(/exit code 7 \(a process of it was ended for memory before\)/),
+  ),
   'filling the scratch': says('fill-scratch', (report) => {
     const { bytes, refused, shm } = z
       .object({ bytes: z.number(), refused: z.string(), shm: z.boolean() })

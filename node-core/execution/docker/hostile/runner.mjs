@@ -252,6 +252,10 @@ const reports = {
     const { signal } = spawnSync(process.execPath, ['-e', 'const k=[];for(;;)k.push(Buffer.alloc(1<<22,1))']);
     return { signal };
   },
+  'child-memory-then-exit': () => {
+    spawnSync(process.execPath, ['-e', 'const k=[];for(;;)k.push(Buffer.alloc(1<<22,1))']);
+    process.exit(7);
+  },
   spin: async ({ ms }) => {
     const children = [0, 1].map(() =>
       spawn(process.execPath, [
