@@ -74,6 +74,7 @@ export function createVitals(inner: Executor, clock: Clock, host: Host | undefin
       stop: () => inner.stop(),
       ...(inner.onChange !== undefined && { onChange: (run) => inner.onChange?.(run) }),
       ...(inner.installed !== undefined && { installed: () => inner.installed?.() ?? [] }),
+      ...(inner.engine !== undefined && { engine: () => inner.engine?.() ?? null }),
       ...(inner.warm !== undefined && { warm: () => inner.warm?.() ?? [] }),
       async run(request, signal) {
         let done = 0;

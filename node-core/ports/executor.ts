@@ -1,4 +1,4 @@
-import type { Cid, FailureCode, HardwarePassport, Json, ModelInfo, Template } from '../protocol/index.ts';
+import type { Cid, EngineStatus, FailureCode, HardwarePassport, Json, ModelInfo, Template } from '../protocol/index.ts';
 
 /** Runs templates on this computer. */
 export interface Executor {
@@ -29,6 +29,8 @@ export interface Executor {
   onChange?(run: () => void): void;
   /** As in the inventory, at this moment. */
   installed?(): readonly InstalledTemplate[];
+  /** How the container engine is that it watches for its own use, at this moment; null where it watches none. */
+  engine?(): EngineStatus | null;
   /** Ends all runs and their processes. */
   stop(): Promise<void>;
 }

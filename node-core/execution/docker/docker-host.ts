@@ -3,7 +3,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { basename } from 'node:path';
 import type Docker from 'dockerode';
 import type { Logger } from '../../ports/index.ts';
-import type { Cid } from '../../protocol/index.ts';
+import type { Cid, EngineStatus, Template } from '../../protocol/index.ts';
 import { messageOf } from '../fault.ts';
 import type { Failure } from '../runner/failure.ts';
 import type { RunnerChannel, RunnerHost, RunnerStart } from '../runner/host.ts';
@@ -12,11 +12,13 @@ import { openContainer } from './container-channel.ts';
 import { type ContainerRequest, type ContainerSpec, containerSpecOf, labelPrefix } from './container-spec.ts';
 import { imageMissing } from './end.ts';
 import { createEngine, type Engine, type EngineLimits } from './engine.ts';
+import { engineStatusOf } from './engine-advice.ts';
 import { isEngineGone, statusOf, within } from './engine-call.ts';
 import { engineFaults } from './engine-faults.ts';
+import { askGpus, containerGpusOf, type GpuAnswers } from './gpu.ts';
 import { type GpuGrant, type GpuSource, gpuFor, gpuRefusal, gpusOff, lookForGpu, noGpus } from './gpu-grant.ts';
 import { systemCallsFor } from './seccomp.ts';
-import { imagesOf, templateLabel } from './template-images.ts';
+import { imagesOf, templateLabel, withoutImage } from './template-images.ts';
 
 export interface DockerHostOptions {
   /**
@@ -78,6 +80,9 @@ class DockerHost implements RunnerHost {
   readonly #left = new Set<string>();
   #images: ReadonlyMap<Cid, string> = new Map();
   #gpu: GpuGrant = gpusOff;
+  /** The engine's answer when it was looked at last. */
+  #info: unknown = null;
+  #gpuAnswers: GpuAnswers = { smi: null, toolkit: null };
   #made = 0;
   #refreshing: Promise<void> | null = null;
   #stopped = false;
@@ -88,7 +93,10 @@ class DockerHost implements RunnerHost {
     const { owner, env } = options;
     this.#node = owner === null ? 'none' : createHash('sha256').update(owner).digest('hex').slice(0, 32);
     this.#engine = createEngine({
-      faultsOf: engineFaults,
+      faultsOf: (info, version) => {
+        this.#info = info;
+        return engineFaults(info, version);
+      },
       ...(env !== undefined && { env }),
       ...(options.engineLimits !== undefined && { limits: options.engineLimits }),
     });
@@ -96,6 +104,7 @@ class DockerHost implements RunnerHost {
 
   async start(): Promise<readonly string[]> {
     await this.#engine.start();
+    this.#lookAtGpus();
     this.#engine.onChange(() => void this.#engineChanged());
     this.#engine.onImages(() => void this.#refresh());
     if (this.#engine.state.is === 'up') await this.#arrive(this.#engine.state.docker);
@@ -118,6 +127,12 @@ class DockerHost implements RunnerHost {
 
   onChange(run: () => void): void {
     this.#changed.add(run);
+  }
+
+  engine(templates: readonly Template[]): EngineStatus {
+    const { state } = this.#engine;
+    const gpus = containerGpusOf(state.is === 'away' ? null : this.#info, this.#gpuAnswers);
+    return engineStatusOf(state, gpus, state.is === 'up' ? withoutImage(templates, this.#images) : []);
   }
 
   async open(start: RunnerStart): Promise<RunnerChannel | Failure> {
@@ -189,11 +204,19 @@ class DockerHost implements RunnerHost {
     const { log } = this.#options;
     if (state.is === 'up') {
       log?.info({ engine: state.name, place: state.place }, 'the container engine is there');
+      this.#lookAtGpus();
       await this.#arrive(state.docker);
     } else {
       log?.warn({ reason: reasonOf(state) }, 'no container engine can be used');
     }
     for (const run of this.#changed) run();
+  }
+
+  /** Nobody waits for it: a driver that hangs takes seconds. */
+  #lookAtGpus(): void {
+    void (this.#options.gpus?.ask ?? askGpus)().then((answers) => {
+      this.#gpuAnswers = answers;
+    });
   }
 
   /** An engine is there, for the first time or again. */

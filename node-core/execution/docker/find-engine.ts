@@ -6,7 +6,7 @@ import { engineStatusOf } from './engine-advice.ts';
 import { within } from './engine-call.ts';
 import { engineFaults } from './engine-faults.ts';
 import { askGpus, containerGpusOf } from './gpu.ts';
-import { imagesOf } from './template-images.ts';
+import { imagesOf, withoutImage } from './template-images.ts';
 
 const imagesMsMax = 5_000;
 
@@ -29,17 +29,10 @@ export async function findEngine({ templates = [], gpus = askGpus, ...where }: E
   await engine.start();
   const { state } = engine;
   engine.stop();
-  // A template whose jobs name the image needs none of its own.
-  const wanted = templates.filter(
-    ({ runsIn, customImage }) => customImage !== true && (runsIn === undefined || runsIn.includes('docker')),
-  );
-  return engineStatusOf(state, found, state.is === 'up' ? await withoutImage(state.docker, wanted) : []);
+  return engineStatusOf(state, found, state.is === 'up' ? await missingOn(state.docker, templates) : []);
 }
 
-async function withoutImage(
-  docker: Docker,
-  templates: ReadonlyArray<Pick<Template, 'id' | 'name'>>,
-): Promise<string[]> {
+async function missingOn(docker: Docker, templates: NonNullable<EngineLook['templates']>): Promise<string[]> {
   const images = await within(imagesOf(docker), imagesMsMax).catch(() => null);
-  return templates.filter(({ id }) => images?.has(id) !== true).map(({ name }) => name);
+  return withoutImage(templates, images ?? new Map());
 }

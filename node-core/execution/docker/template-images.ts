@@ -1,6 +1,6 @@
 /** Which image is a template's: the newest that has its id for a label. */
 import type Docker from 'dockerode';
-import type { Cid } from '../../protocol/index.ts';
+import type { Cid, Template } from '../../protocol/index.ts';
 import { labelPrefix } from './container-spec.ts';
 
 export const templateLabel = `${labelPrefix}template`;
@@ -15,4 +15,15 @@ export async function imagesOf(engine: Docker): Promise<ReadonlyMap<Cid, string>
 /** @returns null where none was built. */
 export async function imageOf(engine: Docker, template: Cid): Promise<string | null> {
   return (await imagesOf(engine)).get(template) ?? null;
+}
+
+/** @returns names of those that could run in a container and have no image. One whose jobs name the image needs none of its own. */
+export function withoutImage(
+  templates: ReadonlyArray<Pick<Template, 'id' | 'name' | 'runsIn' | 'customImage'>>,
+  images: ReadonlyMap<Cid, string>,
+): string[] {
+  return templates
+    .filter(({ runsIn, customImage }) => customImage !== true && (runsIn === undefined || runsIn.includes('docker')))
+    .filter(({ id }) => !images.has(id))
+    .map(({ name }) => name);
 }

@@ -1,5 +1,6 @@
 /** Where runners run: child processes of this computer (`../embedded/`) or containers (`../docker/`). */
 import type { Readable, Writable } from 'node:stream';
+import type { EngineStatus, Template } from '../../protocol/index.ts';
 import type { LoadedTemplate } from '../templates/load-templates.ts';
 import type { Failure } from './failure.ts';
 import type { Gpu, RunnerLimits } from './options.ts';
@@ -15,6 +16,8 @@ export interface RunnerHost {
   gpu?(template: LoadedTemplate): string | null;
   /** @param run after what it refuses has changed. A host without it does not change. */
   onChange?(run: () => void): void;
+  /** How the container engine is that it watches. @param templates of these it says which it has no image of. */
+  engine?(templates: readonly Template[]): EngineStatus;
   /** Starts a runner's program; what went wrong comes as a value. */
   open(start: RunnerStart): Promise<RunnerChannel | Failure>;
   /** All its runners have ended by then. */

@@ -15,7 +15,7 @@ import type {
   RunOutcome,
   RunRequest,
 } from '../../ports/index.ts';
-import type { Cid, Json } from '../../protocol/index.ts';
+import type { Cid, EngineStatus, Json } from '../../protocol/index.ts';
 import { detectHardware } from '../hardware/detect-hardware.ts';
 import { type LocalModel, ModelShelf } from '../models/model-shelf.ts';
 import {
@@ -95,6 +95,12 @@ class TemplateExecutor implements RunnerExecutor {
 
   installed(): readonly InstalledTemplate[] {
     return [...this.#templates.values()].map((loaded) => this.#install(loaded));
+  }
+
+  engine(): EngineStatus | null {
+    const templates = [...this.#templates.values()].map(({ template }) => template);
+    for (const host of this.#hosts) if (host.engine !== undefined) return host.engine(templates);
+    return null;
   }
 
   async start(): Promise<ExecutorInventory> {
