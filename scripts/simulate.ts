@@ -10,6 +10,7 @@ import type { Scenario } from '../node-core/simulation/scenario.ts';
 import { scenarios } from '../node-core/simulation/scenarios/index.ts';
 import { root } from './lib/ensure-install.mjs';
 import { runBars } from './simulate/bars.ts';
+import { containerPart, writeContainerPart } from './simulate/containers.ts';
 import { runMutants } from './simulate/mutants.ts';
 import { type Options, readOptions, UsageError, usage } from './simulate/options.ts';
 import { type Answer, Pool } from './simulate/pool.ts';
@@ -44,6 +45,13 @@ async function main(options: Options): Promise<number> {
     return (await runBars({ root, workers, only, nodes, seeds: range ?? { from: 1, to: seedsShort } })) ? 0 : 1;
   }
 
+  if (options.containers) {
+    const part = await containerPart();
+    console.log(part.text);
+    console.log(`written to ${writeContainerPart(root, part)}`);
+    return part.isGreen ? 0 : 1;
+  }
+
   // Those of `--all` first: a soak says also how long they took.
   const ofAll = options.soak ? plan({ ...options, soak: false }) : [];
   const known = new Set(ofAll.map(nameOf));
@@ -68,8 +76,11 @@ async function main(options: Options): Promise<number> {
   const part = options.soak ? `; of these, the ${first.length} runs of --all took ${allS.toFixed(1)} s` : '';
   const summary = `${answers.length - red} runs green, ${red} red; ${wallS.toFixed(1)} s, ${cpuS.toFixed(1)} s of CPU in ${workers} processes${part}`;
   console.log(summary);
-  if (options.soak) console.log(`written to ${writeSoak({ root, summary, table, answers })}`);
-  return red === 0 ? 0 : 1;
+  if (!options.soak) return red === 0 ? 0 : 1;
+  const containers = await containerPart();
+  console.log(`\n${containers.text}`);
+  console.log(`written to ${writeSoak({ root, summary, table, answers, containers })}`);
+  return red === 0 && containers.isGreen ? 0 : 1;
 }
 
 function nameOf({ scenario, seed, nodes }: Task): string {

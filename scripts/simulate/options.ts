@@ -25,7 +25,8 @@ const table = {
   report: { about: 'a table per scenario, also of a single run; alone it means --all --report' },
   shrink: { about: 'make a red run smaller: always done, but with --without, which says what to leave out' },
   silent: { about: 'no timeline of a single run: for large ones' },
-  soak: { about: 'with --all: the hour-long ones as often as the others; writes docs/soak.md' },
+  soak: { about: 'with --all: the hour-long ones as often as the others, and --containers; writes docs/soak.md' },
+  containers: { about: '500 real containers and what they leave behind; writes its part of docs/soak.md' },
   mutants: { about: 'deliberate bugs, each until a seed turns red' },
   bars: { about: 'what the policies must reach, measured over the seeds (200) and judged' },
   only: { value: 'NAME', about: 'with --mutants or --bars: this one' },
@@ -63,6 +64,7 @@ const Options = z
     shrink: flag,
     silent: flag,
     soak: flag,
+    containers: flag,
     mutants: flag,
     bars: flag,
     only: z.string().optional(),
@@ -72,14 +74,14 @@ const Options = z
   } satisfies Record<keyof typeof table, z.ZodType>)
   // A report of nothing in particular is one of everything.
   .transform((options) => {
-    const { scenario, report, mutants, bars } = options;
-    return report && scenario === undefined && !mutants && !bars ? { ...options, all: true } : options;
+    const { scenario, report, mutants, bars, containers } = options;
+    return report && scenario === undefined && !mutants && !bars && !containers ? { ...options, all: true } : options;
   })
   .superRefine((options, context) => {
     const issue = (message: string): void => context.addIssue({ code: 'custom', message });
-    const { scenario, all, mutants, bars, help } = options;
-    const chosen = [scenario !== undefined, all, mutants, bars].filter(Boolean).length;
-    if (chosen !== 1 && !help) issue('say one of --scenario NAME, --all, --mutants and --bars');
+    const { scenario, all, mutants, bars, containers, help } = options;
+    const chosen = [scenario !== undefined, all, mutants, bars, containers].filter(Boolean).length;
+    if (chosen !== 1 && !help) issue('say one of --scenario NAME, --all, --mutants, --bars and --containers');
     if (options.soak && !all) issue('--soak goes with --all');
     if (options.seed !== undefined && options.seeds !== undefined) issue('--seed or --seeds, not both');
     if (options.verify && !mutants) issue('--verify goes with --mutants');
@@ -120,6 +122,7 @@ export function usage(scenarios: readonly Scenario[]): string {
        npm run simulate -- --report                                  as --all --report
        npm run simulate -- --mutants [--only NAME] [--verify]
        npm run simulate -- --bars [--only NAME] [--seeds A..B] [--nodes N]
+       npm run simulate -- --containers
 
 The production node in virtual time: what a run does follows from scenario, seed and nodes. docs/simulation.md
 

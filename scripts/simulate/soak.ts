@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { cpus, totalmem, type } from 'node:os';
 import { join } from 'node:path';
+import type { ContainerPart } from './containers.ts';
 import type { Answer } from './pool.ts';
 
 export interface Soak {
@@ -10,10 +11,11 @@ export interface Soak {
   readonly summary: string;
   readonly table: string;
   readonly answers: readonly Answer[];
+  readonly containers: ContainerPart;
 }
 
 /** @returns the file. */
-export function writeSoak({ root, summary, table, answers }: Soak): string {
+export function writeSoak({ root, summary, table, answers, containers }: Soak): string {
   const git = (...args: string[]): string => {
     try {
       return execFileSync('git', args, { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
@@ -39,7 +41,8 @@ Written by \`npm run soak\`; do not edit. What the columns mean is in [simulatio
 ${table}
 
 ${red.length === 0 ? 'No seed was red.' : `Red:\n\n${red.map(({ scenario, seed, nodes, broken }) => `- ${scenario}, seed ${seed}, ${nodes} nodes: ${broken?.message.split('\n')[0]}`).join('\n')}`}
-`;
+
+${containers.text}`;
   const file = join(root, 'docs', 'soak.md');
   writeFileSync(file, text);
   return file;
