@@ -35,6 +35,8 @@ export interface Room {
 export interface AdmissionView extends Room {
   readonly now: number;
   readonly served: Served | undefined;
+  /** Why it is not, where it is not. */
+  readonly unserved: Decline;
   readonly ownPeer: PeerId;
   /** Was the quote in the assignment signed by this node's key? */
   readonly quoteIsOurs: boolean;
@@ -49,8 +51,20 @@ export interface Decline {
 const soonMs = 250;
 /** Results wait for verdicts. */
 const storageMs = 2_000;
+/** What a template runs in is restarted. */
+const awayMs = 2_000;
 /** Disks and batteries take their time. */
 const pausedMs = 30_000;
+
+/**
+ * Of a template that is not served. What was served before is called busy, and not missing: a client asks no more for what
+ * is missing, and a container engine that went away comes back.
+ */
+export function notServed(wasServed: boolean): Decline {
+  return wasServed
+    ? { code: 'no-capacity', message: 'this node cannot run this template at present', retryAfterMs: awayMs }
+    : { code: 'template-missing', message: 'this node does not serve this template' };
+}
 
 /** What stands against serving this client at all, whatever it brings. */
 export function judgeClient(
@@ -108,7 +122,7 @@ export function judgeAssignment(
     return { code: 'expired', message: 'the deadline has passed' };
   if (assign.payload.type !== 'plain') return { code: 'policy', message: 'sealed payloads come with a later version' };
 
-  if (served === undefined) return { code: 'template-missing', message: 'this node does not serve this template' };
+  if (served === undefined) return view.unserved;
   if (!served.models.includes(quote.model))
     return { code: 'model-missing', message: 'this node does not serve this model' };
   const { inputs } = assign.payload;

@@ -529,6 +529,16 @@ describe('admission', () => {
     expect(await bench.ask('shard.assign', assignment)).toMatchObject({ body: { code: 'no-capacity' } });
   });
 
+  it('is busy, and not without the template, while what ran it is away: a client asks again', async () => {
+    const bench = await Bench.up();
+    const assignment = await bench.assignment();
+    bench.provider.configured({ served: new Map(), offers: [], notOffered: [] });
+    const away = { code: 'no-capacity', retryAfterMs: expect.any(Number) };
+    expect(await bench.ask('shard.assign', assignment)).toMatchObject({ type: 'shard.decline', body: away });
+    bench.provider.configured(makeCatalogue(await bench.executor.start(), bench.config));
+    expect(await bench.ask('shard.assign', assignment)).toMatchObject({ type: 'shard.accept' });
+  });
+
   it.each<[string, ProviderConfig, number, FailureCode]>([
     ['the queue is full', { queueMax: 3 }, 3, 'no-capacity'],
     ['the client has enough here', { inFlightPerClientMax: 2 }, 2, 'no-capacity'],

@@ -33,7 +33,7 @@ import {
   signBody,
 } from '../protocol/index.ts';
 import type { Reputation } from '../reputation/index.ts';
-import { creditDecline, type Decline, judgeAssignment, judgeClient, type Room } from './admission.ts';
+import { creditDecline, type Decline, judgeAssignment, judgeClient, notServed, type Room } from './admission.ts';
 import { Calibration } from './calibration.ts';
 import { type Catalogue, keepingFindings, type Served, without, withSpeed } from './catalogue.ts';
 import { limitsFor } from './client-limits.ts';
@@ -280,8 +280,7 @@ export class Provider {
     const refusal = judgeClient(client, signer.peerId, this.#open(client));
     if (refusal !== null) return decline(refusal);
     const served = this.#catalogue.served.get(body.template);
-    if (served === undefined)
-      return decline({ code: 'template-missing', message: 'this node does not serve this template' });
+    if (served === undefined) return decline(notServed(this.#formerly.has(body.template)));
     if (!served.models.includes(body.model))
       return decline({ code: 'model-missing', message: 'this node does not serve this model' });
     if (body.itemsPerShard > limits.itemsPerShardMax) {
@@ -359,6 +358,7 @@ export class Provider {
       ...this.#room(client, body),
       now: clock.now(),
       served: this.#catalogue.served.get(quote.body.template),
+      unserved: notServed(this.#formerly.has(quote.body.template)),
       ownPeer: signer.peerId,
       quoteIsOurs: quote.by === signer.peerId && isSigned(verifier, 'quote', quote),
     });
