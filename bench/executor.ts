@@ -5,7 +5,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startTestEngine, type TestEngine } from '../node-core/execution/docker/testing.ts';
+import { buildRunnerImage, startTestEngine, type TestEngine } from '../node-core/execution/docker/testing.ts';
 import { createExecutor, loadTemplates } from '../node-core/execution/index.ts';
 import { askOf, manifestOf, writeTemplate } from '../node-core/execution/testing.ts';
 import type { Executor, InstalledTemplate } from '../node-core/ports/index.ts';
@@ -41,7 +41,7 @@ export async function executor(): Promise<BenchReport> {
       // The quota is there, as all walls are. A small one is the owner's wish, and no cost of ours.
       share: () => ({ threads: 1, cpus: availableParallelism(), niceness: 0 }),
       runsMax: inFlight,
-      docker: { owner: folder, env: engine.env },
+      docker: { owner: folder, builtImages: builtImagesIn(folder), env: engine.env },
       embedded: {},
     });
     try {
@@ -68,6 +68,8 @@ export async function executor(): Promise<BenchReport> {
   }
 }
 
+const builtImagesIn = (folder: string): string => join(folder, 'images.json');
+
 interface Beside {
   readonly ours: number[];
   readonly bare: number[];
@@ -84,14 +86,10 @@ async function prepare(engine: TestEngine, folder: string): Promise<string> {
     const manifest = manifestOf({ name, stateless: name === 'warm', resources, output });
     await writeTemplate(root, manifest, { 'runner.mjs': text });
   }
-  const base = await engine.nodeImage();
+  const builtImages = builtImagesIn(folder);
   let image = '';
   for (const { template } of (await loadTemplates([root])).templates) {
-    image = await engine.build(base, { 'runner.mjs': text }, [
-      `LABEL network.infernet.template=${template.id}`,
-      'COPY runner.mjs /runner.mjs',
-      'ENTRYPOINT ["/usr/local/bin/node", "/runner.mjs"]',
-    ]);
+    image = await buildRunnerImage(engine, { template: template.id, runner: text, builtImages });
   }
   return image;
 }

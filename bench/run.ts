@@ -14,7 +14,10 @@ import { tokens } from './tokens.ts';
 const benches: Readonly<Record<string, { readonly what: string; run(): Promise<BenchReport> }>> = {
   desktop: { what: 'the app beside its bars: opening, pages, scrolling, idle, a job (needs Chromium)', run: desktop },
   dispatch: { what: 'shards of nothing per second, beside plain JSON-RPC to the same runners', run: dispatch },
-  executor: { what: 'runs in hardened containers, beside the engine’s client alone (needs root and dockerd)', run: executor },
+  executor: {
+    what: 'runs in hardened containers, beside the engine’s client alone (needs root and dockerd)',
+    run: executor,
+  },
   join: { what: 'from process start to a known provider, beside libp2p with kad-dht alone', run: join },
   latency: { what: 'one shard of nothing from submit to result, beside plain JSON-RPC', run: latency },
   loop: { what: '200 reviews over four providers, beside the model itself', run: loop },

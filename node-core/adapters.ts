@@ -118,7 +118,12 @@ export async function realPorts(config: NodeConfig, options: RealPortsOptions): 
     }),
     // The data folder is locked before the executor starts: what it finds of its own there, a crash left behind.
     executor: realExecutor(config, { ...options, isNode: true }),
-    host: { ...system, engine: (templates) => findEngine({ env: process.env, templates }), ...options.host?.(system) },
+    host: {
+      ...system,
+      engine: (templates) =>
+        findEngine({ env: process.env, images: { templates, builtImages: builtImagesOf(config) } }),
+      ...options.host?.(system),
+    },
   };
   return { ports, newIdentity: created };
 }
@@ -130,6 +135,11 @@ export function templateFoldersOf({ execution }: NodeConfig, resourcesFolder?: s
 
 export function shippedTemplates(resourcesFolder?: string): string {
   return join(resourcesFolder ?? nearestResources(dirname(fileURLToPath(import.meta.url))), 'templates');
+}
+
+/** Where it is kept which images were built here. */
+export function builtImagesOf({ dataFolder, execution }: NodeConfig): string {
+  return execution.builtImagesFile ?? join(dataFolder, 'images.json');
 }
 
 /** Images of templates, on a base of the caller's choice or one of what this program itself runs. @throws Error without an engine. */
@@ -144,6 +154,7 @@ export function buildTemplateImages(
     nodeBinary: config.execution.nodeBinary ?? (isNode ? process.execPath : null),
     modulesFolder: options.modulesFolder ?? ownModules(),
     cacheFolder: options.cacheFolder ?? join(config.dataFolder, 'cache'),
+    builtImages: builtImagesOf(config),
   });
 }
 
@@ -207,6 +218,7 @@ export function realExecutor(config: NodeConfig, options: RealPortsOptions): Exe
     docker: {
       owner: options.isNode === true ? resolve(dataFolder) : null,
       gpus: { use: execution.containerGpu },
+      builtImages: builtImagesOf(config),
       limits: {
         pidsMax: execution.containerPidsMax,
         openFilesMax: execution.containerOpenFilesMax,

@@ -3,9 +3,9 @@
  * limits, nothing checked of what is read; what a program would do that trusts the runner.
  */
 import { PassThrough } from 'node:stream';
+import type { TestEngine } from '../../node-core/execution/docker/testing.ts';
 import { LineSplitter } from '../../node-core/execution/runner/line-splitter.ts';
 import { z } from '../../node-core/protocol/index.ts';
-import type { TestEngine } from '../../node-core/execution/docker/testing.ts';
 
 const Line = z.object({ type: z.string(), id: z.string().optional() });
 export const EchoOutput = z.object({ text: z.string(), ownMs: z.number() });

@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path';
 import { afterAll, expect, vi } from 'vitest';
-import { startTestEngine, type TestEngine } from '../../node-core/execution/docker/testing.ts';
+import { buildRunnerImage, startTestEngine, type TestEngine } from '../../node-core/execution/docker/testing.ts';
 import { loadTemplates } from '../../node-core/execution/index.ts';
 import { manifestOf, writeTemplate } from '../../node-core/execution/testing.ts';
 import { requires } from '../capabilities.ts';
@@ -50,9 +50,13 @@ needsEngine('an engine that dies under twenty replicas costs no job, and no paym
   const running = await NodeGroup.make('infernet-e2e-');
   group = running;
   const templates = join(running.folder, 'templates');
-  await writeTemplate(templates, manifestOf({ name, resources: { memoryMiB: 64, timeoutMs: 60_000, outputBytesMax: 4096 } }), {
-    'runner.mjs': patientRunner,
-  });
+  await writeTemplate(
+    templates,
+    manifestOf({ name, resources: { memoryMiB: 64, timeoutMs: 60_000, outputBytesMax: 4096 } }),
+    {
+      'runner.mjs': patientRunner,
+    },
+  );
   const made = await startTestEngine();
   engine = made;
   await buildImage(made, templates);
@@ -78,18 +82,22 @@ needsEngine('an engine that dies under twenty replicas costs no job, and no paym
   for (const { api } of providers) {
     const { offers, notOffered } = await api.call('provider.status', {});
     expect(offers).toEqual([]);
-    expect(notOffered.find(({ template }) => template === name)?.reason).toMatch(/does not answer|nobody listens|nothing/);
+    expect(notOffered.find(({ template }) => template === name)?.reason).toMatch(
+      /does not answer|nobody listens|nothing/,
+    );
   }
   expect((await client.api.call('jobs.get', { jobId })).endedAt).toBeNull();
 
   await made.start();
-  await eventually('all providers offer it again', async () => (await offersSeenBy(client)) === providerCount, waitMsMax);
+  await eventually(
+    'all providers offer it again',
+    async () => (await offersSeenBy(client)) === providerCount,
+    waitMsMax,
+  );
   const job = await ended(client.api, jobId, waitMsMax);
   expect(job).toMatchObject({ state: 'done', shardsAccepted: shards });
   const { outputs } = await client.api.call('jobs.results', { jobId });
-  expect(outputs.map(({ output }) => output)).toEqual(
-    Array.from({ length: shards }, (_, i) => ({ text: `${i}!` })),
-  );
+  expect(outputs.map(({ output }) => output)).toEqual(Array.from({ length: shards }, (_, i) => ({ text: `${i}!` })));
 
   // Those that ran when it died have failed, by no fault of theirs, and were not paid.
   const failed = (await logOf(client.api, 'replica.failed')).map(({ event }) => event);
@@ -109,13 +117,12 @@ needsEngine('an engine that dies under twenty replicas costs no job, and no paym
   });
 });
 
+const builtImagesIn = (templates: string): string => join(templates, '..', 'images.json');
+
 async function buildImage(on: TestEngine, templates: string): Promise<void> {
   const [loaded] = (await loadTemplates([templates])).templates;
-  await on.build(await on.nodeImage(), { 'runner.mjs': patientRunner }, [
-    `LABEL network.infernet.template=${loaded?.template.id}`,
-    'COPY runner.mjs /runner.mjs',
-    'ENTRYPOINT ["/usr/local/bin/node", "/runner.mjs"]',
-  ]);
+  const template = loaded?.template.id ?? '';
+  await buildRunnerImage(on, { template, runner: patientRunner, builtImages: builtImagesIn(templates) });
 }
 
 async function startNodes(
@@ -135,14 +142,24 @@ async function startNodes(
       strangersPerHourMicro: '100000000',
     },
     aggregator: { inFlightPerProviderMax: atOnce },
-    execution: { runIn: 'docker' as const, templateFolders: [templates], measure: false },
+    execution: {
+      runIn: 'docker' as const,
+      templateFolders: [templates],
+      builtImagesFile: builtImagesIn(templates),
+      measure: false,
+    },
   };
   const provide = (number: number, bootstrap: readonly string[]) =>
     nodes.start({ name: `provider-${number}`, provider: true, bootstrap, config, env });
   const first = await provide(1, []);
   const bootstrap = first.addresses.slice(0, 1);
   const [client, ...others] = await Promise.all([
-    nodes.start({ name: 'client', provider: false, bootstrap, config: { ...config, execution: { ...config.execution, runIn: 'embedded' } } }),
+    nodes.start({
+      name: 'client',
+      provider: false,
+      bootstrap,
+      config: { ...config, execution: { ...config.execution, runIn: 'embedded' } },
+    }),
     ...Array.from({ length: providerCount - 1 }, (_, i) => provide(i + 2, bootstrap)),
   ]);
   const providers = [first, ...others];

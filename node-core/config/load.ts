@@ -142,6 +142,7 @@ function withFullPaths(config: NodeConfig, folder: string): NodeConfig {
       ...execution,
       templateFolders: execution.templateFolders.map(full),
       modelFolders: execution.modelFolders.map(full),
+      builtImagesFile: execution.builtImagesFile === null ? null : full(execution.builtImagesFile),
       // A bare name, as `node`, is looked up by the operating system.
       nodeBinary:
         execution.nodeBinary !== null && /[/\\]/.test(execution.nodeBinary)

@@ -137,6 +137,13 @@ export const NodeConfig = z.strictObject({
         .max(256)
         .default([])
         .describe('images that jobs may name, by digest (name@sha256:…) or id (sha256:…)'),
+      builtImagesFile: z
+        .string()
+        .nullable()
+        .default(null)
+        .describe(
+          'file that lists the container images of templates that were built here; no other image is taken for a template’s. Nodes that share it share their images; null = images.json in the data folder',
+        ),
       templateFolders: z
         .array(z.string())
         .default([])

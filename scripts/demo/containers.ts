@@ -1,7 +1,13 @@
 /** The demo in containers: an engine, this computer's or one of its own for as long as it runs, and images of the templates. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildTemplateImages, findEngine, loadTemplates, shippedTemplates } from '../../node-core/adapters.ts';
+import {
+  buildTemplateImages,
+  builtImagesOf,
+  findEngine,
+  loadTemplates,
+  shippedTemplates,
+} from '../../node-core/adapters.ts';
 import { NodeConfig } from '../../node-core/config/index.ts';
 import { startTestEngine } from '../../node-core/execution/docker/testing.ts';
 import type { Screen } from './screen.ts';
@@ -11,9 +17,14 @@ const cacheFolder = join(
   'infernet-demo',
 );
 
+const config = NodeConfig.parse({ dataFolder: cacheFolder });
+const builtImages = builtImagesOf(config);
+
 export interface DemoEngine {
   /** For the nodes: where the engine is. */
   readonly env: Readonly<Record<string, string>>;
+  /** For the nodes, too: file with the images that they may take for their templates'. */
+  readonly builtImages: string;
   stop(): Promise<void>;
 }
 
@@ -23,7 +34,7 @@ export async function startEngine(screen: Screen): Promise<DemoEngine> {
   if (state === 'found') {
     screen.say(`containers run by ${name}`);
     const named = process.env['DOCKER_HOST'];
-    return { env: named === undefined ? {} : { DOCKER_HOST: named }, stop: async () => undefined };
+    return { env: named === undefined ? {} : { DOCKER_HOST: named }, builtImages, stop: async () => undefined };
   }
   if (process.getuid?.() !== 0 || !existsSync('/usr/sbin/dockerd')) {
     const seen = problems.length === 0 ? '' : ` (${problems.map(({ text }) => text).join('; ')})`;
@@ -34,13 +45,12 @@ export async function startEngine(screen: Screen): Promise<DemoEngine> {
   }
   const engine = await startTestEngine();
   screen.say(`containers run by a Docker daemon of the demo's own, at ${engine.socketPath}`);
-  return { env: engine.env, stop: () => engine.stop() };
+  return { env: engine.env, builtImages, stop: () => engine.stop() };
 }
 
 /** Builds what the engine does not have yet. @throws Error with the build's own words. */
 export async function buildImages(screen: Screen, { env }: DemoEngine, names: readonly string[]): Promise<void> {
   const { templates } = await loadTemplates([shippedTemplates()]);
-  const config = NodeConfig.parse({ dataFolder: cacheFolder });
   const startedAt = performance.now();
   const images = await buildTemplateImages(
     config,

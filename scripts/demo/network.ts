@@ -32,7 +32,7 @@ export async function startNetwork(group: NodeGroup, screen: Screen, options: Ne
   const config: NodeSettings['config'] = {
     provider: { templates: [...templates], models: ['infernet-tiny'] },
     directory: { heartbeatMs: 2_000, discoverEveryMs: 2_000 },
-    execution: { runIn: engine === null ? 'embedded' : 'docker' },
+    execution: engine === null ? { runIn: 'embedded' } : { runIn: 'docker', builtImagesFile: engine.builtImages },
   };
   const start = async (name: string, settings: Omit<NodeSettings, 'name' | 'config'>): Promise<RunningNode> => {
     const node = await group.start({ name, config, ...(engine !== null && { env: engine.env }), ...settings });

@@ -234,8 +234,15 @@ function named({ loaded }: OwnTemplates, name: string | undefined): readonly Loa
 }
 
 async function ownTemplates(context: Context, folder: string | undefined): Promise<OwnTemplates> {
-  const { buildTemplateImages, conformanceOf, imageOfTemplate, loadTemplates, realExecutor, templateFoldersOf } =
-    await import('../../adapters.ts');
+  const {
+    builtImagesOf,
+    buildTemplateImages,
+    conformanceOf,
+    imageOfTemplate,
+    loadTemplates,
+    realExecutor,
+    templateFoldersOf,
+  } = await import('../../adapters.ts');
   const { config: given } = await configInForce(context);
   const more = folder === undefined ? [] : [resolve(folder)];
   const config: NodeConfig = {
@@ -260,7 +267,10 @@ async function ownTemplates(context: Context, folder: string | undefined): Promi
       return {
         inventory,
         conformance: async (loaded, update) => {
-          const image = loaded.template.customImage === true ? await imageOfTemplate(loaded, context.env) : null;
+          const image =
+            loaded.template.customImage === true
+              ? await imageOfTemplate(loaded, context.env, builtImagesOf(config))
+              : null;
           return await conformanceOf(executor, inventory, loaded, { update, ...(image !== null && { image }) });
         },
       };

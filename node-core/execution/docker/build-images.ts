@@ -15,6 +15,8 @@ export interface ImagesRequest {
   readonly nodeBinary: string | null;
   readonly modulesFolder: string | null;
   readonly cacheFolder: string;
+  /** File that keeps what was built here. */
+  readonly builtImages: string;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Leaves alone what the engine has. */
   readonly onlyMissing?: boolean;
@@ -42,7 +44,7 @@ export function buildImages(request: ImagesRequest): Promise<BuiltImage[]> {
       const { name, id } = loaded.template;
       current = name;
       try {
-        const present = onlyMissing ? await imageOf(docker, id) : null;
+        const present = onlyMissing ? await imageOf(docker, id, options.builtImages) : null;
         built.push({ template: name, id, image: present ?? (await builder.build(loaded)), fault: null });
       } catch (error) {
         built.push({ template: name, id, image: null, fault: messageOf(error) });
@@ -53,8 +55,12 @@ export function buildImages(request: ImagesRequest): Promise<BuiltImage[]> {
 }
 
 /** @returns the image's id; null without one, and without an engine. */
-export async function imageOfTemplate({ template }: LoadedTemplate, env: Env): Promise<string | null> {
-  return await withEngine(env, (docker) => imageOf(docker, template.id)).catch(() => null);
+export async function imageOfTemplate(
+  { template }: LoadedTemplate,
+  env: Env,
+  builtImages: string,
+): Promise<string | null> {
+  return await withEngine(env, (docker) => imageOf(docker, template.id, builtImages)).catch(() => null);
 }
 
 async function withEngine<T>(env: Env, work: (docker: Docker) => Promise<T>): Promise<T> {

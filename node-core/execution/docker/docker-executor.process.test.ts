@@ -11,7 +11,7 @@ import type { RunnerExecutor } from '../runner/runner-executor.ts';
 import { loadTemplates } from '../templates/load-templates.ts';
 import { type Ask, askOf, manifestOf, misbehaviours, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
 import type { DockerHostOptions } from './docker-host.ts';
-import { startTestEngine, type TestEngine } from './testing.ts';
+import { buildRunnerImage, startTestEngine, type TestEngine } from './testing.ts';
 import { turnOver } from './turnover.ts';
 
 const needsEngine = requires('container-engine');
@@ -33,6 +33,7 @@ let real: TestEngine | null = null;
 let executor: RunnerExecutor | null = null;
 
 const templates = (): string => join(folder, 'templates');
+const builtImages = (): string => join(folder, 'images.json');
 
 beforeAll(async () => {
   ({ path: folder, remove } = await temporaryFolder());
@@ -48,15 +49,15 @@ afterAll(async () => {
 });
 
 async function buildAll(engine: TestEngine): Promise<void> {
-  const base = await engine.nodeImage();
   for (const { template } of (await loadTemplates([templates()])).templates) {
     if (template.name === 'unbuilt') continue;
-    await engine.build(base, { 'runner.mjs': moodyRunner }, [
-      `LABEL network.infernet.template=${template.id}`,
-      ...(template.name === 'silent' ? ['ENV INFERNET_TEST_SILENT=1'] : []),
-      'COPY runner.mjs /runner.mjs',
-      'ENTRYPOINT ["/usr/local/bin/node", "/runner.mjs"]',
-    ]);
+    const lines = template.name === 'silent' ? ['ENV INFERNET_TEST_SILENT=1'] : [];
+    await buildRunnerImage(engine, {
+      template: template.id,
+      runner: moodyRunner,
+      builtImages: builtImages(),
+      lines,
+    });
   }
 }
 
@@ -80,7 +81,13 @@ async function begin(
     modelFolders: [],
     cacheFolder: join(folder, 'cache'),
     embedded: {},
-    docker: { owner: folder, env, engineLimits: { retryMsMin: 50, retryMsMax: 200 }, ...docker },
+    docker: {
+      owner: folder,
+      builtImages: builtImages(),
+      env,
+      engineLimits: { retryMsMin: 50, retryMsMax: 200 },
+      ...docker,
+    },
     ...options,
   });
   const started = await executor.start();
@@ -190,18 +197,22 @@ describe('a run in a container', () => {
     executor?.onChange?.(() => {
       told++;
     });
-    const { docker, build, nodeImage } = await theEngine();
-    const image = await build(await nodeImage(), { 'runner.mjs': moodyRunner }, [
-      `LABEL network.infernet.template=${unbuilt?.template.id}`,
-      'COPY runner.mjs /runner.mjs',
-      'ENTRYPOINT ["/usr/local/bin/node", "/runner.mjs"]',
-    ]);
-    await docker.getImage(image).tag({ repo: 'infernet/unbuilt', tag: '1' });
+    const engine = await theEngine();
+    const template = unbuilt?.template.id ?? '';
+    // An image that came from somewhere else may say that it is this template's: it is not taken.
+    const elsewhere = join(folder, 'elsewhere.json');
+    const foreign = { template, runner: 'process.exit(9)', builtImages: elsewhere };
+    const stranger = await buildRunnerImage(engine, foreign);
+    expect(await ask(unbuilt)).toMatchObject({ code: 'template-missing' });
+    expect(told).toBe(0);
+    const image = await buildRunnerImage(engine, { template, runner: moodyRunner, builtImages: builtImages() });
     await vi.waitUntil(() => told > 0, waitMsMax);
+    // Nor if it is newer.
+    await buildRunnerImage(engine, { ...foreign, lines: ['ENV NEWER=1'] });
     expect(executor?.installed?.().find(({ template }) => template.name === 'unbuilt')?.runnable).toEqual({ ok: true });
     expect(await ask(unbuilt)).toMatchObject({ ok: true });
     await executor?.stop();
-    await docker.getImage(image).remove({ force: true });
+    for (const id of [image, stranger]) await engine.docker.getImage(id).remove({ force: true });
   });
 
   needsEngine('falls back to a process where it may, and not where it must not', async () => {
@@ -218,6 +229,10 @@ describe('an engine', () => {
     const engine = await theEngine();
     const found = await begin();
     const fake = found.get('fake');
+    expect(executor?.engine?.()).toMatchObject({
+      state: 'found',
+      problems: [{ code: 'image-missing', text: 'no image is built of unbuilt' }],
+    });
     const states: boolean[] = [];
     executor?.onChange?.(() => states.push(executor?.installed?.()[0]?.runnable.ok ?? false));
     let killing = Promise.resolve();
@@ -235,6 +250,8 @@ describe('an engine', () => {
     await killing;
     expect(await ask(fake)).toMatchObject({ ok: false, code: 'no-capacity' });
     expect(states.at(-1)).toBe(false);
+    // What people are shown of it, without another look.
+    expect(executor?.engine?.()).toMatchObject({ state: 'missing', problems: [{ code: 'not-running' }] });
     await engine.start();
     await vi.waitUntil(() => states.at(-1) === true, waitMsMax);
     expect(await ask(fake)).toMatchObject({ ok: true });
@@ -266,7 +283,7 @@ describe('an engine', () => {
         modelFolders: [],
         cacheFolder: join(folder, 'cache'),
         embedded: {},
-        docker: { owner, env },
+        docker: { owner, builtImages: builtImages(), env },
       });
     for (const owner of [null, `${folder}-other`]) {
       const looking = others(owner);

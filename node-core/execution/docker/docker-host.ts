@@ -26,6 +26,8 @@ export interface DockerHostOptions {
    * looks, beside a running node: it removes nothing.
    */
   readonly owner: string | null;
+  /** File with the images that were built here: no other is taken for a template's own. */
+  readonly builtImages: string;
   /** Where the engine is looked for. Default: this process's. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Is a computer without an engine a fault? Not where runners may also run elsewhere. */
@@ -85,6 +87,7 @@ class DockerHost implements RunnerHost {
   #gpuAnswers: GpuAnswers = { smi: null, toolkit: null };
   #made = 0;
   #refreshing: Promise<void> | null = null;
+  #stale = false;
   #stopped = false;
 
   constructor(options: DockerHostOptions) {
@@ -250,17 +253,26 @@ class DockerHost implements RunnerHost {
   }
 
   #refresh(): Promise<void> {
-    this.#refreshing ??= this.#readImages().finally(() => {
+    this.#stale = true;
+    this.#refreshing ??= this.#readUntilFresh().finally(() => {
       this.#refreshing = null;
     });
     return this.#refreshing;
+  }
+
+  /** What changes while it reads is read again. */
+  async #readUntilFresh(): Promise<void> {
+    while (this.#stale) {
+      this.#stale = false;
+      await this.#readImages();
+    }
   }
 
   async #readImages(): Promise<void> {
     const { state } = this.#engine;
     if (state.is !== 'up' || this.#stopped) return;
     try {
-      const images = await within(imagesOf(state.docker), this.#limits.answerMsMax);
+      const images = await within(imagesOf(state.docker, this.#options.builtImages), this.#limits.answerMsMax);
       const before = this.#images;
       this.#images = images;
       const isSame = before.size === images.size && [...images].every(([id, image]) => before.get(id) === image);

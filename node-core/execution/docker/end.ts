@@ -13,7 +13,12 @@ export interface ContainerEnd {
 }
 
 const killedCode = 137;
-const signals: Readonly<Record<number, string>> = { 132: 'SIGILL', 134: 'SIGABRT', [killedCode]: 'SIGKILL', 139: 'SIGSEGV' };
+const signals: Readonly<Record<number, string>> = {
+  132: 'SIGILL',
+  134: 'SIGABRT',
+  [killedCode]: 'SIGKILL',
+  139: 'SIGSEGV',
+};
 
 export function failureOfContainer({ exitCode, oomKilled, error }: ContainerEnd, lastWords: string): Failure {
   const signal = signals[exitCode];

@@ -88,7 +88,13 @@ describe('an engine', () => {
       { id: 'bafyimageless', name: 'imageless' },
       { id: 'bafyprocess', name: 'process', runsIn: ['embedded' as const] },
     ];
-    expect(await findEngine({ env: real.env, templates, gpus: noGpus })).toEqual({
+    expect(
+      await findEngine({
+        env: real.env,
+        images: { templates, builtImages: join(folder, 'images.json') },
+        gpus: noGpus,
+      }),
+    ).toEqual({
       state: 'found',
       name: expect.stringMatching(/^Engine \d.* at .*docker\.sock$/),
       problems: [

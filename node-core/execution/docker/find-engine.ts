@@ -11,12 +11,15 @@ import { imagesOf, withoutImage } from './template-images.ts';
 const imagesMsMax = 5_000;
 
 export interface EngineLook extends Pick<EngineOptions, 'env' | 'limits'> {
-  /** Of those that can run in a container, it is told which have no image. */
-  readonly templates?: ReadonlyArray<Pick<Template, 'id' | 'name' | 'runsIn' | 'customImage'>>;
+  /** Of those that can run in a container, it is told which have no image among those that a file says were built here. */
+  readonly images?: {
+    readonly templates: ReadonlyArray<Pick<Template, 'id' | 'name' | 'runsIn' | 'customImage'>>;
+    readonly builtImages: string;
+  };
   readonly gpus?: typeof askGpus;
 }
 
-export async function findEngine({ templates = [], gpus = askGpus, ...where }: EngineLook = {}): Promise<EngineStatus> {
+export async function findEngine({ images, gpus = askGpus, ...where }: EngineLook = {}): Promise<EngineStatus> {
   const answers = await gpus();
   let found = containerGpusOf(null, answers);
   const engine = createEngine({
@@ -29,10 +32,17 @@ export async function findEngine({ templates = [], gpus = askGpus, ...where }: E
   await engine.start();
   const { state } = engine;
   engine.stop();
-  return engineStatusOf(state, found, state.is === 'up' ? await missingOn(state.docker, templates) : []);
+  return engineStatusOf(
+    state,
+    found,
+    state.is === 'up' && images !== undefined ? await missingOn(state.docker, images) : [],
+  );
 }
 
-async function missingOn(docker: Docker, templates: NonNullable<EngineLook['templates']>): Promise<string[]> {
-  const images = await within(imagesOf(docker), imagesMsMax).catch(() => null);
-  return withoutImage(templates, images ?? new Map());
+async function missingOn(
+  docker: Docker,
+  { templates, builtImages }: NonNullable<EngineLook['images']>,
+): Promise<string[]> {
+  const found = await within(imagesOf(docker, builtImages), imagesMsMax).catch(() => null);
+  return withoutImage(templates, found ?? new Map());
 }

@@ -41,7 +41,8 @@ needsEngine(
     await writeFile(join(root, 'null', 'secret.txt'), 'not in the id, so not in the image');
     const loaded = await nullIn(root);
     const { id } = loaded.template;
-    expect(await imageOf(docker, id)).toBeNull();
+    const builtImages = join(folder, 'images.json');
+    expect(await imageOf(docker, id, builtImages)).toBeNull();
 
     const said: string[] = [];
     const make = () =>
@@ -50,10 +51,13 @@ needsEngine(
         nodeBinary: process.execPath,
         modulesFolder,
         cacheFolder: join(folder, 'cache'),
+        builtImages,
         onLine: (line) => void said.push(line),
       }).build(loaded);
     const image = await make();
-    expect(await imageOf(docker, id)).toBe(image);
+    expect(await imageOf(docker, id, builtImages)).toBe(image);
+    // Its label alone makes no image a template's.
+    expect(await imageOf(docker, id, join(folder, 'others.json'))).toBeNull();
     const { Config, RootFS } = await docker.getImage(image).inspect();
     expect(Config.User).toBe('65534:65534');
     expect(Config.Env).toEqual(['PATH=/usr/local/bin:/usr/bin:/bin']);
@@ -70,12 +74,13 @@ needsEngine(
     // Another template has no image until it is built, and its layers are those of its files.
     await writeFile(join(root, 'null', 'sample.json'), JSON.stringify({ params: {}, inputs: [1] }));
     const changed = await nullIn(root);
-    expect(await imageOf(docker, changed.template.id)).toBeNull();
+    expect(await imageOf(docker, changed.template.id, builtImages)).toBeNull();
     const other = await createImageBuilder(docker, {
       base: bases[0] ?? null,
       nodeBinary: null,
       modulesFolder: null,
       cacheFolder: join(folder, 'cache'),
+      builtImages,
       onLine: () => undefined,
     }).build(changed);
     expect((await docker.getImage(other).inspect()).RootFS.Layers?.at(0)).toBe(RootFS.Layers?.at(0));
@@ -95,6 +100,7 @@ needsEngine(
       nodeBinary: null,
       modulesFolder: null,
       cacheFolder: join(folder, 'cache'),
+      builtImages: join(folder, 'images.json'),
       onLine: () => undefined,
     });
     await expect(builder.build(await nullIn(root))).rejects.toThrow(/nowhere/);

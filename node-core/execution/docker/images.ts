@@ -1,6 +1,6 @@
 /**
- * Images of templates on an engine. An image is known by the label that holds its template's id, so what is built once is found
- * by every node of the computer, and a template that changed has none until it is built again.
+ * Images of templates on an engine. An image is known by the label that holds its template's id, and by a file that says that it
+ * was built here. A template that changed has none until it is built again.
  *
  * The build gets the files that the template's id covers, and nothing else: what is not hashed is not in the image.
  */
@@ -12,6 +12,7 @@ import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
 import { z } from '../../protocol/index.ts';
 import type { LoadedTemplate } from '../templates/load-templates.ts';
+import { noteBuilt } from './built-images.ts';
 import { Layer, loadImage, packedAt } from './image-archive.ts';
 import { addLlama, addNode, systemFiles } from './node-base.ts';
 import { imageOf, templateLabel } from './template-images.ts';
@@ -28,6 +29,8 @@ export interface BuildOptions {
   readonly modulesFolder: string | null;
   /** For packages that were fetched. */
   readonly cacheFolder: string;
+  /** File that keeps what was built here. */
+  readonly builtImages: string;
   /** What the build says, line by line. */
   onLine(line: string): void;
 }
@@ -48,7 +51,7 @@ export function createImageBuilder(engine: Docker, options: BuildOptions): Image
   return {
     build: async (loaded) => {
       const base = options.base ?? (await baseOf(loaded.template.imageBase ?? 'node'));
-      return await buildOn(engine, loaded, base, options.onLine);
+      return await buildOn(engine, loaded, base, options);
     },
   };
 }
@@ -57,7 +60,7 @@ async function buildOn(
   engine: Docker,
   { template, folder, contents }: LoadedTemplate,
   base: string,
-  onLine: (line: string) => void,
+  { onLine, builtImages }: BuildOptions,
 ): Promise<string> {
   if (!contents.some(({ name }) => name === dockerfileName)) {
     throw new Error(`${template.name} has no Dockerfile among its files (template.json, \`files\`)`);
@@ -69,17 +72,22 @@ async function buildOn(
     context.entry({ name: place, mode: 0o644, mtime: packedAt, uid: 0, gid: 0 }, await readFile(path));
   }
   context.finalize();
+  const name = { repo: `infernet/${template.name}`, tag: template.id.slice(-12) };
   const answer: NodeJS.ReadableStream = await engine.buildImage(Readable.from(context), {
     dockerfile: posix.join(basename(folder), dockerfileName),
-    t: `infernet/${template.name}:${template.id.slice(-12)}`,
+    t: `${name.repo}:${name.tag}`,
     buildargs: { BASE: base },
     labels: { [templateLabel]: template.id },
     rm: true,
     forcerm: true,
   });
   await follow(answer, onLine);
-  const image = await imageOf(engine, template.id);
-  if (image === null) throw new Error(`the engine built ${template.name} and does not have its image`);
+  const built = engine.getImage(`${name.repo}:${name.tag}`);
+  await noteBuilt(builtImages, template.id, (await built.inspect()).Id);
+  // Whoever watches the engine looked when the build was done, and looks again now that it is noted.
+  await built.tag(name);
+  const image = await imageOf(engine, template.id, builtImages);
+  if (image === null) throw new Error(`${template.name} was built, and that could not be noted in ${builtImages}`);
   return image;
 }
 

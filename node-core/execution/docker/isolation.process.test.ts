@@ -15,11 +15,12 @@ import type { Json } from '../../protocol/index.ts';
 import { createRunnerExecutor, type RunnerExecutor } from '../runner/runner-executor.ts';
 import { loadTemplates } from '../templates/load-templates.ts';
 import { cancelSource, manifestOf, shippedModels, writeTemplate } from '../testing.ts';
+import { noteBuilt } from './built-images.ts';
 import { createDockerHost } from './docker-host.ts';
 import { type Attack, attacks, dockerfileLines, honestMs, limits, ofItsOwn } from './hostile/attacks.ts';
 import { hostileContext, hostileFiles } from './hostile/image.ts';
 import { listenAround, marker, type Surroundings, secret } from './hostile/surroundings.ts';
-import { startTestEngine, type TestEngine } from './testing.ts';
+import { lastId, startTestEngine, type TestEngine } from './testing.ts';
 
 const test = requires('container-engine');
 const lanes = ['lane-0', 'lane-1', 'lane-2', 'lane-3'] as const;
@@ -38,7 +39,14 @@ beforeAll(async () => {
   await writeTemplates(folder);
   const { pidsMax, openFilesMax, scratchBytes } = limits;
   executor = createRunnerExecutor(
-    [createDockerHost({ owner: folder, env: engine.env, limits: { pidsMax, openFilesMax, scratchBytes } })],
+    [
+      createDockerHost({
+        owner: folder,
+        builtImages: join(folder, 'images.json'),
+        env: engine.env,
+        limits: { pidsMax, openFilesMax, scratchBytes },
+      }),
+    ],
     {
       templateFolders: [join(folder, 'templates')],
       modelFolders: [models],
@@ -176,7 +184,7 @@ async function writeTemplates(folder: string): Promise<void> {
     const built: NodeJS.ReadableStream = await engine.docker.buildImage(context, { rm: true, forcerm: true });
     let said = '';
     for await (const chunk of built) said += String(chunk);
-    if (!said.includes('Successfully built')) throw new Error(said.slice(-2000));
+    await noteBuilt(join(folder, 'images.json'), template.id, lastId(said));
   }
 }
 

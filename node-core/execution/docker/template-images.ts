@@ -1,20 +1,25 @@
-/** Which image is a template's: the newest that has its id for a label. */
+/** Which image is a template's: the newest that was built here and has its id for a label. */
 import type Docker from 'dockerode';
 import type { Cid, Template } from '../../protocol/index.ts';
+import { readBuilt } from './built-images.ts';
 import { labelPrefix } from './container-spec.ts';
 
 export const templateLabel = `${labelPrefix}template`;
 
-/** @returns ids of images by the templates that have any. */
-export async function imagesOf(engine: Docker): Promise<ReadonlyMap<Cid, string>> {
-  const listed = await engine.listImages({ filters: { label: [templateLabel] } });
+/** @param builtImages file with what was built here. @returns ids of images by the templates that have any. */
+export async function imagesOf(engine: Docker, builtImages: string): Promise<ReadonlyMap<Cid, string>> {
+  const [listed, built] = await Promise.all([
+    engine.listImages({ filters: { label: [templateLabel] } }),
+    readBuilt(builtImages),
+  ]);
   const newestLast = listed.sort((a, b) => a.Created - b.Created || (a.Id < b.Id ? 1 : -1));
-  return new Map(newestLast.map(({ Id, Labels }) => [Labels[templateLabel] ?? '', Id]));
+  const labelled = newestLast.map(({ Id, Labels }) => [Labels[templateLabel] ?? '', Id] as const);
+  return new Map(labelled.filter(([template, id]) => built[template]?.includes(id) === true));
 }
 
 /** @returns null where none was built. */
-export async function imageOf(engine: Docker, template: Cid): Promise<string | null> {
-  return (await imagesOf(engine)).get(template) ?? null;
+export async function imageOf(engine: Docker, template: Cid, builtImages: string): Promise<string | null> {
+  return (await imagesOf(engine, builtImages)).get(template) ?? null;
 }
 
 /** @returns names of those that could run in a container and have no image. One whose jobs name the image needs none of its own. */

@@ -4,6 +4,7 @@
  *
  *     const engine = await startTestEngine();
  *     const image = await engine.nodeImage();
+ *     await buildRunnerImage(engine, { template: id, runner: text, builtImages: file });
  *     await engine.stop();
  */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
@@ -16,8 +17,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type Docker from 'dockerode';
 import { pack } from 'tar-stream';
-import { z } from '../../protocol/index.ts';
+import { type Cid, z } from '../../protocol/index.ts';
+import { noteBuilt } from './built-images.ts';
 import { clientAt } from './engine-call.ts';
+import { templateLabel } from './template-images.ts';
 
 const run = promisify(execFile);
 const startMsMax = 30_000;
@@ -123,6 +126,33 @@ export async function startTestEngine({ dataFolder }: { dataFolder?: string } = 
   };
 }
 
+export interface RunnerImage {
+  readonly template: Cid;
+  /** Text of its program. */
+  readonly runner: string;
+  /** Where it is noted that it was built here. */
+  readonly builtImages: string;
+  /** Of its Dockerfile, in addition. */
+  readonly lines?: readonly string[];
+}
+
+/** An image of a template whose runner is one file. @returns its id. */
+export async function buildRunnerImage(
+  engine: TestEngine,
+  { template, runner, builtImages, lines = [] }: RunnerImage,
+): Promise<string> {
+  const image = await engine.build(await engine.nodeImage(), { 'runner.mjs': runner }, [
+    `LABEL ${templateLabel}=${template}`,
+    ...lines,
+    'COPY runner.mjs /runner.mjs',
+    'ENTRYPOINT ["/usr/local/bin/node", "/runner.mjs"]',
+  ]);
+  await noteBuilt(builtImages, template, image);
+  // Who watches the engine hears of it.
+  await engine.docker.getImage(image).tag({ repo: 'infernet/test', tag: template.slice(-12) });
+  return image;
+}
+
 /** It dies with its daemon, but later; a daemon that finds it alive waits for it in vain. */
 async function containerdGone(pidFile: string): Promise<void> {
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
@@ -212,8 +242,8 @@ const Line = z.object({
   aux: z.object({ ID: z.string() }).optional(),
 });
 
-/** @throws Error with what the engine said. */
-function lastId(answer: string): string {
+/** Of the image that a build or an import made. @throws Error with what the engine said. */
+export function lastId(answer: string): string {
   const lines = answer.split('\n').filter((line) => line.trim() !== '');
   const said = lines.map((line) => Line.parse(JSON.parse(line)));
   const id = said.flatMap(({ aux, status }) => aux?.ID ?? (/^sha256:/.test(status ?? '') ? (status ?? '') : [])).at(-1);

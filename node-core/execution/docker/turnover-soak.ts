@@ -2,13 +2,14 @@
 import { join } from 'node:path';
 import { createExecutor } from '../create-executor.ts';
 import { askOf, manifestOf, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
-import { startTestEngine } from './testing.ts';
+import { buildRunnerImage, startTestEngine } from './testing.ts';
 import { type Turnover, turnOver } from './turnover.ts';
 
 export async function soakContainers(sequence: number, together: number): Promise<Turnover & { engine: string }> {
   const { path: folder, remove } = await temporaryFolder();
   const engine = await startTestEngine();
   const root = join(folder, 'templates');
+  const builtImages = join(folder, 'images.json');
   // Not stateless, so each run has a container of its own.
   await writeTemplate(root, manifestOf({ stateless: false }), { 'runner.mjs': moodyRunner });
   const executor = createExecutor({
@@ -17,17 +18,13 @@ export async function soakContainers(sequence: number, together: number): Promis
     modelFolders: [],
     cacheFolder: join(folder, 'cache'),
     limits: { processesMax: together },
-    docker: { owner: folder, env: engine.env },
+    docker: { owner: folder, builtImages, env: engine.env },
     embedded: {},
   });
   try {
     const { templates } = await executor.start();
     const [installed] = templates;
-    await engine.build(await engine.nodeImage(), { 'runner.mjs': moodyRunner }, [
-      `LABEL network.infernet.template=${installed?.template.id}`,
-      'COPY runner.mjs /runner.mjs',
-      'ENTRYPOINT ["/usr/local/bin/node", "/runner.mjs"]',
-    ]);
+    await buildRunnerImage(engine, { template: installed?.template.id ?? '', runner: moodyRunner, builtImages });
     // The executor hears of the image by itself.
     await new Promise<void>((resolve) => {
       const look = (): void => {

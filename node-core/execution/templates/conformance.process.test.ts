@@ -35,6 +35,8 @@ afterAll(async () => {
   await remove();
 });
 
+const builtImages = (): string => join(folder, 'images.json');
+
 async function start(runIn: 'embedded' | 'docker', env: Readonly<Record<string, string>> = {}) {
   const executor = createExecutor({
     runIn,
@@ -42,7 +44,7 @@ async function start(runIn: 'embedded' | 'docker', env: Readonly<Record<string, 
     modelFolders: [shippedModels],
     cacheFolder: join(folder, 'cache'),
     customImages: () => ({ allow: 'any', images: [] }),
-    docker: { owner: null, env },
+    docker: { owner: null, builtImages: builtImages(), env },
     embedded: {},
   });
   executors.push(executor);
@@ -100,11 +102,12 @@ requires('container-engine')(
       nodeBinary: process.execPath,
       modulesFolder,
       cacheFolder: join(folder, 'cache'),
+      builtImages: builtImages(),
       env,
       onLine: () => undefined,
     });
     expect(images.filter(({ fault }) => fault !== null)).toEqual([]);
-    const states = await statesOf(await start('docker', env), (one) => imageOfTemplate(one, env));
+    const states = await statesOf(await start('docker', env), (one) => imageOfTemplate(one, env, builtImages()));
     expect(faultsIn(states)).toEqual([]);
     expect(Object.keys(states)).toHaveLength(7);
   },
