@@ -16,6 +16,7 @@ const needsEngine = requires('container-engine');
 const name = 'patient';
 const providerCount = 3;
 const shards = 10;
+const items = 2 * shards;
 const copies = 2;
 /** From submission: by then all replicas run, and what runs later ends at once. */
 const holdMs = 20_000;
@@ -31,6 +32,8 @@ createInterface({ input: process.stdin })
     if (message.type === 'load') say({ type: 'ready' });
     if (message.type !== 'run') return;
     const { id, params, inputs } = message;
+    // Half of the work is done at once, so that it can be seen that it runs.
+    say({ type: 'progress', id, itemsDone: 1 });
     setTimeout(() => {
       inputs.forEach(({ text }, index) => say({ type: 'output', id, index, output: { text: text + '!' } }));
       say({ type: 'done', id });
@@ -65,17 +68,18 @@ needsEngine('an engine that dies under twenty replicas costs no job, and no paym
   const { jobId } = await client.api.call('jobs.submit', {
     template: name,
     params: { until: Date.now() + holdMs },
-    inputs: Array.from({ length: shards }, (_, i) => ({ text: `${i}` })),
-    itemsPerShard: 1,
+    inputs: Array.from({ length: items }, (_, i) => ({ text: `${i}` })),
+    itemsPerShard: 2,
     policy: { type: 'replicate', copies, quorum: copies },
     budgetMicro: '100000000',
     ownNode: 'never',
   });
-  const replicas = async (state: string) => {
-    const job = await client.api.call('jobs.get', { jobId });
-    return job.shards.flatMap((shard) => shard.replicas.filter((replica) => replica.state === state));
-  };
-  await eventually('twenty replicas run', async () => (await replicas('running')).length === shards * copies);
+  const runningAt = async ({ api }: RunningNode) =>
+    (await api.call('provider.status', {})).work.filter(({ itemsDone }) => itemsDone > 0).length;
+  await eventually('twenty replicas run', async () => {
+    const counts = await Promise.all(providers.map(runningAt));
+    return counts.reduce((sum, count) => sum + count) === shards * copies;
+  });
   await made.kill();
 
   await eventually('no provider offers anything', async () => (await offersSeenBy(client)) === 0, waitMsMax);
@@ -97,7 +101,7 @@ needsEngine('an engine that dies under twenty replicas costs no job, and no paym
   const job = await ended(client.api, jobId, waitMsMax);
   expect(job).toMatchObject({ state: 'done', shardsAccepted: shards });
   const { outputs } = await client.api.call('jobs.results', { jobId });
-  expect(outputs.map(({ output }) => output)).toEqual(Array.from({ length: shards }, (_, i) => ({ text: `${i}!` })));
+  expect(outputs.map(({ output }) => output)).toEqual(Array.from({ length: items }, (_, i) => ({ text: `${i}!` })));
 
   // Those that ran when it died have failed, by no fault of theirs, and were not paid.
   const failed = (await logOf(client.api, 'replica.failed')).map(({ event }) => event);
