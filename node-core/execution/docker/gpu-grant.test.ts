@@ -13,6 +13,7 @@ import type { RunnerStart } from '../runner/host.ts';
 import { defaultLimits } from '../runner/options.ts';
 import { loadTemplates } from '../templates/load-templates.ts';
 import { manifestOf, temporaryFolder, writeTemplate } from '../testing.ts';
+import { noteBuilt } from './built-images.ts';
 import { createDockerHost } from './docker-host.ts';
 import type { GpuAnswers } from './gpu.ts';
 import { templateLabel } from './template-images.ts';
@@ -102,8 +103,11 @@ async function hostFor(
   await writeTemplate(root, manifestOf({ resources }), { 'runner.mjs': '' });
   const [template] = (await loadTemplates([root])).templates;
   if (template === undefined) throw new Error('no template');
+  const builtImages = join(folder, 'images.json');
+  await noteBuilt(builtImages, template.template.id, image);
   const host = createDockerHost({
     owner: null,
+    builtImages,
     env: { DOCKER_HOST: await engineAnswering(info, [template.template.id]) },
     gpus: { use, ask: async () => answers },
   });
