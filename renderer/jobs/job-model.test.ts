@@ -101,7 +101,7 @@ it('does not say that somebody checked where nobody could', () => {
 });
 
 it('counts as the squares do where its log is read, and as the node does before', () => {
-  const summary = { state: 'running', shardsAccepted: 1, shardsTotal: 2 } as const;
+  const summary = { state: 'running', shardsAccepted: 1, shardsTotal: 2, spentMicro: '10', endedAt: null } as const;
   expect(standingOf(newStory(), summary)).toEqual(summary);
   const accepted = (index: number): NodeEvent => ({
     type: 'shard.accepted',
@@ -112,5 +112,20 @@ it('counts as the squares do where its log is read, and as the node does before'
   });
   const told = story({ type: 'job.planned', jobId, counts: [10, 5] }, accepted(0), accepted(1));
   // The summary is of the moment before.
-  expect(standingOf(told, summary)).toEqual({ state: 'running', shardsAccepted: 2, shardsTotal: 2 });
+  expect(standingOf(told, summary)).toEqual({ ...summary, shardsAccepted: 2 });
+  const ended: NodeEvent = {
+    type: 'job.ended',
+    jobId,
+    state: 'done',
+    code: null,
+    reason: '',
+    resultsHash: null,
+    shardsAccepted: 2,
+    shardsTotal: 2,
+    itemsAccepted: 15,
+    spentMicro: '20',
+  };
+  tell(told, { seq: 9, at: 900, event: ended });
+  expect(standingOf(told, summary)).toMatchObject({ state: 'done', spentMicro: '20', endedAt: 900 });
+  expect(standingOf(told, { ...summary, endedAt: 900, spentMicro: '25' }).spentMicro).toBe('25');
 });

@@ -237,6 +237,8 @@ export interface Standing {
   readonly state: JobState;
   readonly shardsAccepted: number;
   readonly shardsTotal: number;
+  readonly spentMicro: string;
+  readonly endedAt: number | null;
 }
 
 /**
@@ -246,6 +248,9 @@ export interface Standing {
 export function standingOf({ ended, shards }: JobStory, summary: Standing): Standing {
   return {
     state: ended?.state ?? summary.state,
+    endedAt: ended?.at ?? summary.endedAt,
+    // Later checks of what was answered are paid too, and only the node knows of them.
+    spentMicro: ended !== null && summary.endedAt === null ? ended.spentMicro : summary.spentMicro,
     shardsAccepted:
       shards.length === 0 ? summary.shardsAccepted : shards.filter(({ state }) => state === 'accepted').length,
     shardsTotal: shards.length === 0 ? summary.shardsTotal : shards.length,
