@@ -2,13 +2,24 @@
 // beside it, the fuses, and the packed main and command line started from it. Not covered here, since Electron's own program
 // cannot be had: that it reads the archive, and the installers (README, “What was verified”).
 
-import { execFileSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createPackage, extractAll, listPackage } from '@electron/asar';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { z } from '../../node-core/protocol/index.ts';
 import { requires } from '../capabilities.ts';
 import { launchApp } from './launch.ts';
 import { scriptBytes } from './script-bytes.ts';
@@ -27,6 +38,22 @@ const fuses = [
   'GrantFileProtocolExtraPrivileges',
   'WasmTrapHandlers',
 ];
+
+const PackageJson = z.object({ dependencies: z.record(z.string(), z.string()).default({}) });
+
+/** What of the package's dependencies, and of theirs, Node would not find below the folder. */
+function missingBelow(root: string, name: string, from = root, seen = new Set<string>()): string[] {
+  let place = from;
+  while (!existsSync(join(place, 'node_modules', name, 'package.json'))) {
+    if (place === root) return [`${name}, of ${relative(root, from)}`];
+    place = dirname(place);
+  }
+  const folder = join(place, 'node_modules', name);
+  if (seen.has(folder)) return [];
+  seen.add(folder);
+  const { dependencies } = PackageJson.parse(JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')));
+  return Object.keys(dependencies).flatMap((dependency) => missingBelow(root, dependency, folder, seen));
+}
 
 describe('the packed app', () => {
   const folder = mkdtempSync(join(tmpdir(), 'infernet-pack-'));
@@ -108,6 +135,16 @@ describe('the packed app', () => {
     }
   });
 
+  test('has beside the archive all that node-llama-cpp imports, and of its sources only what release they are', () => {
+    const beside = join(resources, 'app.asar.unpacked');
+    expect(missingBelow(beside, 'node-llama-cpp')).toEqual([]);
+    expect(readdirSync(join(beside, 'node_modules/node-llama-cpp/llama')).toSorted()).toEqual([
+      'binariesGithubRelease.json',
+      'llama.cpp.info.json',
+      'package.json',
+    ]);
+  });
+
   test('has its fuses set: RunAsNode on, for runners and --headless; inspection and NODE_OPTIONS off', () => {
     const binary = readFileSync(program, 'latin1');
     const at = binary.indexOf(sentinel) + sentinel.length + 2;
@@ -145,6 +182,23 @@ describe('the packed app', () => {
         encoding: 'utf8',
       });
       expect(JSON.parse(config)).toMatchObject({ dataFolder: '/var/lib/infernet' });
+    });
+
+    test('runs a language model by its command, with what lies beside the archive', () => {
+      // Unfolded under the archive's own name, since the place of the packages follows from it.
+      renameSync(join(resources, 'app.asar'), join(resources, 'archive'));
+      renameSync(join(resources, 'app'), join(resources, 'app.asar'));
+      try {
+        const command = join(resources, 'bin/infernet-desktop');
+        const words = ['templates', 'test', 'text-classification', '--in', 'embedded', '--json'];
+        const { stdout, stderr } = spawnSync(command, [...words, '--data', join(folder, 'data')], { encoding: 'utf8' });
+        expect(JSON.parse(stdout), stderr).toMatchObject({
+          results: [{ template: 'text-classification', state: 'passed' }],
+        });
+      } finally {
+        renameSync(join(resources, 'app.asar'), join(resources, 'app'));
+        renameSync(join(resources, 'archive'), join(resources, 'app.asar'));
+      }
     });
 
     requires('chromium')(
