@@ -5,7 +5,10 @@ import { mkdir, mkdtemp, readFile, rm, utimes } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { requires } from '../e2e/capabilities.ts';
+import { startTestEngine, type TestEngine } from '../node-core/execution/docker/testing.ts';
+import { PagesReport } from './demo/pages.ts';
 import { DemoReport } from './demo/report.ts';
 
 vi.setConfig({ testTimeout: 150_000 });
@@ -21,6 +24,8 @@ const isLinux = process.platform === 'linux';
 /** The demo's temporary files lie here. */
 let folder: string;
 let demo: Demo | null = null;
+/** Where its containers run, if it is told. */
+let engine: TestEngine | null = null;
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'infernet-demo-test-'));
@@ -41,7 +46,7 @@ class Demo {
     this.#child = spawn(program, args, {
       cwd: root,
       // npm keeps a cache of its own in the temporary folder.
-      env: { ...process.env, TMPDIR: folder, NODE_DISABLE_COMPILE_CACHE: '1' },
+      env: { ...process.env, ...engine?.env, TMPDIR: folder, NODE_DISABLE_COMPILE_CACHE: '1' },
       stdio: ['ignore', 'pipe', 'pipe'],
       // A group of its own, so that it can be signalled as a terminal does it.
       detached: true,
@@ -262,4 +267,52 @@ describe('npm run demo', () => {
     expect(await demo.ended).toBe(130);
     expect(readdirSync(folder)).toEqual([`infernet-demo-${process.pid}-living`]);
   });
+});
+
+describe('npm run demo, in containers', () => {
+  const test = requires('container-engine');
+  beforeAll(async () => {
+    if (process.getuid?.() === 0) engine = await startTestEngine();
+  });
+  afterAll(async () => {
+    await engine?.stop();
+    engine = null;
+  });
+  /** The runners that are there now. */
+  const containers = async () => (await engine?.docker.listContainers({ all: true })) ?? [];
+
+  test('gives the same answers as the model itself, and leaves no container behind', async () => {
+    const file = join(folder, 'report.json');
+    demo = new Demo(process.execPath, ...script, '--docker', '--items', '20', '--report', file);
+    await demo.says(/images of text-classification and text-generation are there/);
+    await demo.says(/all nodes know each other/);
+    expect(childrenOf(demo.pids)).toEqual([]);
+    expect(await demo.ended, demo.text).toBe(0);
+    const report = DemoReport.parse(JSON.parse(await readFile(file, 'utf8')));
+    expect(report).toMatchObject({
+      items: 20,
+      sameAsDirect: 20,
+      shards: { total: 2, accepted: 2, exhausted: 0 },
+      streams: 20,
+      streamsSameAsDirect: 20,
+      ledger: { differenceMicro: '0' },
+    });
+    expect(await containers()).toEqual([]);
+    expect(readdirSync(folder)).toEqual(['report.json']);
+  }, 240_000);
+
+  test('reads rendered pages without a mistake', async () => {
+    const file = join(folder, 'report.json');
+    demo = new Demo(process.execPath, ...script, '--template', 'ocr', '--report', file);
+    expect(await demo.ended, demo.text).toBe(0);
+    const report = PagesReport.parse(JSON.parse(await readFile(file, 'utf8')));
+    expect(report).toMatchObject({
+      pages: 8,
+      right: 8,
+      shards: { total: 8, accepted: 8 },
+      copiesAgreed: 8,
+      ledger: { differenceMicro: '0' },
+    });
+    expect(await containers()).toEqual([]);
+  }, 240_000);
 });

@@ -2,13 +2,13 @@
  * The demo: five node processes on this computer find each other through the DHT from one address, and label 200 held-out
  * reviews by a real language model: every shard on two providers, compared, then paid.
  *
- *     npm run demo [-- --cheater | --sleeper] [--kill] [--docker] [--report report.json]
+ *     npm run demo [-- --cheater | --sleeper] [--kill] [--docker] [--items n] [--report report.json]
  *     npm run demo -- --template ocr [--report report.json]
  */
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { copiesOf, micro, type NodeEvent, z } from '../node-core/protocol/index.ts';
 import { runBatch } from './demo/batch.ts';
 import { buildImages, type DemoEngine, startEngine } from './demo/containers.ts';
@@ -45,7 +45,14 @@ interface Options {
   readonly sleeper?: boolean;
   readonly kill?: boolean;
   readonly docker?: boolean;
+  /** Of the reviews, and as many of the questions at most. */
+  readonly items?: number;
   readonly template?: string;
+}
+
+function itemsOf(words: string): number {
+  if (!/^[1-9]\d{0,2}$/.test(words)) throw new InvalidArgumentError('expected a number from 1');
+  return Number(words);
 }
 
 const options = new Command('npm run demo --')
@@ -55,6 +62,7 @@ const options = new Command('npm run demo --')
   .option('--sleeper', 'the last provider does so after some honest shards')
   .option('--kill', 'the last provider but one is killed in the middle')
   .option('--docker', 'the runners are containers instead of processes')
+  .option('--items <n>', 'only so many reviews and questions, for a short run', itemsOf)
   .addOption(
     new Option('--template <name>', 'instead of the reviews: rendered pages are read, in containers').choices([ocr]),
   )
@@ -141,10 +149,10 @@ async function pagesDemo(): Promise<PagesReport> {
   return await readPages(network, screen);
 }
 
-async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
+async function demo({ cheater, sleeper, kill, items }: Options): Promise<DemoReport> {
   const startedAt = performance.now();
-  const reviews = await readPrompts(reviewsFile);
-  const questions = await readPrompts(questionsFile);
+  const reviews = (await readPrompts(reviewsFile)).slice(0, items);
+  const questions = (await readPrompts(questionsFile)).slice(0, items);
   const title = `Infernet demo: ${reviews.length} reviews, 4 providers, ${copies} copies of every shard`;
   screen.say(screen.paint('bold', title));
   const honestRuns = cheater === true ? 0 : sleeper === true ? sleeperHonestRuns : null;
@@ -205,8 +213,8 @@ async function demo({ cheater, sleeper, kill }: Options): Promise<DemoReport> {
 
   const labels = batch.outputs.map((output) => Label.safeParse(output).data?.label ?? '');
   screen.say('running the model directly, to compare …');
-  const { answers: direct } = await runDirectly(modelFile, reviewsFile);
-  const { answers: directTexts } = await runDirectly(modelFile, questionsFile);
+  const { answers: direct } = await runDirectly(modelFile, await someOf(reviewsFile, items));
+  const { answers: directTexts } = await runDirectly(modelFile, await someOf(questionsFile, items));
   const texts = prompts.outputs.map((output) => Text.safeParse(output).data?.text.trim() ?? null);
   const correct = labels.filter((label, i) => label === reviews[i]?.expected).length;
   const directCorrect = direct.filter((label, i) => label.trim() === reviews[i]?.expected).length;
@@ -265,6 +273,15 @@ function extraWork(log: readonly NodeEvent[]): number {
   const run = log.filter((event) => event.type === 'replica.committed').length;
   const needed = asked.reduce((sum, count) => sum + count, 0);
   return (run - needed) / needed;
+}
+
+/** The first lines of a file of prompts, as a file; all of them where no number is given. */
+async function someOf(file: string, items: number | undefined): Promise<string> {
+  if (items === undefined) return file;
+  const lines = (await readFile(file, 'utf8')).trim().split('\n');
+  const some = join(group.folder, `direct-${basename(file)}`);
+  await writeFile(some, lines.slice(0, items).join('\n'));
+  return some;
 }
 
 async function providerReports(
