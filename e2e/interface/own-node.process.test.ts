@@ -211,10 +211,10 @@ describe('a person with a new node', () => {
       return isSet && Object(provider).blockedClients.length === 0;
     });
     // What only a start can change is said to be so.
-    const memory = page.getByRole('textbox', { name: 'execution.memoryPercentMax' });
-    await memory.fill('60');
-    await memory.press('Enter');
-    await page.getByText('in force from the next start on: execution.memoryPercentMax').waitFor();
+    const entries = page.getByRole('textbox', { name: 'store.snapshotEntries' });
+    await entries.fill('6000');
+    await entries.press('Enter');
+    await page.getByText('in force from the next start on: store.snapshotEntries').waitFor();
   });
 
   testInBrowser('sets prices in credits, by the keyboard, and is told which are none', async () => {
