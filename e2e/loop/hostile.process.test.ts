@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, vi } from 'vitest';
+import { noteBuilt } from '../../node-core/execution/docker/built-images.ts';
 import { hostileContext, hostileFiles } from '../../node-core/execution/docker/hostile/image.ts';
 import { startTestEngine, type TestEngine } from '../../node-core/execution/docker/testing.ts';
 import { loadTemplates } from '../../node-core/execution/templates/load-templates.ts';
@@ -58,9 +59,17 @@ beforeAll(async () => {
   const resources = { memoryMiB: 160, timeoutMs: attackMs, outputBytesMax: 64 * 1024 };
   await writeTemplate(root, manifestOf({ name: timed, resources, input: {}, output: {} }), { 'runner.mjs': '' });
   const [loaded] = (await loadTemplates([root])).templates;
-  await imageFor(loaded?.template.id ?? '');
+  if (loaded === undefined) throw new Error(`no template in ${root}`);
+  const builtImagesFile = join(group.folder, 'images.json');
+  await noteBuilt(builtImagesFile, loaded.template.id, await imageFor(loaded.template.id));
 
-  const execution = { runIn: 'docker' as const, customImages: 'any' as const, templateFolders: [root], measure: false };
+  const execution = {
+    runIn: 'docker' as const,
+    customImages: 'any' as const,
+    templateFolders: [root],
+    builtImagesFile,
+    measure: false,
+  };
   const config = briskWith({ provider: { templates: [custom, timed] }, execution });
   const start = (name: string, isProvider: boolean, bootstrap: readonly string[]) =>
     group.start({ name, provider: isProvider, bootstrap, config, env: running.env });
