@@ -21,6 +21,7 @@ vi.setConfig({ testTimeout: 90_000 });
 /** The requirement: so long after the kill, at most, its shards are with others. */
 const elsewhereMsMax = 5_000;
 const items = 200;
+const copies = 2;
 let group: NodeGroup;
 let network: SmallNetwork;
 
@@ -60,12 +61,26 @@ test('the shards of a killed provider run elsewhere within 5 s, and nothing stay
     ({ event }) => event.provider === victim.peerId && !revealed.has(event.replicaId),
   );
   expect(interrupted.length).toBeGreaterThan(0);
+  // A shard of two copies: so soon after the kill two others have it. A copy may have been given before, since a
+  // provider that is slow, as the victim may be on a busy computer, is hedged.
+  const over = new Set(
+    (await logOf(client.api, 'replica.declined', 'replica.failed', 'replica.cancelled', 'replica.lost'))
+      .filter(({ at }) => at < killedAt)
+      .map(({ event }) => event.replicaId),
+  );
   for (const { event } of interrupted) {
-    const next = assigned.find(
-      ({ at, event: { shardId, provider } }) =>
-        shardId === event.shardId && provider !== victim.peerId && at >= killedAt,
+    if (over.has(event.replicaId)) continue;
+    const others = assigned.filter(
+      ({ at, event: { shardId, provider, replicaId } }) =>
+        shardId === event.shardId &&
+        provider !== victim.peerId &&
+        at <= killedAt + elsewhereMsMax &&
+        !over.has(replicaId),
     );
-    expect((next?.at ?? Number.POSITIVE_INFINITY) - killedAt, event.shardId).toBeLessThanOrEqual(elsewhereMsMax);
+    const told = assigned
+      .filter(({ event: { shardId } }) => shardId === event.shardId)
+      .map(({ at, event: { replicaId } }) => `${replicaId} at ${at - killedAt} ms`);
+    expect(others.length, told.join(', ')).toBeGreaterThanOrEqual(copies);
   }
 
   const [lost] = (await logOf(client.api, 'replica.lost')).filter(({ event }) => event.provider === victim.peerId);
@@ -79,8 +94,8 @@ test('the shards of a killed provider run elsewhere within 5 s, and nothing stay
   const failed = (await logOf(back.api, 'work.failed')).map(({ event }) => event);
   const idsOf = async (name: 'work.admitted' | 'work.committed' | 'work.cancelled'): Promise<string[]> =>
     (await logOf(back.api, name)).map(({ event }) => event.replicaId);
-  const over = new Set([...(await idsOf('work.committed')), ...(await idsOf('work.cancelled'))]);
-  const unfinished = (await idsOf('work.admitted')).filter((replicaId) => !over.has(replicaId));
+  const finished = new Set([...(await idsOf('work.committed')), ...(await idsOf('work.cancelled'))]);
+  const unfinished = (await idsOf('work.admitted')).filter((replicaId) => !finished.has(replicaId));
   expect(failed.map(({ replicaId }) => replicaId).toSorted()).toEqual(unfinished.toSorted());
   for (const { code, reason } of failed)
     expect({ code, reason }).toMatchObject({ code: 'internal', reason: expect.stringContaining('stopped') });

@@ -77,10 +77,10 @@ describe('a wrong configuration', () => {
 
   it('names a wrong value with the nearest right one', async () => {
     expect(await problemsOf('dataFolder: /d\nlog:\n  level: verbose\n')).toEqual([
-      'node.yaml:3:10: log.level: expected one of "debug", "info", "warn", "error", found "verbose"',
+      'node.yaml:3:10: log.level: expected one of "debug", "info", "warn", "error" (what is written to the log of the program: this and what weighs more), found "verbose"',
     ]);
     expect(await problemsOf('dataFolder: /d\nlog: {level: wran}')).toEqual([
-      'node.yaml:2:14: log.level: expected one of "debug", "info", "warn", "error", found "wran"; did you mean "warn"?',
+      'node.yaml:2:14: log.level: expected one of "debug", "info", "warn", "error" (what is written to the log of the program: this and what weighs more), found "wran"; did you mean "warn"?',
     ]);
   });
 
