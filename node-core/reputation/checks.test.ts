@@ -138,6 +138,27 @@ describe('checks', () => {
       b.replay();
     });
 
+    it('exclude nobody while as much speaks against them; the word of others does', () => {
+      const b = book();
+      for (const liar of ['liar', 'second', 'third']) b.outvoted(liar, ['a', 'b']);
+      // A ring against who is honest, before it is found out.
+      b.outvoted('p', ['liar', 'second']);
+      b.outvoted('p', ['second', 'third']);
+      expect(b.outvoted('p', ['liar', 'third'])).toEqual(['check.recorded']);
+      expect(b.standing()).toMatchObject({ streak: 0, isSuspect: true });
+      b.replay();
+      // A cheater wins one check by having one of those who outvote it accused.
+      b.outvoted('a', ['liar', 'second']);
+      b.outvoted('liar', ['b', 'c']);
+      expect(b.outvoted('liar', ['b', 'd'])).toEqual(['check.recorded']);
+      expect(b.outvoted('liar', ['c', 'd'])).toContain('peer.excluded');
+      // Those without a stain are heard at once.
+      b.outvoted('p', ['c', 'd']);
+      b.outvoted('p', ['c', 'e']);
+      expect(b.outvoted('p', ['d', 'e'])).toContain('peer.excluded');
+      b.replay();
+    });
+
     it('lose it also while nobody is excluded by them', () => {
       const b = book();
       b.outvoted('p', ['liar', 'other']);

@@ -52,6 +52,8 @@ export interface ChecksState {
 const recordsMax = 20_000;
 /** From here on every answer is checked. */
 const suspectFrom = 0.3;
+/** A witness against whom so many times less speaks than against the accused, or less still, is believed. */
+const doubtfulWitness = 4;
 /** Checks that lose their weight with one exclusion; the rest with the next. */
 const voidedMax = 1_000;
 
@@ -131,6 +133,9 @@ export class Checks {
       const before = this.#view.state.records[keyOf(result)]?.cases[unit];
       const after = withCheck(before, { honestPpm: result.honestPpm, falseAlarmPpm }, check);
       if (after === null || !isTooMuch(after) || distrusted.has(provider)) continue;
+      const doubted = this.#doubtedBeside(provider, suspicionOf(after), distrusted);
+      const undoubted = withoutChecks(after, (each) => isWordOf(each, doubted));
+      if (undoubted === null || !isTooMuch(undoubted)) continue;
       const { compared, differed } = after.gathered;
       const until = clock.now() + exclusionMs;
       events.push({ type: 'peer.excluded', provider, template, model, compared, differed, until });
@@ -138,6 +143,20 @@ export class Checks {
       distrusted.add(provider);
     }
     return fresh.size === 0 ? events : [...events, ...this.#reconsider(distrusted, fresh)];
+  }
+
+  /**
+   * Whose word does not exclude the accused: those who are excluded, and those against whom a good part of what speaks against
+   * it speaks too. A ring is outvoted sooner than whom it outvotes is outvoted for the third time.
+   */
+  #doubtedBeside(accused: PeerId, suspicion: number, distrusted: ReadonlySet<PeerId>): ReadonlySet<PeerId> {
+    const doubted = new Set(distrusted);
+    for (const [key, { cases }] of Object.entries(this.#view.state.records)) {
+      const { provider } = subjectOf(key);
+      if (provider === accused) continue;
+      if (Object.values(cases).some((one) => suspicionOf(one) * doubtfulWitness >= suspicion)) doubted.add(provider);
+    }
+    return doubted;
   }
 
   /** What rests on the word of those who are excluded. */
