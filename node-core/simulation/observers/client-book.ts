@@ -137,7 +137,7 @@ export class ClientBook {
   readonly streaks = new Map<PeerId, number>();
   /** Checks in all, by provider. */
   readonly checks = new Map<PeerId, number>();
-  /** Times that it was found wrong as a checker. */
+  /** Times that it was found wrong as a checker, but for those that lost their weight since (decision 17, point 8). */
   readonly wrongVerdicts = new Map<PeerId, number>();
   /** Place in the log of the first exclusion. */
   firstExcludedSeq = Number.POSITIVE_INFINITY;
@@ -355,6 +355,11 @@ export class ClientBook {
         this.checks.set(event.provider, (this.checks.get(event.provider) ?? 0) + 1);
         if (event.canary && event.ok) break;
         this.streaks.set(event.provider, event.ok ? (this.streaks.get(event.provider) ?? 0) + 1 : 0);
+        break;
+      case 'check.voided':
+        if (event.unit === 'verdicts') {
+          this.wrongVerdicts.set(event.provider, (this.wrongVerdicts.get(event.provider) ?? 0) - 1);
+        }
         break;
       case 'peer.excluded':
         this.excluded.add(event.provider);
