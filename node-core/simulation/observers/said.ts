@@ -35,3 +35,8 @@ export function text(value: unknown, ...path: readonly string[]): string {
   const found = at(value, ...path);
   return typeof found === 'string' ? found : '';
 }
+
+export function list(value: unknown, ...path: readonly string[]): readonly unknown[] {
+  const found: unknown = at(value, ...path);
+  return Array.isArray(found) ? found : [];
+}

@@ -58,6 +58,14 @@ export function checkWaits(node: Subject, nowMs: number, liveTimers: number): nu
   }
   for (const work of provider.work.values()) {
     if (isOver(work.state)) continue;
+    // "Provider dies before commit → failed on return": no run outlives its process, however lively the new one renews its lease.
+    const wasUnderWay = work.state === 'queued' || work.state === 'running';
+    if (wasUnderWay && work.changedElapsedMs < upSinceMs) {
+      const overdueMs = upSinceMs + slackMs;
+      if (nowMs > overdueMs)
+        fault('I7', `work ${work.replicaId} is ${work.state} since before the node was started, and nothing runs it`);
+      nextMs = Math.min(nextMs, overdueMs);
+    }
     // The client renews its lease until the attempt's deadline; that of what is committed, until the job's.
     const isDone = work.state === 'committed' || work.state === 'revealed';
     const leasedMs = isDone ? jobMsMax : config.aggregator.replicaMs;

@@ -4,7 +4,7 @@
  */
 import { copiesOf, quorumOf, type ReplicaId } from '../../protocol/index.ts';
 import type { ShardFacts } from './client-book.ts';
-import { at, type Said, text } from './said.ts';
+import { at, list, type Said, text } from './said.ts';
 import type { Subject } from './subject.ts';
 
 export { at, readFrame, type Said } from './said.ts';
@@ -20,6 +20,9 @@ export function checkSaid(node: Subject, to: string, { type, body }: Said): void
       break;
     case 'shard.accept':
       checkAccept(node, text(body, 'replicaId'));
+      break;
+    case 'lease.ack':
+      for (const said of list(body, 'replicas')) checkUnderWay(node, text(said, 'replicaId'));
       break;
     case 'shard.commit':
       checkCommit(node, text(body, 'commitment', 'body', 'replicaId'), text(body, 'commitment', 'body', 'digest'));
@@ -65,8 +68,18 @@ function checkAssign({ client, disk, fault }: Subject, replicaId: ReplicaId): vo
   }
 }
 
-function checkAccept({ provider, fault }: Subject, replicaId: ReplicaId): void {
+function checkAccept(node: Subject, replicaId: ReplicaId): void {
+  const { provider, fault } = node;
   if (!provider.work.has(replicaId)) fault('I1', `${replicaId} was accepted, and the log does not know it`);
+  checkUnderWay(node, replicaId);
+}
+
+/** A run does not outlive its process ("failed on return"): a client that is told otherwise waits for nothing. */
+function checkUnderWay({ provider, upSinceMs, fault }: Subject, replicaId: ReplicaId): void {
+  const work = provider.work.get(replicaId);
+  if (work === undefined || upSinceMs === null || (work.state !== 'queued' && work.state !== 'running')) return;
+  if (work.changedElapsedMs < upSinceMs)
+    fault('I7', `${replicaId} was said to be ${work.state}; nothing has run it since the node was started`);
 }
 
 /** Outputs and salt are durable before the commitment leaves. */
