@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CancelSignal, Executor, InstalledTemplate, RunOutcome, StopSignal } from '../ports/index.ts';
+import type { CancelSignal, Executor, HoldSignal, InstalledTemplate, RunOutcome, StopSignal } from '../ports/index.ts';
 import type { Json, TemplateManifest } from '../protocol/index.ts';
 
 export const shippedTemplates = fileURLToPath(new URL('../../resources/templates', import.meta.url));
@@ -44,11 +44,27 @@ export function stopSource(): StopSignal & { stop(item: number | null): void } {
   };
 }
 
+export function holdSource(): HoldSignal & { set(held: boolean): void } {
+  const listeners: ((held: boolean) => void)[] = [];
+  let held = false;
+  return {
+    get held() {
+      return held;
+    },
+    onChange: (run) => void listeners.push(run),
+    set: (now) => {
+      held = now;
+      for (const run of listeners) run(now);
+    },
+  };
+}
+
 export interface Ask {
   readonly params?: Record<string, Json>;
   readonly inputs?: Json[];
   readonly timeoutMs?: number;
   readonly signal?: CancelSignal;
+  readonly hold?: HoldSignal;
   readonly onProgress?: (itemsDone: number) => void;
 }
 
@@ -66,6 +82,7 @@ export function askOf(
       params: asked.params ?? {},
       inputs: asked.inputs ?? [{ text: 'a' }, { text: 'b' }, { text: 'c' }],
       timeoutMs: asked.timeoutMs ?? 20_000,
+      ...(asked.hold !== undefined && { hold: asked.hold }),
       onProgress: asked.onProgress ?? (() => undefined),
     },
     asked.signal ?? cancelSource(),
@@ -129,6 +146,17 @@ function run({ id, params, inputs }) {
       return done();
     case 'hang': say({ type: 'progress', id, itemsDone: 1 }); return;
     case 'busy': for (;;);
+    case 'steps': {
+      let step = 0;
+      const timer = setInterval(() => {
+        say({ type: 'progress', id, itemsDone: Math.min(++step, inputs.length) });
+        if (step < inputs.length) return;
+        clearInterval(timer);
+        inputs.forEach(({ text }, index) => out(index, text));
+        done();
+      }, params.everyMs);
+      return;
+    }
     case 'die': console.error('about to die'); process.exit(7);
     case 'memory': { const kept = []; for (;;) kept.push(new Array(1e6).fill(Math.random())); }
     case 'refuse': return say({ type: 'error', id, code: 'bad-input', message: 'not this one' });

@@ -6,7 +6,7 @@ import { soakContainers } from '../../node-core/execution/docker/turnover-soak.t
 
 const sequence = 500;
 const together = 8;
-/** Over all of them. One container that was never let go would be seen at the third part of this. */
+/** 8 KiB for each of them. */
 const memoryMoreBytesMax = 4 * 2 ** 20;
 const heading = '## Containers';
 
@@ -29,7 +29,7 @@ export async function containerPart(): Promise<ContainerPart> {
     faults.length === 0 && containersLeft === 0 && openFilesMore === 0 && memoryMoreBytes <= memoryMoreBytesMax;
   const kibibytes = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
   const text = `${sequence} hardened containers one after the other and ${together} at once, each made for one run and removed after it, on a
-real engine (${engine}); what is left is counted against the state after a warm-up of ${together + 10}.
+real engine (${engine}); what is left is counted against the state after a warm-up: rounds of ${together + 10} until live bytes no longer fall.
 
 | | |
 |---|---|

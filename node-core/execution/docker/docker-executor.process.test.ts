@@ -9,14 +9,23 @@ import type { TemplateManifest } from '../../protocol/index.ts';
 import { createExecutor, type LocalExecutorOptions } from '../create-executor.ts';
 import type { RunnerExecutor } from '../runner/runner-executor.ts';
 import { loadTemplates } from '../templates/load-templates.ts';
-import { type Ask, askOf, manifestOf, misbehaviours, moodyRunner, temporaryFolder, writeTemplate } from '../testing.ts';
+import {
+  type Ask,
+  askOf,
+  holdSource,
+  manifestOf,
+  misbehaviours,
+  moodyRunner,
+  temporaryFolder,
+  writeTemplate,
+} from '../testing.ts';
 import type { DockerHostOptions } from './docker-host.ts';
 import { buildRunnerImage, startTestEngine, type TestEngine } from './testing.ts';
 import { turnOver } from './turnover.ts';
 
 const needsEngine = requires('container-engine');
 const waitMsMax = 30_000;
-/** Of 58 containers: what one leaves behind, were it never let go, is more than a thirtieth of it. */
+/** 36 KiB for each of 58 containers. */
 const memoryMoreBytesMax = 2 * 2 ** 20;
 vi.setConfig({ testTimeout: 90_000, hookTimeout: 90_000 });
 
@@ -147,6 +156,38 @@ describe('a run in a container', () => {
       await vi.waitUntil(async () => !(await containers()).includes(first), waitMsMax);
     });
   }
+
+  needsEngine('that is held stands still in the engine, and goes on where it stood', async () => {
+    const fake = (await begin()).get('fake');
+    const { docker } = await theEngine();
+    const hold = holdSource();
+    const inputs = Array.from({ length: 40 }, (_, at) => ({ text: String(at) }));
+    let itemsDone = 0;
+    const onProgress = (count: number): void => {
+      itemsDone = count;
+    };
+    const running = ask(fake, { params: { mode: 'steps', everyMs: 20 }, inputs, hold, onProgress });
+    await vi.waitUntil(() => itemsDone > 2, waitMsMax);
+    const [id = ''] = executor?.ids ?? [];
+    const isPaused = async (): Promise<boolean> => (await docker.getContainer(id).inspect()).State.Paused;
+    hold.set(true);
+    await vi.waitUntil(isPaused, waitMsMax);
+    // What it had said before is read; from then on nothing comes.
+    let seen = -1;
+    await vi.waitUntil(
+      () => {
+        const isStill = seen === itemsDone;
+        seen = itemsDone;
+        return isStill;
+      },
+      { timeout: waitMsMax, interval: 300 },
+    );
+    expect(seen).toBeLessThan(inputs.length);
+    hold.set(false);
+    expect(await running).toEqual({ ok: true, outputs: inputs });
+    expect(itemsDone).toBe(inputs.length);
+    expect(await isPaused()).toBe(false);
+  });
 
   needsEngine('that fills its scratch is told so, and no other is harmed', async () => {
     const fake = (await begin({}, { limits: { scratchBytes: 4 * 2 ** 20 } })).get('fake');

@@ -40,7 +40,13 @@ let inspected: (asked: z.infer<typeof Created>) => unknown;
 beforeEach(async () => {
   ({ path: folder, remove } = await temporaryFolder());
   created = [];
-  inspected = ({ Image, HostConfig, ...Config }) => ({ Image, Config, HostConfig, Mounts: [] });
+  inspected = ({ Image, HostConfig, ...Config }) => ({
+    Image,
+    Config,
+    // What Docker adds of its own.
+    HostConfig: { ...HostConfig, MaskedPaths: ['/proc/kcore'], ReadonlyPaths: ['/proc/sys'] },
+    Mounts: [],
+  });
 });
 afterEach(async () => {
   server.closeAllConnections();

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
-import { type ContainerSpec, containerSpecOf } from './container-spec.ts';
+import { type ContainerRequest, type ContainerSpec, containerSpecOf } from './container-spec.ts';
 import { specFaults } from './spec-faults.ts';
 
 const id = `sha256:${'a'.repeat(64)}`;
-const spec = containerSpecOf({
+const request: ContainerRequest = {
   image: id,
   labels: { 'network.infernet.node': 'n1' },
   mounts: [{ source: '/data/m.gguf', target: '/models/m.gguf' }],
@@ -15,7 +15,8 @@ const spec = containerSpecOf({
   gpus: [],
   command: ['/node'],
   env: {},
-});
+};
+const spec = containerSpecOf(request);
 
 /** As Docker 20.10 answers; the isolation suite shows that it does. */
 function dockers(of: ContainerSpec) {
@@ -47,6 +48,8 @@ const host = (change: object) => {
   const answer = dockers(spec);
   return { ...answer, HostConfig: { ...answer.HostConfig, ...change } };
 };
+const [nofile, core] = spec.HostConfig.Ulimits;
+const scratch = (more: string) => host({ Tmpfs: { '/tmp': `${spec.HostConfig.Tmpfs['/tmp']},${more}` } });
 const config = (change: object) => {
   const answer = dockers(spec);
   return { ...answer, Config: { ...answer.Config, ...change } };
@@ -61,7 +64,10 @@ test('a container as it was asked for has no fault', () => {
 });
 
 test("neither has one in Podman's words", () => {
+  const podmanSpec = containerSpecOf({ ...request, systemCalls: "the engine's" });
   const podmans = host({
+    SecurityOpt: podmanSpec.HostConfig.SecurityOpt,
+    CgroupParent: 'user.slice',
     CapDrop:
       'CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER CAP_FSETID CAP_KILL CAP_NET_BIND_SERVICE CAP_SETFCAP CAP_SETGID CAP_SETPCAP CAP_SETUID CAP_SYS_CHROOT'.split(
         ' ',
@@ -78,7 +84,7 @@ test("neither has one in Podman's words", () => {
     UTSMode: 'private',
     PidMode: 'private',
   });
-  expect(specFaults(spec, { ...podmans, Image: 'a'.repeat(64) })).toEqual([]);
+  expect(specFaults(podmanSpec, { ...podmans, Image: 'a'.repeat(64) })).toEqual([]);
 });
 
 test.each<[string, unknown, RegExp]>([
@@ -97,14 +103,25 @@ test.each<[string, unknown, RegExp]>([
   ['a label of the image in place of ours', config({ Labels: { 'network.infernet.node': 'x' } }), /label network/],
   ['a label that is missing', config({ Labels: {} }), /label network.infernet.node is missing/],
   ['another host name', config({ Hostname: 'abc' }), /host name/],
+  ['no input', config({ OpenStdin: false }), /standard input/],
+  ['another time to stop', config({ StopTimeout: 600 }), /another time to stop/],
   ['another stop signal', config({ StopSignal: 'SIGSTOP' }), /stopped by SIGSTOP/],
   ['a network', host({ NetworkMode: 'default' }), /network/],
   ["the host's network", host({ NetworkMode: 'host' }), /network/],
   ['a second network', { ...dockers(spec), NetworkSettings: { Networks: { none: {}, x: {} } } }, /networks x/],
   ['published ports', host({ PortBindings: { '80/tcp': [] } }), /ports/],
+  ['ports of the image', host({ PublishAllPorts: true }), /publishes ports/],
+  ['links', host({ Links: ['/x:/y'] }), /linked to other/],
+  ["another container's cgroup", host({ Cgroup: 'container:x' }), /cgroup is that of container:x/],
+  ['a cgroup of somebody', host({ CgroupParent: '/system.slice' }), /below those of \/system.slice/],
   ['a root that can be written', host({ ReadonlyRootfs: false }), /root can be written/],
   ['scratch without a size', host({ Tmpfs: { '/tmp': 'rw,noexec,nosuid,nodev,mode=1777' } }), /without size=1048576/],
   ['scratch that runs programs', host({ Tmpfs: { '/tmp': 'rw,nosuid,nodev,size=1048576,mode=1777' } }), /noexec/],
+  ['scratch that runs programs after all', scratch('exec'), /^its scratch \/tmp is exec$/],
+  ['scratch with other owners', scratch('suid'), /^its scratch \/tmp is suid$/],
+  ['scratch with devices', scratch('dev'), /^its scratch \/tmp is dev$/],
+  ['scratch of two sizes', scratch('size=99999999'), /^its scratch \/tmp is size=99999999$/],
+  ['scratch that cannot be written', scratch('ro'), /^its scratch \/tmp is ro$/],
   ['more scratch', host({ Tmpfs: { ...spec.HostConfig.Tmpfs, '/x': '' } }), /write to \/x/],
   ['privileges', host({ Privileged: true }), /privileged/],
   ['a capability', host({ CapAdd: ['SYS_ADMIN'] }), /SYS_ADMIN/],
@@ -113,13 +130,20 @@ test.each<[string, unknown, RegExp]>([
   ["the engine's list of system calls", host({ SecurityOpt: ['no-new-privileges'] }), /no seccomp of ours/],
   ['no seccomp', host({ SecurityOpt: ['no-new-privileges', 'seccomp=unconfined'] }), /seccomp=unconfined/],
   ['no AppArmor', { ...dockers(spec), AppArmorProfile: 'unconfined' }, /AppArmor/],
-  ['an open /proc', host({ MaskedPaths: [], ReadonlyPaths: [] }), /masked.*|read-only/],
+  ['a kernel that is not masked', host({ MaskedPaths: [] }), /^the kernel is not masked in \/proc$/],
+  ['a kernel of which Docker does not say so', host({ MaskedPaths: null }), /^the kernel is not masked in \/proc$/],
+  ['settings that can be written', host({ ReadonlyPaths: [] }), /^\/proc\/sys is not read-only$/],
+  ['settings of which Docker does not say so', host({ ReadonlyPaths: null }), /^\/proc\/sys is not read-only$/],
   ['no limit of processes', host({ PidsLimit: null }), /processes is null/],
   ['no limit of memory', host({ Memory: 0 }), /memory is 0/],
   ['swap', host({ MemorySwap: -1 }), /swap is -1/],
   ['no end at its limit', host({ OomKillDisable: true }), /not ended/],
   ['no limit of CPU', host({ NanoCpus: 0 }), /CPUs are 0/],
-  ['no limit of files', host({ Ulimits: null }), /limit nofile/],
+  ['no limit of files', host({ Ulimits: [core] }), /^its limit nofile is the engine’s own$/],
+  ['a higher limit of files', host({ Ulimits: [{ ...nofile, Hard: 1024 }, core] }), /^its limit nofile is 1024$/],
+  ['no limit of core dumps', host({ Ulimits: [nofile] }), /^its limit core is the engine’s own$/],
+  ['core dumps', host({ Ulimits: [nofile, { ...core, Soft: 9, Hard: 9 }] }), /^its limit core is 9$/],
+  ['one that is spared', host({ OomScoreAdj: -1000 }), /spared when memory is short/],
   ['a log', host({ LogConfig: { Type: 'json-file' } }), /log driver json-file/],
   ['a device', host({ Devices: [{ PathOnHost: '/dev/kvm' }] }), /has devices/],
   ['a device by rule', host({ DeviceCgroupRules: ['a *:* rwm'] }), /may use devices/],
@@ -143,6 +167,18 @@ test.each<[string, unknown, RegExp]>([
   ['a missing mount', { ...dockers(spec), Mounts: [] }, /\/models\/m.gguf is not mounted/],
 ])('%s is found', (_, answer, reason) => {
   expect(specFaults(spec, answer).join('\n')).toMatch(reason);
+});
+
+test('an image by the digest of its repository is known by that digest', () => {
+  const digest = `sha256:${'c'.repeat(64)}`;
+  const named = containerSpecOf({ ...request, image: `example.org/x@${digest}` });
+  const answer = dockers(named);
+  expect(specFaults(named, answer)).toEqual([]);
+  // An engine may write the name in full.
+  expect(specFaults(named, { ...answer, Config: { ...answer.Config, Image: `docker.io/x@${digest}` } })).toEqual([]);
+  for (const Image of [`example.org/x@${id}`, 'example.org/x:latest', null]) {
+    expect(specFaults(named, { ...answer, Config: { ...answer.Config, Image } }).join()).toMatch(/^the image is/);
+  }
 });
 
 test('engines in a virtual machine see our files below a folder of theirs', () => {
