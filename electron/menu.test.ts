@@ -1,8 +1,9 @@
-import { expect, it, vi } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 
 interface Item {
   readonly label?: string;
   readonly accelerator?: string;
+  readonly role?: string;
   readonly submenu?: readonly Item[];
   click?(): void;
 }
@@ -32,4 +33,33 @@ it('has a key for every page, each its own, and leads there', () => {
   const pages = ['submit', 'settings', 'dashboard', 'chat', 'jobs', 'providers', 'wallet', 'logs'];
   expect(new Set(gone)).toEqual(new Set(pages.map((page) => `#/${page}`)));
   expect(quits).toBe(1);
+});
+
+afterEach(() => void vi.unstubAllGlobals());
+
+it.each([
+  ['darwin', ['about', 'services', 'hide', 'hideOthers', 'unhide']],
+  ['linux', []],
+])('of %s has what its system expects', (platform, roles) => {
+  vi.stubGlobal('process', { ...process, platform });
+  setMenu({ go: () => undefined, quit: () => undefined });
+  const [first] = set.at(-1) ?? [];
+  expect(first?.label).toBe(platform === 'darwin' ? 'Infernet' : 'File');
+  const mine = ['about', 'services', 'hide', 'hideOthers', 'unhide'];
+  expect(
+    (first?.submenu ?? []).flatMap(({ role }) => (role !== undefined && mine.includes(role) ? [role] : [])),
+  ).toEqual(roles);
+  // Everywhere: close, undo and copy, zoom and full screen, the window's own.
+  const all = (set.at(-1) ?? []).flatMap(({ role, submenu }) => [role, ...(submenu ?? []).map((item) => item.role)]);
+  for (const role of [
+    'close',
+    'editMenu',
+    'reload',
+    'zoomIn',
+    'zoomOut',
+    'resetZoom',
+    'togglefullscreen',
+    'windowMenu',
+  ])
+    expect(all).toContain(role);
 });

@@ -11,6 +11,18 @@ const pages = [
   ['Logs', '#/logs'],
 ] as const;
 
+/** What the menu of a program holds on macOS, after Apple's guidelines. Electron: "Menu", "MenuItem roles". */
+const macItems: readonly MenuItemConstructorOptions[] = [
+  { role: 'about' },
+  { type: 'separator' },
+  { role: 'services' },
+  { type: 'separator' },
+  { role: 'hide' },
+  { role: 'hideOthers' },
+  { role: 'unhide' },
+  { type: 'separator' },
+];
+
 export function setMenu({ go, quit }: { go(to: string): void; quit(): void }): void {
   const isMac = process.platform === 'darwin';
   const template: MenuItemConstructorOptions[] = [
@@ -20,6 +32,7 @@ export function setMenu({ go, quit }: { go(to: string): void; quit(): void }): v
         { label: 'New Job', accelerator: 'CmdOrCtrl+N', click: () => go('#/submit') },
         { label: 'Settings', accelerator: 'CmdOrCtrl+,', click: () => go('#/settings') },
         { type: 'separator' },
+        ...(isMac ? macItems : []),
         { role: 'close' },
         { label: 'Quit', accelerator: 'CmdOrCtrl+Q', click: quit },
       ],

@@ -9,6 +9,7 @@ import {
   defaultConfigFile,
   defaultDataFolder,
   type NodeConfig,
+  saveSettings,
 } from '../node-core/config/index.ts';
 import { ControlServerError, startControlServer } from '../node-core/control/index.ts';
 import { createNode } from '../node-core/node.ts';
@@ -60,7 +61,7 @@ async function start(options: RealNodeOptions): Promise<RunningHost> {
       existsSync(options.modulesFolder) && { modulesFolder: options.modulesFolder }),
   });
   const node = createNode(config, ports, {
-    saveSettings: async (change) => ({ config: await file.write(change), file: file.path }),
+    saveSettings: (change) => saveSettings(file, change),
     recoveryPhrase: () => recoveryPhraseIn(config.dataFolder),
     configured: ({ log: { level } }) => options.setLogLevel(level),
   });

@@ -20,17 +20,17 @@ import packageJson from '../package.json' with { type: 'json' };
 import {
   ConfigError,
   ConfigFile,
-  ConfigFileError,
   type ConfigOverride,
   defaultConfigFile,
   defaultDataFolder,
   type NodeConfig,
+  saveSettings,
 } from './config/index.ts';
 import { type ControlServer, ControlServerError, startControlServer } from './control/index.ts';
 import { createLogger } from './logging.ts';
 import type { InfernetNode, NodeHost } from './node.ts';
 import type { Logger } from './ports/index.ts';
-import { ApiError, type NodeApi } from './protocol/index.ts';
+import type { NodeApi } from './protocol/index.ts';
 import { serviceManager } from './service/notify.ts';
 
 /** As in BSD's sysexits.h, which systemd and scripts know; 2 is what shells use for wrong usage. */
@@ -270,20 +270,6 @@ async function reload(file: ConfigFile, configure: InfernetNode['configure'], lo
   } catch (error) {
     const problems = error instanceof Error ? error.message : String(error);
     log.error({ file: file.path, problems }, 'the configuration was read again and is wrong; nothing was changed');
-  }
-}
-
-async function saveSettings(
-  file: ConfigFile,
-  change: Parameters<NodeHost['saveSettings']>[0],
-): ReturnType<NodeHost['saveSettings']> {
-  try {
-    return { config: await file.write(change), file: file.path };
-  } catch (error) {
-    if (error instanceof ConfigFileError) throw new ApiError('not-allowed', error.message, { cause: error });
-    if (!(error instanceof ConfigError)) throw error;
-    const message = error.problems.map((problem) => problem.message).join('\n');
-    throw new ApiError('invalid-params', message, { cause: error });
   }
 }
 

@@ -78,6 +78,8 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
   let stopping: Promise<void> | null = null;
   let executorUp = false;
   let executorChanged = false;
+  /** Settings in the file that count from the next start on, by path. */
+  let waiting: Adoption['waiting'] = {};
   const endListeners: Array<(error: Error | null) => void> = [];
   const ended = (error: Error | null): void => {
     for (const listener of endListeners) listener(error);
@@ -225,6 +227,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
   function configure(next: NodeConfig): Adoption {
     const adoption = adopt(config, next);
     const { changed } = adoption;
+    waiting = adoption.waiting;
     if (changed.length > 0) {
       host?.configured(config);
       log.info({ changed: [...changed] }, 'settings changed');
@@ -388,6 +391,7 @@ export function createNode(config: NodeConfig, ports: Ports, host: NodeHost | nu
         );
       },
       announce,
+      waiting: () => waiting,
       saveSettings: async (change) => {
         if (host === null)
           throw new ApiError('not-allowed', 'this node was started without a configuration file that it may change');

@@ -214,7 +214,18 @@ describe('a person with a new node', () => {
     const entries = page.getByRole('textbox', { name: 'store.snapshotEntries' });
     await entries.fill('6000');
     await entries.press('Enter');
-    await page.getByText('in force from the next start on: store.snapshotEntries').waitFor();
+    const notice = page.getByText('in force from the next start on: store.snapshotEntries');
+    await notice.waitFor();
+    // It is so still for who comes back to the page, and what counts there is the file.
+    await goTo(page, 'Dashboard');
+    await goTo(page, 'Settings');
+    await notice.waitFor();
+    await page.getByLabel('Search settings').fill('snapshotEntries');
+    await entries.waitFor();
+    expect(await entries.inputValue()).toBe('6000');
+    await page.getByText('waits for a start').waitFor();
+    await rows.filter({ hasText: 'store.snapshotEntries' }).getByRole('button', { name: 'Default' }).click();
+    await notice.waitFor({ state: 'detached' });
   });
 
   testInBrowser('sets prices in credits, by the keyboard, and is told which are none', async () => {

@@ -18,7 +18,7 @@ function owner(): Marked {
         const [room = '', name = ''] = path.split('.');
         config = NodeConfig.parse({ ...config, [room]: { ...Reflect.get(config, room), [name]: value } });
       }
-      return { changed: Object.keys(values), restart: [], file: '' };
+      return { changed: Object.keys(values), restart: [], waiting: {}, file: '' };
     },
   };
 }

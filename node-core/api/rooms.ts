@@ -36,6 +36,8 @@ export interface Rooms {
   stop(drainMs: number | undefined): void;
   /** The offers changed. */
   announce(): Promise<void>;
+  /** Settings that stand in the file otherwise than they are in force. */
+  waiting(): Adoption['waiting'];
   /** @throws ApiError */
   saveSettings(change: SettingsChange): Promise<Adoption & { readonly file: string }>;
   /** @throws ApiError */

@@ -78,8 +78,9 @@ export function settingsSchema(): MethodResult<'settings.schema'> {
 }
 
 /** The config holds no secret: keys and tokens lie in files of the data folder. */
-export function settings({ config }: Rooms): MethodResult<'settings.get'> {
-  return { config: z.record(z.string(), Json).parse(JSON.parse(JSON.stringify(config))) };
+export function settings({ config, waiting }: Rooms): MethodResult<'settings.get'> {
+  const plain = (from: object) => z.record(z.string(), Json).parse(JSON.parse(JSON.stringify(from)));
+  return { config: plain(config), waiting: plain(waiting()) };
 }
 
 export async function setSettings(

@@ -141,12 +141,15 @@ describe('settings in force', () => {
     expect(adopt(now, next)).toEqual({
       changed: ['provider.templates', 'provider.queueMax'],
       restart: ['dataFolder', 'network.connectionsMax'],
+      waiting: { dataFolder: '/e', 'network.connectionsMax': 7 },
     });
     expect(now.provider).toBe(provider);
     expect(provider).toMatchObject({ queueMax: 5, templates: ['a'] });
     expect(now.network.connectionsMax).toBe(300);
     // Still another than in the file.
-    expect(adopt(now, next)).toEqual({ changed: [], restart: ['dataFolder', 'network.connectionsMax'] });
+    expect(adopt(now, next)).toMatchObject({ changed: [], restart: ['dataFolder', 'network.connectionsMax'] });
+    // And no more when the file says again what is in force.
+    expect(adopt(now, structuredClone(now))).toEqual({ changed: [], restart: [], waiting: {} });
   });
 
   it('are settings, all that are listed', () => {

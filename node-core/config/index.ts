@@ -5,5 +5,6 @@ export { jobShareOf, offeredOf } from './job-share.ts';
 export { type Adoption, adopt } from './live.ts';
 export { type ConfigOverride, loadConfig } from './load.ts';
 export { defaultConfigFile, defaultDataFolder, xdgConfigFolder } from './paths.ts';
+export { saveSettings } from './save-settings.ts';
 export { NodeConfig, type NodeConfigInput } from './schema.ts';
 export { parseSetting } from './setting-text.ts';

@@ -93,24 +93,26 @@ export interface Adoption {
   readonly changed: readonly string[];
   /** Settings whose value in `next` is another than the one in force, which stays until the next start. */
   readonly restart: readonly string[];
+  /** Their values in `next`. */
+  readonly waiting: Readonly<Record<string, unknown>>;
 }
 
 /** @param config is changed in place. */
 export function adopt(config: NodeConfig, next: NodeConfig): Adoption {
   const changed: string[] = [];
-  const restart: string[] = [];
+  const waiting: Record<string, unknown> = {};
   for (const { path, section, key } of settingsOf(config)) {
     const [target, source] = section === null ? [config, next] : [sectionOf(config, section), sectionOf(next, section)];
     const value: unknown = Reflect.get(source, key);
     if (JSON.stringify(Reflect.get(target, key)) === JSON.stringify(value)) continue;
     if (!live.has(path)) {
-      restart.push(path);
+      waiting[path] = value;
       continue;
     }
     changed.push(path);
     Reflect.set(target, key, structuredClone(value));
   }
-  return { changed, restart };
+  return { changed, restart: Object.keys(waiting), waiting };
 }
 
 /** For people who have to know before they set it. */

@@ -26,21 +26,27 @@ const turnsTold = 6;
 
 const Output = z.object({ text: z.string() });
 
-class Chat {
+/** Of the node it needs no more. */
+export type ChatLink = Pick<NodeLink, 'call' | 'follow'>;
+
+export class Chat {
   turns = $state.raw<readonly (Question | Answer)[]>([]);
   busy = $state(false);
   #jobId: string | null = null;
+  /** It was asked to stop before the node had said which job it is. */
+  #isStopWanted = false;
 
   clear(): void {
     if (!this.busy) this.turns = [];
   }
 
-  async ask(link: NodeLink, template: string, prompt: string): Promise<void> {
+  async ask(link: ChatLink, template: string, prompt: string): Promise<void> {
     const before = this.turns.slice(-turnsTold).flatMap((turn): Json[] => {
       const isTold = turn.role === 'user' || (turn.mark !== 'failed' && turn.text !== '');
       return isTold ? [{ role: turn.role, content: turn.text }] : [];
     });
     this.busy = true;
+    this.#isStopWanted = false;
     let end = (): void => {};
     this.turns = [
       ...this.turns,
@@ -72,6 +78,7 @@ class Chat {
       early = [];
       this.#jobId = jobId;
       this.#change({ jobId });
+      if (this.#isStopWanted) this.stop(link);
       await ended(link, jobId);
       this.#take(await link.call('jobs.results', { jobId }), await link.call('jobs.get', { jobId }));
     } catch (error) {
@@ -83,9 +90,12 @@ class Chat {
     }
   }
 
-  stop(link: NodeLink): void {
+  stop(link: ChatLink): void {
     const jobId = this.#jobId;
-    if (jobId === null) return;
+    if (jobId === null) {
+      this.#isStopWanted = this.busy;
+      return;
+    }
     link
       .call('jobs.stop', { jobId })
       .catch((error: unknown) => this.#change({ mark: 'failed', text: messageOf(error) }));
@@ -114,7 +124,7 @@ class Chat {
 }
 
 /** Also when the job ended before anybody followed it, and when the node was away meanwhile. */
-function ended(link: NodeLink, jobId: string): Promise<void> {
+function ended(link: ChatLink, jobId: string): Promise<void> {
   return new Promise((resolve) => {
     const look = () =>
       link.call('jobs.get', { jobId }).then(

@@ -9,6 +9,7 @@ const of = (schema: Setting['schema']): Setting => ({
   value: undefined,
   valueText: '',
   isChanged: false,
+  isWaiting: false,
 });
 
 test.each<[string, Setting['schema'], string, ReturnType<typeof readSetting>]>([

@@ -767,6 +767,7 @@ export const t = {
       log: 'Log file',
     } as Readonly<Record<string, string>>,
     atRestart: 'from the next start on',
+    waits: 'waits for a start',
     waitsForRestart: (paths: string) => `Changed in the file, in force from the next start on: ${paths}`,
     unreadable(kind: string): string {
       if (kind === 'number') return 'Enter a number.';

@@ -29,7 +29,8 @@ export async function containerPart(): Promise<ContainerPart> {
     faults.length === 0 && containersLeft === 0 && openFilesMore === 0 && memoryMoreBytes <= memoryMoreBytesMax;
   const kibibytes = (bytes: number): string => `${Math.round(bytes / 1024)} KiB`;
   const text = `${sequence} hardened containers one after the other and ${together} at once, each made for one run and removed after it, on a
-real engine (${engine}); what is left is counted against the state after a warm-up: rounds of ${together + 10} until live bytes no longer fall.
+real engine (${engine}); what is left is counted against the state after a warm-up: rounds of ${together + 10} until live bytes no longer fall; memory
+against the least that was seen at ten looks on the way.
 
 | | |
 |---|---|

@@ -564,7 +564,12 @@ export const nodeMethods = {
     'manage',
     'The configuration in force, without secrets.',
     none,
-    z.object({ config: z.record(z.string(), Json) }),
+    z.object({
+      config: z.record(z.string(), Json),
+      waiting: z
+        .record(z.string(), Json)
+        .describe('by path: what stands in the file otherwise, and counts from the next start on'),
+    }),
   ),
   'settings.schema': method(
     'manage',
