@@ -12,6 +12,7 @@ import type { Executor, InstalledTemplate } from '../node-core/ports/index.ts';
 import { z } from '../node-core/protocol/index.ts';
 import { BareContainer, type EchoInput, EchoOutput } from './lib/bare-container.ts';
 import { timed } from './lib/network.ts';
+import { RawContainer } from './lib/raw-container.ts';
 import { type BenchReport, figure, machine, versions } from './lib/report.ts';
 
 const coldRuns = 20;
@@ -56,7 +57,8 @@ export async function executor(): Promise<BenchReport> {
         figures: [
           figure('cold run, made to removed', 'ms', cold.ours, 'bare lifecycle', cold.bare),
           figure('warm run, beside the runner’s own time', 'ms', warm.ours, 'bare attached', warm.bare),
-          figure(`${megabytes} MB in and out`, 'MB/s', stream.ours, 'bare attached', stream.bare),
+          figure(`${megabytes} MB in and out`, 'MB/s', stream.ours, 'same messages, unchecked', stream.bare),
+          figure(`${megabytes} MB in and out, beside bytes`, 'MB/s', stream.ours, 'bare attached stream', stream.raw),
         ],
       };
     } finally {
@@ -127,16 +129,23 @@ async function measureCold(engine: TestEngine, image: string, run: Echo): Promis
   return times;
 }
 
-async function measureWarm(engine: TestEngine, image: string, run: Echo): Promise<{ warm: Beside; stream: Beside }> {
+async function measureWarm(
+  engine: TestEngine,
+  image: string,
+  run: Echo,
+): Promise<{ warm: Beside; stream: Beside & { raw: number[] } }> {
   const bare = await BareContainer.start(engine, image);
+  const raw = await RawContainer.start(engine, image);
   const warm: Beside = { ours: [], bare: [] };
-  const stream: Beside = { ours: [], bare: [] };
+  const stream = { ours: [] as number[], bare: [] as number[], raw: [] as number[] };
   const added = async (echo: Echo): Promise<number> => {
     const startedAt = performance.now();
     const { ownMs } = await echo({ text: 'x', workMs });
     return performance.now() - startedAt - ownMs;
   };
-  const speed = async (echo: Echo): Promise<number> => megabytes / ((await timed(() => pump(echo))) / 1000);
+  const speed = async (all: () => Promise<void>): Promise<number> => megabytes / ((await timed(all)) / 1000);
+  const bytes = Buffer.from(piece);
+  const pieces = (megabytes * 1_000_000) / piece.length;
   const bareRun: Echo = (input) => bare.run(input);
   for (let i = -1; i < warmRuns; i++) {
     const [oursMs, bareMs] = [await added(run), await added(bareRun)];
@@ -145,12 +154,16 @@ async function measureWarm(engine: TestEngine, image: string, run: Echo): Promis
     warm.bare.push(bareMs);
   }
   for (let i = -1; i < streamRuns; i++) {
-    const [oursSpeed, bareSpeed] = [await speed(run), await speed(bareRun)];
+    const oursSpeed = await speed(() => pump(run));
+    const bareSpeed = await speed(() => pump(bareRun));
+    const rawSpeed = await speed(() => raw.pump(bytes, pieces));
     if (i < 0) continue;
     stream.ours.push(oursSpeed);
     stream.bare.push(bareSpeed);
+    stream.raw.push(rawSpeed);
   }
   await bare.stop();
+  await raw.stop();
   return { warm, stream };
 }
 

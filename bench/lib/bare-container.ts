@@ -1,6 +1,6 @@
 /**
  * The yardstick of the executor: the same image by the engine's client alone. No hardening, no look at what was made, no
- * limits, nothing checked of what is read; what a program would do that trusts the runner.
+ * limits; what is read are messages of the right form, held against no template. What a program would do that trusts the runner.
  */
 import { PassThrough } from 'node:stream';
 import type { TestEngine } from '../../node-core/execution/docker/testing.ts';

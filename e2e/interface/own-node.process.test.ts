@@ -288,7 +288,9 @@ describe('a person with a new node', () => {
 
   testInBrowser('goes on after the node was killed and came back under the open window', async () => {
     const { page } = await show(own);
-    await page.getByRole('heading', { level: 1, name: 'Dashboard' }).waitFor();
+    // All of the page has come.
+    await goTo(page, 'Logs');
+    await goTo(page, 'Dashboard');
     await own.api.call('provider.switch', { on: false });
     await own.kill();
     await page.getByText(/The node does not answer/).waitFor();
