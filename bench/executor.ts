@@ -23,6 +23,7 @@ const streamRuns = 5;
 const megabytes = 100;
 const inFlight = 4;
 const piece = 'x'.repeat(1_000_000);
+const pieces = (megabytes * 1_000_000) / piece.length;
 const runner = new URL('./lib/echo-runner.mjs', import.meta.url);
 /** The echo, what is around it on its line, and room. */
 const outputBytesMax = piece.length + 4096;
@@ -133,7 +134,7 @@ async function measureWarm(
   engine: TestEngine,
   image: string,
   run: Echo,
-): Promise<{ warm: Beside; stream: Beside & { raw: number[] } }> {
+): Promise<{ warm: Beside; stream: Beside & { readonly raw: number[] } }> {
   const bare = await BareContainer.start(engine, image);
   const raw = await RawContainer.start(engine, image);
   const warm: Beside = { ours: [], bare: [] };
@@ -145,7 +146,6 @@ async function measureWarm(
   };
   const speed = async (all: () => Promise<void>): Promise<number> => megabytes / ((await timed(all)) / 1000);
   const bytes = Buffer.from(piece);
-  const pieces = (megabytes * 1_000_000) / piece.length;
   const bareRun: Echo = (input) => bare.run(input);
   for (let i = -1; i < warmRuns; i++) {
     const [oursMs, bareMs] = [await added(run), await added(bareRun)];
@@ -169,7 +169,7 @@ async function measureWarm(
 
 /** All pieces in, and each back. */
 async function pump(echo: Echo): Promise<void> {
-  let left = (megabytes * 1_000_000) / piece.length;
+  let left = pieces;
   const work = async (): Promise<void> => {
     while (left-- > 0) {
       const { text } = await echo({ text: piece });

@@ -37,17 +37,17 @@ it('has a key for every page, each its own, and leads there', () => {
 
 afterEach(() => void vi.unstubAllGlobals());
 
+const macRoles = ['about', 'services', 'hide', 'hideOthers', 'unhide'];
 it.each([
-  ['darwin', ['about', 'services', 'hide', 'hideOthers', 'unhide']],
+  ['darwin', macRoles],
   ['linux', []],
 ])('of %s has what its system expects', (platform, roles) => {
   vi.stubGlobal('process', { ...process, platform });
   setMenu({ go: () => undefined, quit: () => undefined });
   const [first] = set.at(-1) ?? [];
   expect(first?.label).toBe(platform === 'darwin' ? 'Infernet' : 'File');
-  const mine = ['about', 'services', 'hide', 'hideOthers', 'unhide'];
   expect(
-    (first?.submenu ?? []).flatMap(({ role }) => (role !== undefined && mine.includes(role) ? [role] : [])),
+    (first?.submenu ?? []).flatMap(({ role }) => (role !== undefined && macRoles.includes(role) ? [role] : [])),
   ).toEqual(roles);
   // Everywhere: close, undo and copy, zoom and full screen, the window's own.
   const all = (set.at(-1) ?? []).flatMap(({ role, submenu }) => [role, ...(submenu ?? []).map((item) => item.role)]);

@@ -6,6 +6,7 @@ import { PassThrough } from 'node:stream';
 import type { TestEngine } from '../../node-core/execution/docker/testing.ts';
 import { LineSplitter } from '../../node-core/execution/runner/line-splitter.ts';
 import { z } from '../../node-core/protocol/index.ts';
+import { AttachedContainer } from './attached-container.ts';
 
 const Line = z.object({ type: z.string(), id: z.string().optional() });
 export const EchoOutput = z.object({ text: z.string(), ownMs: z.number() });
@@ -17,54 +18,34 @@ export interface EchoInput {
   readonly workMs?: number;
 }
 
-type Container = Awaited<ReturnType<TestEngine['docker']['createContainer']>>;
-
 export class BareContainer {
-  readonly #container: Container;
-  readonly #socket: NodeJS.ReadWriteStream;
+  readonly #attached: AttachedContainer;
   readonly #waiting = new Map<string, (output: EchoOutput) => void>();
   readonly #outputs = new Map<string, EchoOutput>();
   #last = 0;
 
-  private constructor(container: Container, socket: NodeJS.ReadWriteStream, stdout: PassThrough) {
-    this.#container = container;
-    this.#socket = socket;
+  private constructor(attached: AttachedContainer, stdout: PassThrough) {
+    this.#attached = attached;
     const lines = new LineSplitter(Number.POSITIVE_INFINITY, (line) => this.#take(JSON.parse(line.toString('utf8'))));
     stdout.on('data', (chunk: Buffer) => lines.push(chunk));
   }
 
-  /** Created, attached, started. It may not be ready yet: what it is asked waits in its pipe. */
-  static async start({ docker }: TestEngine, image: string): Promise<BareContainer> {
-    const container = await docker.createContainer({
-      Image: image,
-      AttachStdin: true,
-      AttachStdout: true,
-      AttachStderr: true,
-      OpenStdin: true,
-      StdinOnce: true,
-    });
-    const socket = await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true });
+  static async start(engine: TestEngine, image: string): Promise<BareContainer> {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
-    docker.modem.demuxStream(socket, stdout, stderr);
     stderr.resume();
-    const bare = new BareContainer(container, socket, stdout);
-    await container.start();
-    return bare;
+    return new BareContainer(await AttachedContainer.start(engine, { image, stdout, stderr }), stdout);
   }
 
   run(input: EchoInput): Promise<EchoOutput> {
     const id = String(++this.#last);
     const { promise, resolve } = Promise.withResolvers<EchoOutput>();
     this.#waiting.set(id, resolve);
-    this.#socket.write(`${JSON.stringify({ type: 'run', id, params: {}, inputs: [input], stream: false })}\n`);
+    this.#attached.stdin.write(`${JSON.stringify({ type: 'run', id, params: {}, inputs: [input], stream: false })}\n`);
     return promise;
   }
 
-  /** Ended as quickly as the engine can, and removed. */
-  async stop(): Promise<void> {
-    await this.#container.kill();
-    await this.#container.remove({ force: true });
-    this.#socket.end();
+  stop(): Promise<void> {
+    return this.#attached.stop();
   }
 
   #take(message: unknown): void {

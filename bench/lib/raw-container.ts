@@ -4,64 +4,56 @@
  */
 import { Writable } from 'node:stream';
 import type { TestEngine } from '../../node-core/execution/docker/testing.ts';
+import { AttachedContainer } from './attached-container.ts';
 
 /** In an image with Node. */
 const echo = ['/usr/local/bin/node', '-e', 'process.stdin.pipe(process.stdout)'];
 
-type Container = Awaited<ReturnType<TestEngine['docker']['createContainer']>>;
-
 export class RawContainer {
-  readonly #container: Container;
-  readonly #socket: NodeJS.ReadWriteStream;
-  #awaitedBytes = 0;
-  #done: (() => void) | null = null;
+  readonly #attached: AttachedContainer;
+  readonly #back: Counter;
 
-  private constructor(container: Container, socket: NodeJS.ReadWriteStream) {
-    this.#container = container;
-    this.#socket = socket;
+  private constructor(attached: AttachedContainer, back: Counter) {
+    this.#attached = attached;
+    this.#back = back;
   }
 
-  static async start({ docker }: TestEngine, image: string): Promise<RawContainer> {
-    const container = await docker.createContainer({
-      Image: image,
-      Entrypoint: echo,
-      AttachStdin: true,
-      AttachStdout: true,
-      AttachStderr: true,
-      OpenStdin: true,
-      StdinOnce: true,
-      // As ours: the engine's own log of it would cost half of the speed.
-      HostConfig: { LogConfig: { Type: 'none', Config: {} } },
-    });
-    const socket = await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack: true });
-    const raw = new RawContainer(container, socket);
-    const counted = new Writable({
-      write: (chunk: Buffer, _, next) => {
-        raw.#awaitedBytes -= chunk.length;
-        if (raw.#awaitedBytes <= 0) raw.#done?.();
-        next();
-      },
-    });
-    const dropped = new Writable({ write: (_chunk, _encoding, next) => next() });
-    docker.modem.demuxStream(socket, counted, dropped);
-    await container.start();
-    return raw;
+  static async start(engine: TestEngine, image: string): Promise<RawContainer> {
+    const [stdout, stderr] = [new Counter(), new Counter()];
+    return new RawContainer(await AttachedContainer.start(engine, { image, command: echo, stdout, stderr }), stdout);
   }
 
   /** Resolves when all of it is back. */
   async pump(piece: Buffer, count: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#awaitedBytes = piece.length * count;
-    this.#done = resolve;
+    const { stdin } = this.#attached;
+    const allBack = this.#back.next(piece.length * count);
     for (let i = 0; i < count; i++) {
-      if (!this.#socket.write(piece)) await new Promise((drained) => this.#socket.once('drain', drained));
+      if (!stdin.write(piece)) await new Promise((drained) => stdin.once('drain', drained));
     }
-    await promise;
+    await allBack;
   }
 
-  async stop(): Promise<void> {
-    await this.#container.kill();
-    await this.#container.remove({ force: true });
-    this.#socket.end();
+  stop(): Promise<void> {
+    return this.#attached.stop();
+  }
+}
+
+/** Takes bytes and keeps none. */
+class Counter extends Writable {
+  #left = 0;
+  #done: (() => void) | null = null;
+
+  override _write(chunk: Buffer, _: BufferEncoding, next: () => void): void {
+    this.#left -= chunk.length;
+    if (this.#left <= 0) this.#done?.();
+    next();
+  }
+
+  /** Resolves when so many more have come. */
+  next(bytes: number): Promise<void> {
+    this.#left = bytes;
+    return new Promise((resolve) => {
+      this.#done = resolve;
+    });
   }
 }

@@ -147,7 +147,11 @@ describe('settings in force', () => {
     expect(provider).toMatchObject({ queueMax: 5, templates: ['a'] });
     expect(now.network.connectionsMax).toBe(300);
     // Still another than in the file.
-    expect(adopt(now, next)).toMatchObject({ changed: [], restart: ['dataFolder', 'network.connectionsMax'] });
+    expect(adopt(now, next)).toEqual({
+      changed: [],
+      restart: ['dataFolder', 'network.connectionsMax'],
+      waiting: { dataFolder: '/e', 'network.connectionsMax': 7 },
+    });
     // And no more when the file says again what is in force.
     expect(adopt(now, structuredClone(now))).toEqual({ changed: [], restart: [], waiting: {} });
   });

@@ -20,9 +20,9 @@ function slowNode() {
   const link = {
     async call<M extends MethodName>(method: M, _: MethodInput<M>): Promise<MethodResult<M>> {
       called.push(method);
-      if (method === 'jobs.submit') await mayAnswer;
-      if (method === 'jobs.submit') return parseResult(method, { jobId });
-      throw new Error('not now');
+      if (method !== 'jobs.submit') throw new Error('not now');
+      await mayAnswer;
+      return parseResult(method, { jobId });
     },
     follow(receive: (item: StreamItem) => void) {
       followers.add(receive);

@@ -235,12 +235,13 @@ function mountFaults(spec: ContainerSpec, { Config: config, HostConfig: host, Mo
   check(host.ReadonlyRootfs === true, 'its root can be written');
   const given = host.Tmpfs ?? {};
   for (const [target, options] of Object.entries(wanted.Tmpfs)) {
+    const asked = options.split(',');
     const has = new Set((given[target] ?? '').split(','));
-    const missing = options.split(',').filter((option) => option !== 'rw' && !has.has(option));
+    const missing = asked.filter((option) => option !== 'rw' && !has.has(option));
     check(missing.length === 0, `its scratch ${target} is without ${missing.join(', ')}`);
     // The kernel takes the last word of each kind.
-    const kinds = new Set(options.split(',').map(kindOf));
-    const against = [...has].filter((option) => kinds.has(kindOf(option)) && !options.split(',').includes(option));
+    const kinds = new Set(asked.map(kindOf));
+    const against = [...has].filter((option) => kinds.has(kindOf(option)) && !asked.includes(option));
     check(against.length === 0, `its scratch ${target} is ${against.join(', ')}`);
   }
   const others = Object.keys(given).filter((target) => !Object.hasOwn(wanted.Tmpfs, target));

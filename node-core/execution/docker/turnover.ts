@@ -26,7 +26,7 @@ export interface Turnover {
   /** What is there at the end and was not there after the warm-up. */
   readonly containersLeft: number;
   readonly openFilesMore: number;
-  /** Live objects and buffers at the end beyond the fewest since the warm-up, after collecting what is garbage. */
+  /** Live objects and buffers at the end beyond the fewest that were seen before, after collecting what is garbage. */
   readonly memoryMoreBytes: number;
 }
 
@@ -55,24 +55,24 @@ export async function turnOver({ docker, sequence, together, run }: TurnoverPlan
   const openFiles = (): number => readdirSync('/proc/self/fd').length;
 
   // What runs once only is loaded, compiled and cached when live bytes no longer fall: counted before, it would hide a leak.
-  let settledBytes = Number.POSITIVE_INFINITY;
+  // V8 lets go of what it compiled for the start minutes later, which would hide as much of one, too: so the lowest counts.
+  let lowestBytes = Number.POSITIVE_INFINITY;
   for (let round = 0; round < warmUpRoundsMax; round++) {
     for (let i = 0; i < warmUpRuns; i++) await run();
     await Promise.all(Array.from({ length: together }, run));
     await until(async () => (await left()) === 0);
     const bytes = await liveBytes();
-    if (bytes > settledBytes - restlessBytesMax) break;
-    settledBytes = bytes;
+    const isSettled = bytes > lowestBytes - restlessBytesMax;
+    lowestBytes = Math.min(lowestBytes, bytes);
+    if (isSettled) break;
   }
-  const before = { files: openFiles() };
-  // V8 lets go of what it compiled for the start minutes later, which would hide as much of a leak: so the lowest counts.
-  let lowestBytes = await liveBytes();
+  const filesBefore = openFiles();
   for (let i = 1; i <= sequence; i++) {
     await once();
     if (i % Math.ceil(sequence / looks) === 0) lowestBytes = Math.min(lowestBytes, await liveBytes());
   }
   await Promise.all(Array.from({ length: together }, once));
-  await until(async () => (await left()) === 0 && openFiles() <= before.files + openFilesSpare);
+  await until(async () => (await left()) === 0 && openFiles() <= filesBefore + openFilesSpare);
 
   const sorted = times.toSorted((a, b) => a - b);
   return {
@@ -80,7 +80,7 @@ export async function turnOver({ docker, sequence, together, run }: TurnoverPlan
     medianMs: sorted[Math.floor(sorted.length / 2)] ?? 0,
     slowestMs: sorted.at(-1) ?? 0,
     containersLeft: await left(),
-    openFilesMore: Math.max(0, openFiles() - before.files - openFilesSpare),
+    openFilesMore: Math.max(0, openFiles() - filesBefore - openFilesSpare),
     memoryMoreBytes: (await liveBytes()) - lowestBytes,
   };
 }

@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import type { ExecutorInventory, HoldSignal, RunRequest, TokenPiece } from '../../ports/index.ts';
-import { cancelSource, shippedModels, shippedTemplates, temporaryFolder } from '../testing.ts';
+import type { ExecutorInventory, RunRequest, TokenPiece } from '../../ports/index.ts';
+import { cancelSource, holdSource, shippedModels, shippedTemplates, temporaryFolder } from '../testing.ts';
 import { createEmbeddedExecutor, type EmbeddedExecutor } from './embedded-executor.ts';
 
 let executor: EmbeddedExecutor;
@@ -25,21 +25,6 @@ afterAll(async () => {
   await executor.stop();
   await remove();
 });
-
-function holdSource(): HoldSignal & { set(held: boolean): void } {
-  const listeners: Array<(held: boolean) => void> = [];
-  let held = false;
-  return {
-    get held() {
-      return held;
-    },
-    onChange: (run) => void listeners.push(run),
-    set: (now) => {
-      held = now;
-      for (const run of listeners) run(now);
-    },
-  };
-}
 
 /** 300 tokens, 200 in a second. */
 function slowStream(more: Partial<RunRequest> = {}): RunRequest {

@@ -304,7 +304,7 @@ export const mutants: readonly Mutant[] = [
     file: 'node-core/provider/provider.ts',
     search: 'const interrupted = this.#pending();',
     replace: 'const interrupted = this.#pending().slice(1e6);',
-    scenarios: ['crash-walk', 'churn', 'slow-disk'],
+    scenarios: ['crash-walk', 'slow-disk'],
   },
   {
     name: 'believed-receipt',

@@ -33,6 +33,9 @@ export interface WorkFacts {
   endedSeq: number;
 }
 
+/** Waiting or running: in the queue's bounds, and gone with its process. */
+export const isUnderWay = ({ state }: WorkFacts): boolean => state === 'queued' || state === 'running';
+
 interface PayeeFacts {
   /** Of the channel that the sums are about. */
   epoch: number;
@@ -257,7 +260,7 @@ export class ProviderBook {
     let pending = 0;
     let ofClient = 0;
     for (const work of this.work.values()) {
-      if (work.state !== 'queued' && work.state !== 'running') continue;
+      if (!isUnderWay(work)) continue;
       pending++;
       if (work.client === client) ofClient++;
     }

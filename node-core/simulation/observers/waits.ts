@@ -3,6 +3,7 @@
  * at which something would be overdue; what comes in between is due later than the next time, so none of these is missed.
  */
 import { protocolLimits } from '../../protocol/index.ts';
+import { isUnderWay } from './provider-book.ts';
 import type { Subject } from './subject.ts';
 import { isOver } from './transitions.ts';
 
@@ -20,8 +21,8 @@ export function checkWaits(node: Subject, nowMs: number, liveTimers: number): nu
   const endMs = leaseMs + graceMs + revealMs + suspectMs + slackMs;
   let nextMs = Number.POSITIVE_INFINITY;
   /** A node that was down could not act; its time begins anew. */
-  const mustEnd = (momentMs: number, invariant: string, what: () => string): void => {
-    const overdueMs = Math.max(momentMs, upSinceMs) + endMs;
+  const mustEnd = (momentMs: number, invariant: string, what: () => string, withinMs = endMs): void => {
+    const overdueMs = Math.max(momentMs, upSinceMs) + withinMs;
     if (nowMs > overdueMs) fault(invariant, what());
     nextMs = Math.min(nextMs, overdueMs);
   };
@@ -59,13 +60,13 @@ export function checkWaits(node: Subject, nowMs: number, liveTimers: number): nu
   for (const work of provider.work.values()) {
     if (isOver(work.state)) continue;
     // "Provider dies before commit → failed on return": no run outlives its process, however lively the new one renews its lease.
-    const wasUnderWay = work.state === 'queued' || work.state === 'running';
-    if (wasUnderWay && work.changedElapsedMs < upSinceMs) {
-      const overdueMs = upSinceMs + slackMs;
-      if (nowMs > overdueMs)
-        fault('I7', `work ${work.replicaId} is ${work.state} since before the node was started, and nothing runs it`);
-      nextMs = Math.min(nextMs, overdueMs);
-    }
+    if (isUnderWay(work) && work.changedElapsedMs < upSinceMs)
+      mustEnd(
+        upSinceMs,
+        'I7',
+        () => `work ${work.replicaId} is ${work.state} since before the node was started, and nothing runs it`,
+        slackMs,
+      );
     // The client renews its lease until the attempt's deadline; that of what is committed, until the job's.
     const isDone = work.state === 'committed' || work.state === 'revealed';
     const leasedMs = isDone ? jobMsMax : config.aggregator.replicaMs;

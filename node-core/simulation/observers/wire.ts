@@ -4,6 +4,7 @@
  */
 import { copiesOf, quorumOf, type ReplicaId } from '../../protocol/index.ts';
 import type { ShardFacts } from './client-book.ts';
+import { isUnderWay } from './provider-book.ts';
 import { at, list, type Said, text } from './said.ts';
 import type { Subject } from './subject.ts';
 
@@ -77,7 +78,7 @@ function checkAccept(node: Subject, replicaId: ReplicaId): void {
 /** A run does not outlive its process ("failed on return"): a client that is told otherwise waits for nothing. */
 function checkUnderWay({ provider, upSinceMs, fault }: Subject, replicaId: ReplicaId): void {
   const work = provider.work.get(replicaId);
-  if (work === undefined || upSinceMs === null || (work.state !== 'queued' && work.state !== 'running')) return;
+  if (work === undefined || upSinceMs === null || !isUnderWay(work)) return;
   if (work.changedElapsedMs < upSinceMs)
     fault('I7', `${replicaId} was said to be ${work.state}; nothing has run it since the node was started`);
 }
